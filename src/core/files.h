@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files that are either whole and old, or whole and new. Core's own.
+ */
+#ifndef DEVID_CORE_FILES_H
+#define DEVID_CORE_FILES_H
+
+#include "core/bytes.h"
+
+/**
+ * Replace FOLDER/NAME: temporary file in the same folder, write, fsync, rename, fsync of the folder.
+ * Missing folders are made (0755). On failure nothing is left behind and the old file stays.
+ * \param mode  of a new file
+ * \return DEVID_E_FILE with path, errno's words and what to do
+ */
+devid_rc devid_files_replace(const char *folder, const char *name, struct devid_slice content, unsigned mode,
+                             struct devid_error *err);
+/** The same for a path; its folder must exist. */
+devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err);
+/** Remove and fsync the folder; a missing file is no error. */
+devid_rc devid_files_remove(const char *folder, const char *name, struct devid_error *err);
+
+/** NAME of a label: bytes outside [A-Za-z0-9._-], and a leading dot, as %XX. *out is NUL-terminated. */
+devid_rc devid_files_name(const char *label, struct devid_bytes *out, struct devid_error *err);
+
+/* A record: "field: value" lines, then anything (PEM blocks). Unknown fields survive a rewrite. */
+struct devid_record {
+    struct devid_field {
+        char *name, *value;
+    } *fields;
+    size_t n_fields;
+    struct devid_bytes rest; /* from the first line that is no field on */
+};
+
+#define DEVID_RECORD_FIELDS_MAX 64
+
+/** \return DEVID_E_DATA if it has NUL bytes, too many fields, or lines longer than 4,096 bytes */
+devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, struct devid_error *err);
+/** Value of a field or NULL; lives as long as the record. */
+const char *devid_record_get(const struct devid_record *r, const char *name);
+/** Set or add; value NULL removes. A value has no line end. */
+devid_rc devid_record_set(struct devid_record *r, const char *name, const char *value, struct devid_error *err);
+devid_rc devid_record_write(const struct devid_record *r, struct devid_bytes *out, struct devid_error *err);
+void devid_record_free(struct devid_record *r);
+
+#endif

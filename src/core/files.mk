@@ -1,0 +1,11 @@
+noinst_LTLIBRARIES += libdevid-core.la
+libdevid_core_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+libdevid_core_la_LIBADD = $(CORE_LIBS)
+libdevid_core_la_SOURCES = \
+	src/core/bytes.c src/core/bytes.h \
+	src/core/error.c src/core/error.h \
+	src/core/log.c src/core/log.h \
+	src/core/cert.h src/core/conf.h src/core/files.h src/core/hash.h src/core/identity.h \
+	src/core/key.h src/core/keyfile.h src/core/lock.h src/core/make.h src/core/nv.h \
+	src/core/object.h src/core/public.h src/core/ref.h src/core/store.h src/core/template.h \
+	src/core/tpm.h src/core/uri.h

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Digests and signature checks in software, in a library context of our own: an OpenSSL
+ * engine or configuration that took over the process's default context does not reach here.
+ * The PKCS#11 module, which may not include OpenSSL, hashes and verifies by this.
+ */
+#ifndef DEVID_CORE_HASH_H
+#define DEVID_CORE_HASH_H
+
+#include "core/bytes.h"
+
+enum devid_hash { DEVID_HASH_NONE, DEVID_SHA1, DEVID_SHA256, DEVID_SHA384, DEVID_SHA512 };
+
+#define DEVID_HASH_MAX 64 /* bytes of the longest digest */
+
+/** Bytes of a digest; 0 for DEVID_HASH_NONE. */
+size_t devid_hash_len(enum devid_hash hash);
+/** OpenSSL's name, "SHA256"; NULL for DEVID_HASH_NONE. */
+const char *devid_hash_name(enum devid_hash hash);
+
+/** One-shot. digest has room for devid_hash_len(hash) bytes. */
+devid_rc devid_hash_once(enum devid_hash hash, struct devid_slice data, unsigned char *digest,
+                         struct devid_error *err);
+
+struct devid_hasher; /* a running digest; one thread at a time */
+
+devid_rc devid_hasher_new(enum devid_hash hash, struct devid_hasher **out, struct devid_error *err);
+devid_rc devid_hasher_update(struct devid_hasher *h, struct devid_slice data, struct devid_error *err);
+/** digest has room for the hash's length. The hasher is then only good for free. */
+devid_rc devid_hasher_final(struct devid_hasher *h, unsigned char *digest, struct devid_error *err);
+void devid_hasher_free(struct devid_hasher *h);
+
+/* How a signature is made or checked. One value serves devid_key_sign and devid_verify. */
+enum devid_padding {
+    DEVID_ECDSA, /* signature is r || s, each padded on the left to the curve's size */
+    DEVID_PKCS1, /* RSASSA-PKCS1-v1_5 */
+    DEVID_PSS,   /* RSASSA-PSS */
+    DEVID_RAW,   /* RSA private operation on a block of the modulus's size (CKM_RSA_X_509) */
+};
+
+struct devid_scheme {
+    enum devid_padding padding;
+    enum devid_hash hash; /* of the input, which is a digest. DEVID_HASH_NONE: with ECDSA any
+                             bytes (the leftmost that fit are used); with PKCS1 a ready
+                             DigestInfo or any bytes to be padded by type 1 */
+    enum devid_hash mgf;  /* PSS: hash of MGF1; DEVID_HASH_NONE means the same as hash */
+    size_t salt_len;      /* PSS: bytes of salt wanted in the signature */
+};
+
+/**
+ * Check a signature in software.
+ *
+ * \param spki    SubjectPublicKeyInfo, DER
+ * \param digest  what devid_key_sign was given
+ * \param sig     r || s for ECDSA, else modulus-sized block
+ * \return DEVID_OK; DEVID_E_DATA if the signature is not good; DEVID_E_KEY if scheme and key
+ *         do not fit. Any thread.
+ */
+devid_rc devid_verify(struct devid_slice spki, const struct devid_scheme *scheme, struct devid_slice digest,
+                      struct devid_slice sig, struct devid_error *err);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The means to use one identity's private key. Nothing is sent to the TPM before the first
+ * operation.
+ */
+#ifndef DEVID_CORE_KEY_H
+#define DEVID_CORE_KEY_H
+
+#include "core/store.h"
+
+struct devid_key;
+
+/**
+ * Make the key of an identity usable. Sends nothing.
+ *
+ * \param store     outlives the key
+ * \param snap      snapshot that identity came from; the key holds it
+ * \param identity  of that snapshot
+ */
+devid_rc devid_key_open(struct devid_store *store, struct devid_snapshot *snap, const struct devid_identity *identity,
+                        struct devid_key **out, struct devid_error *err);
+
+/**
+ * A wrapped key that is in no store: a TSS2 PRIVATE KEY file given to a program. Sends nothing.
+ *
+ * \param der  TPMKey, DER (keyfile.h); lent, copied
+ */
+devid_rc devid_key_open_file(struct devid_store *store, struct devid_slice der, struct devid_key **out,
+                             struct devid_error *err);
+
+/** A persistent handle that no identity of the store names. Sends TPM2_ReadPublic. */
+devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struct devid_key **out,
+                               struct devid_error *err);
+
+/** NULL allowed. Sends nothing: a loaded object is flushed behind a resource manager only by its going. */
+void devid_key_free(struct devid_key *key);
+
+/** Its public half; lives as long as the key. Sends nothing. */
+const struct devid_public *devid_key_public(const struct devid_key *key);
+
+/** Bytes of a signature. Sends nothing. */
+size_t devid_key_sig_len(const struct devid_key *key);
+
+/**
+ * Whether the key could sign so at all: for C_SignInit, before there is data. Sends nothing.
+ *
+ * \return DEVID_E_KEY with the reason: wrong type, fixed scheme, restricted, sign bit clear, PSS
+ *         salt that the chip cannot make
+ */
+devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_scheme *scheme, struct devid_error *err);
+
+/**
+ * Sign. One TPM command: TPM2_Sign, or TPM2_RSA_Decrypt of a block padded in software (PSS with
+ * a salt length that a chip may not choose, PKCS#1 with bytes that are no DigestInfo, RAW);
+ * before it TPM2_Load if the key is a wrapped blob not loaded yet, after it TPM2_FlushContext
+ * of such a blob if there is no resource manager.
+ *
+ * \param digest   scheme->hash's length; any length up to the modulus less 11 for PKCS1 without
+ *                 hash, the modulus's for RAW
+ * \param sig      room for *sig_len bytes
+ * \param sig_len  in: room; out: devid_key_sig_len(key). Written on success only
+ * \return DEVID_E_ROOM; DEVID_E_KEY; DEVID_E_DATA for a digest of a wrong length; DEVID_E_AUTH;
+ *         DEVID_E_ABSENT if the handle is empty; DEVID_E_AWAY; DEVID_E_TPM
+ *
+ * Any thread. The TPM serves callers one by one, in order of arrival. TPM 2.0 Library, Part 3, TPM2_Sign.
+ */
+devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
+                        unsigned char *sig, size_t *sig_len, struct devid_error *err);
+
+/**
+ * RSA private operation without a scheme: a modulus-sized block in, the same out. One
+ * TPM2_RSA_Decrypt. The caller takes the padding off, in constant time.
+ * \param out  the modulus's size
+ */
+devid_rc devid_key_rsa_raw(struct devid_key *key, struct devid_slice block, unsigned char *out,
+                           struct devid_error *err);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making keys: what the command line does to a TPM, and nothing else does. Each call may be
+ * killed at any instruction and made again: it looks before it acts.
+ */
+#ifndef DEVID_CORE_MAKE_H
+#define DEVID_CORE_MAKE_H
+
+#include "core/store.h"
+
+/* A key just made or found. Freed by devid_made_free. */
+struct devid_made {
+    struct devid_public pub;
+    struct devid_bytes blob;   /* wrapped key: TPM2B_PRIVATE; empty for a primary or a key found */
+    struct devid_bytes object; /* saved ESYS object of a persistent handle; else empty */
+    uint32_t handle, parent;
+};
+
+void devid_made_free(struct devid_made *made);
+
+/**
+ * Look at a persistent handle. TPM2_ReadPublic; nothing is changed.
+ * \return DEVID_E_ABSENT if it is empty
+ */
+devid_rc devid_make_look(struct devid_store *store, uint32_t handle, struct devid_made *out, struct devid_error *err);
+
+/**
+ * The IDevID (or IAK) key: a primary of the endorsement hierarchy by the TCG template of its type,
+ * persisted at handle. If the handle holds that very key already, it is given; the template
+ * makes the same key each time, so a killed run cannot leave a second one.
+ *
+ * Sends TPM2_CreatePrimary, and TPM2_EvictControl, TPM2_FlushContext where the handle was empty.
+ *
+ * \param role  DEVID_ROLE_IDEVID or DEVID_ROLE_IAK
+ * \param alg, bits  EC 256 (H-2), EC 384 (H-3), RSA 2048 (H-1)
+ * \return DEVID_E_EXISTS if the handle holds another key, which is not touched; DEVID_E_KEY for a type without template
+ * TCG "TPM 2.0 Keys for Device Identity and Attestation" 1.00, section 7.3.4.
+ */
+devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enum devid_alg alg, unsigned bits,
+                            uint32_t handle, struct devid_made *out, struct devid_error *err);
+
+/**
+ * A new wrapped key under the storage root key 0x81000001, which is used as it is if it exists, else made
+ * by the TCG template (NODA, no auth) and persisted. The new key is not in the TPM afterwards.
+ * EC keys sign; RSA keys sign and decrypt, scheme NULL (so that PSS and raw work); all NODA, no auth.
+ */
+devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsigned bits, struct devid_made *out,
+                            struct devid_error *err);
+
+/**
+ * Persist a wrapped key. If the handle holds that key already, it is given.
+ *
+ * \param identity  a blob identity (key_place BLOB)
+ * \param out       handle and saved ESYS object; blob empty
+ * \return DEVID_E_EXISTS if the handle holds another key, which is not touched
+ */
+devid_rc devid_make_persistent(struct devid_store *store, const struct devid_identity *identity, uint32_t handle,
+                               struct devid_made *out, struct devid_error *err);
+
+/** Flush what a killed process left in a TPM without resource manager (devid_tpm_sweep). */
+devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err);
+
+/** TPM commands sent through this store since it was opened. */
+uint64_t devid_make_commands(struct devid_store *store);
+
+/**
+ * What TCG calls the hwSerialNum of this TPM: "MANUFACTURER:EK AKI:EK certificate serial", in hex, from
+ * TPM2_GetCapability and the EK certificate of the snapshot; without an EK certificate "MANUFACTURER:SHA-256 of the EK's SPKI".
+ * \param out  ASCII, NUL-terminated
+ * \return DEVID_E_ABSENT if there is no EK in the store
+ * TCG "TPM 2.0 Keys for Device Identity and Attestation" 1.00, section 8.
+ */
+devid_rc devid_make_hw_serial(struct devid_store *store, struct devid_bytes *out, struct devid_error *err);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store: the identities that this device has, from the configuration, the TPM and the
+ * state folder. Readers take immutable, counted snapshots; writers make the next one.
+ *
+ * On disk (README in the folder says the same):  STATE/TOKEN/NAME.pem, one file an identity:
+ * "field: value" lines, then PEM blocks: DEVID KEY REFERENCE (key at a handle) or TSS2 PRIVATE
+ * KEY (wrapped key), then CERTIFICATE, leaf first. NAME is the label, with every byte outside
+ * [A-Za-z0-9._-] as %XX. Key and certificate are in one file, so they change at one instant: by
+ * rename. STATE/TOKEN/.cache/NAME holds what may be deleted at any time: public area and saved
+ * ESYS object. Unknown fields and PEM blocks are kept.
+ */
+#ifndef DEVID_CORE_STORE_H
+#define DEVID_CORE_STORE_H
+
+#include "core/conf.h"
+#include "core/identity.h"
+
+struct devid_store;
+struct devid_snapshot;
+
+/**
+ * Open the store of a configuration. Sends nothing to the TPM and reads no identity yet.
+ *
+ * \param conf_path  as devid_conf_load
+ * \param out        the caller frees it, after every key and snapshot that came from it
+ */
+devid_rc devid_store_open(const char *conf_path, struct devid_store **out, struct devid_error *err);
+void devid_store_free(struct devid_store *store);
+
+/** Its configuration; lives as long as the store. */
+const struct devid_conf *devid_store_conf(const struct devid_store *store);
+
+/**
+ * The identities as they are now. If nothing changed since the last call (one stat a token), the
+ * same snapshot is given again. A manufacturer identity that this device has not seen before
+ * (no file, no cache) is looked for in the TPM: TPM2_ReadPublic, TPM2_NV_ReadPublic, TPM2_NV_Read; what
+ * is found is kept for the next process if the folder can be written. An absent TPM is no error:
+ * its unseen identities are missing until a later call. A damaged file is skipped and logged.
+ *
+ * \param out  released by devid_snapshot_free; any thread
+ */
+devid_rc devid_store_snapshot(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err);
+/** One more holder. */
+struct devid_snapshot *devid_snapshot_hold(struct devid_snapshot *snap);
+void devid_snapshot_free(struct devid_snapshot *snap);
+
+/** Every snapshot's number; equal numbers of one store mean equal content. Never 0. */
+uint64_t devid_snapshot_number(const struct devid_snapshot *snap);
+
+/** The identity after prev (NULL: the first), in order of token, then label; NULL at the end. */
+const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *snap,
+                                                 const struct devid_identity *prev);
+
+/* What a URI or a person names. Unset members match everything. */
+struct devid_query {
+    const char *token, *label; /* NULL: any; label matches label or public_label */
+    struct devid_slice id;     /* empty: any */
+    uint32_t handle;           /* 0: any */
+};
+
+/** The first identity that matches, or DEVID_E_ABSENT with a sentence that names the query. */
+devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,
+                             const struct devid_identity **out, struct devid_error *err);
+
+/**
+ * Write an identity: its file is made or replaced by one rename, the cache with it. Fields and PEM
+ * blocks that the file has and this version does not know are kept.
+ *
+ * \param identity  token, label, role, pub.area, key and chain as wanted; object may be empty;
+ *                  lent. A chain whose leaf is not for the key is refused.
+ * \return DEVID_E_DATA for such a chain; DEVID_E_FILE if the folder cannot be written (nothing
+ *         is left behind, the old file stays)
+ */
+devid_rc devid_store_put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
+
+/** Remove the file and cache of an identity; its key in the TPM is not touched. DEVID_E_DENIED if read-only. */
+devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
+
+/** The folder of a token, "STATE/TOKEN"; *out is NUL-terminated and freed by the caller. */
+devid_rc devid_store_folder(const struct devid_store *store, const char *token, struct devid_bytes *out,
+                            struct devid_error *err);
+
+#endif

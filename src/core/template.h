@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Key templates as data. Core's own. TCG "TPM 2.0 Keys for Device Identity and Attestation" 1.00 section 7.3.4,
+ * TCG "TPM v2.0 Provisioning Guidance" 1.0 section 7.5.1. */
+#ifndef DEVID_CORE_TEMPLATE_H
+#define DEVID_CORE_TEMPLATE_H
+
+#include <tss2/tss2_tpm2_types.h>
+
+#include "core/identity.h"
+
+/** IDevID or IAK by type: H-1 RSA 2048, H-2 EC 256, H-3 EC 384. \return DEVID_E_KEY if there is none */
+devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned bits, TPM2B_PUBLIC *out,
+                              struct devid_error *err);
+/** Storage root key: EC P-256, restricted decrypt, AES-128-CFB, NODA. */
+void devid_template_srk(TPM2B_PUBLIC *out);
+/** An owner's key under the SRK. \return DEVID_E_KEY for a type that is not offered */
+devid_rc devid_template_owner(enum devid_alg alg, unsigned bits, TPM2B_PUBLIC *out, struct devid_error *err);
+
+#endif

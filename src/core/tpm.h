@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The process's one conversation with the chip. Core's own: no face includes this.
+ *
+ * One bracket an operation: enter, make the object ready, command, flush if there is no resource
+ * manager, leave. Core calls nobody back inside a bracket.
+ */
+#ifndef DEVID_CORE_TPM_H
+#define DEVID_CORE_TPM_H
+
+#include <tss2/tss2_esys.h>
+
+#include "core/bytes.h"
+
+struct devid_tpm;
+
+/**
+ * \param tcti    as Tss2_TctiLdr_Initialize takes it; NULL: /dev/tpmrm0, else tabrmd, else /dev/tpm0
+ * \param folder  what processes without a resource manager lock (devid_flock_enter)
+ * Opens nothing.
+ */
+devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **out, struct devid_error *err);
+/** Closes the connection if this process opened it; a child of a fork only frees memory. */
+void devid_tpm_free(struct devid_tpm *tpm);
+
+enum devid_tpm_use {
+    DEVID_TPM_PERSISTENT, /* nothing transient will be made: no lock between processes */
+    DEVID_TPM_TRANSIENT,  /* an object or session will be made: without a resource manager this
+                             waits for the other processes */
+};
+
+/**
+ * Wait for this thread's turn, and connect if this process has not yet, or no longer.
+ *
+ * \param esys  the context to use until devid_tpm_leave
+ * \return DEVID_E_AWAY with the TCTI and what the user can do (group tss, tcti =). On failure
+ *         nothing is held.
+ */
+devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err);
+void devid_tpm_leave(struct devid_tpm *tpm);
+
+/* The next four only between enter and leave. */
+
+/** True behind /dev/tpmrm* or tabrmd: loaded objects are this process's own and may stay. */
+bool devid_tpm_has_manager(const struct devid_tpm *tpm);
+/** Grows at fork, reconnect and loss: an object loaded under another number is forgotten, never flushed. */
+uint64_t devid_tpm_generation(const struct devid_tpm *tpm);
+/** After a TCTI I/O error: drop the connection, so that the next enter makes a new one. */
+void devid_tpm_lost(struct devid_tpm *tpm);
+/**
+ * Flush every transient object, without a resource manager only (else nothing is done): what a
+ * killed process left. The file lock is held (DEVID_TPM_TRANSIENT), so none is in use by devid.
+ */
+devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err);
+
+/** Commands sent by this connection since it was made. */
+uint64_t devid_tpm_commands(const struct devid_tpm *tpm);
+
+/** The store's connection. */
+struct devid_store;
+struct devid_tpm *devid_store_tpm(struct devid_store *store);
+
+#endif

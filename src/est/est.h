@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * EST for keys that stay in the TPM: RFC 7030, RFC 8951. One call a message; the caller (tools) is the one
+ * that decides. Nothing here knows the store: keys come as URIs, through the loaded provider, as for any client.
+ */
+#ifndef DEVID_EST_EST_H
+#define DEVID_EST_EST_H
+
+#include "core/bytes.h"
+#include "core/cert.h"
+
+/* Everything about a server. Strings and slices are lent for the call. */
+struct est_server {
+    const char *url;              /* "https://host[:port]/.well-known/est[/label]", no trailing '/' needed */
+    const char *anchors;          /* PEM file of explicit trust anchors; NULL: the system's */
+    struct devid_slice anchors_pem; /* the same as bytes; empty: none. Both given: both are trusted */
+    const char *secret_header;    /* name of a header whose value is secret; NULL: none */
+    struct devid_slice secret;    /* its value */
+    const char *user;             /* HTTP Basic; NULL: none */
+    struct devid_slice password;
+    const char *const *headers;   /* further "Name: value" lines, NULL-terminated; NULL: none */
+    const char *key_uri;          /* TLS client key, any URI of our provider; NULL: no client certificate */
+    struct devid_slice chain_pem; /* its certificate chain, leaf first */
+    unsigned timeout_ms;          /* of one exchange; 0: 30,000 */
+};
+
+/* What came back. Freed by est_reply_free. */
+struct est_reply {
+    struct devid_bytes certs_pem; /* all certificates of the reply, leaf first where there is one */
+    unsigned n_certs;
+    unsigned retry_after_s;       /* 202, 429, 503: seconds to wait, bounded to 1..86,400; else 0 */
+};
+
+void est_reply_free(struct est_reply *reply);
+
+/**
+ * Load the default and our provider into this process's default library context, once. Before
+ * anything with a key. The module is looked for where libcrypto looks for modules (OPENSSL_MODULES).
+ * \return DEVID_E_FILE with the folder searched and the remedy
+ */
+devid_rc est_keys_load(struct devid_error *err);
+/** TPM commands that our provider sent in this process (its parameter "tpm-commands"); 0 if it is not loaded. */
+uint64_t est_keys_commands(void);
+
+/**
+ * GET /cacerts over a connection that is verified by the server's anchors.
+ * \return DEVID_E_NET with server and reason; DEVID_E_DENIED for 401 and 403; DEVID_E_BUSY for 429, 503 (reply->retry_after_s is set);
+ *         DEVID_E_DATA for a reply that is no certs-only PKCS#7, with what it was instead ("an HTML page")
+ * RFC 7030 section 4.1.
+ */
+devid_rc est_cacerts(const struct est_server *server, struct est_reply *reply, struct devid_error *err);
+
+/**
+ * The same for a first contact: the connection is not verified, so no secret, client certificate or
+ * other operation goes over it; among the certificates must be a self-signed root whose SHA-256 is
+ * the fingerprint, and only that root is trusted afterwards. RFC 7030 section 4.1.1.
+ * \param fingerprint  32 bytes
+ * \param anchors_pem  receives the root
+ * \return DEVID_E_DENIED if no root has that fingerprint: the sentence names what was seen
+ */
+devid_rc est_bootstrap(const struct est_server *server, struct devid_slice fingerprint,
+                       struct devid_bytes *anchors_pem, struct devid_error *err);
+
+/**
+ * POST /simpleenroll (or /simplereenroll) and check what comes back: among its certificates one is for spki
+ * and verifies to the server's anchors (with intermediates from the reply and, if they are
+ * missing, from GET /cacerts). It is put first, then its chain, without the root.
+ *
+ * \param csr        PKCS#10, DER
+ * \param is_renewal simplereenroll: the key_uri and chain_pem of the server are those of the old certificate
+ * \param spki       SubjectPublicKeyInfo of the key that the certificate must be for, DER
+ * \return as est_cacerts; DEVID_E_BUSY for 202 too: send the same CSR again after retry_after_s;
+ *         DEVID_E_DATA for a certificate for another key, one that does not verify, is expired or not yet valid
+ * RFC 7030 section 4.2.
+ */
+devid_rc est_enroll(const struct est_server *server, struct devid_slice csr, bool is_renewal, struct devid_slice spki,
+                    struct est_reply *reply, struct devid_error *err);
+
+enum est_usage { EST_USAGE_CLIENT, EST_USAGE_CA, EST_USAGE_DEVID };
+
+/* What a request asks for. Strings are lent. */
+struct est_csr {
+    const char *key_uri;       /* key to be certified; signs the request */
+    const char *subject;       /* "CN=gw-1,O=Example": written in this order; '\' escapes; UTF-8; may be empty */
+    enum est_usage usage;      /* CLIENT: keyUsage digitalSignature, EKU clientAuth; CA: critical
+                                  basicConstraints CA:TRUE pathlen 0, keyUsage digitalSignature, keyCertSign;
+                                  DEVID: keyUsage digitalSignature alone */
+    const char *hw_serial;     /* subjectAltName hardwareModuleName (RFC 4108) with hwType 2.23.133.1.2; NULL: none */
+};
+
+/**
+ * Make a PKCS#10 request, signed by the key: one TPM2_Sign.
+ * \return DEVID_E_ARG for a subject that cannot be parsed, with the place
+ */
+devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err);
+
+#endif
