@@ -1,1 +1,3 @@
 # files of dist
+providerconfdir = $(pkgdatadir)
+dist_providerconf_DATA = dist/openssl.cnf

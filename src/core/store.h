@@ -28,6 +28,9 @@ struct devid_snapshot;
 devid_rc devid_store_open(const char *conf_path, struct devid_store **out, struct devid_error *err);
 void devid_store_free(struct devid_store *store);
 
+/** TPM commands that this process sent through the store since it was opened. Sends nothing, opens nothing. */
+uint64_t devid_store_commands(struct devid_store *store);
+
 /** Its configuration; lives as long as the store. */
 const struct devid_conf *devid_store_conf(const struct devid_store *store);
 

@@ -1,1 +1,19 @@
 # files of src/provider
+osslmodules_LTLIBRARIES = devid.la
+devid_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+devid_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -Wl,--version-script=$(srcdir)/dist/provider.map
+devid_la_LIBADD = libdevid-core.la $(CRYPTO_LIBS)
+devid_la_DEPENDENCIES = libdevid-core.la dist/provider.map
+EXTRA_DIST += dist/provider.map
+devid_la_SOURCES = \
+	src/provider/decoder.c \
+	src/provider/err.c \
+	src/provider/keymgmt.c src/provider/keymgmt.h \
+	src/provider/keymgmt_ec.c \
+	src/provider/keymgmt_rsa.c \
+	src/provider/pkey.c \
+	src/provider/provider.c src/provider/provider.h \
+	src/provider/scheme.c \
+	src/provider/signature.c \
+	src/provider/store.c \
+	src/provider/upcall.c

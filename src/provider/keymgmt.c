@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keys as libcrypto asks about them (provider-keymgmt(7)). Every answer is the default provider's, given about
+ * the public half; a private half in the TPM is only ever said to be there.
+ *
+ * Software keys, whole pairs too, must pass through unharmed: listed first, or with "?provider=devid", we are asked
+ * for the ephemeral keys of TLS and for any key that a program makes or brings along.
+ */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+#include <string.h>
+
+#include "provider/keymgmt.h"
+
+#define PRIVATE OSSL_KEYMGMT_SELECT_PRIVATE_KEY
+#define PUBLIC OSSL_KEYMGMT_SELECT_PUBLIC_KEY
+
+/* A context of the default provider for a new key. */
+static EVP_PKEY_CTX *fresh_ctx(struct provider *p, enum devid_alg alg)
+{
+    OSSL_LIB_CTX *ctx = provider_public_ctx(p);
+
+    return ctx == NULL ? NULL : EVP_PKEY_CTX_new_from_name(ctx, pkey_type(alg), NULL);
+}
+
+void keymgmt_free(void *keydata)
+{
+    pkey_free(keydata);
+}
+
+void *keymgmt_load(const void *reference, size_t size)
+{
+    struct pkey *pk = NULL;
+
+    if (reference == NULL || size != sizeof pk)
+        return NULL;
+    memcpy(&pk, reference, sizeof pk);
+    return pk == NULL ? NULL : pkey_hold(pk);
+}
+
+static bool software_has(const struct pkey *pk, const char *param)
+{
+    BIGNUM *value = NULL;
+    size_t len = 0;
+    bool has;
+
+    ERR_set_mark();
+    if (strcmp(param, OSSL_PKEY_PARAM_PUB_KEY) == 0)
+        has = EVP_PKEY_get_octet_string_param(pk->soft, param, NULL, 0, &len) == 1;
+    else
+        has = EVP_PKEY_get_bn_param(pk->soft, param, &value) == 1;
+    ERR_pop_to_mark();
+    BN_clear_free(value);
+    return has;
+}
+
+int keymgmt_has(const void *keydata, int selection)
+{
+    const struct pkey *pk = keydata;
+    bool is_ec;
+
+    if (pk == NULL)
+        return 0;
+    is_ec = pk->alg == DEVID_EC;
+    if (pk->place != PKEY_SOFTWARE)
+        return 1;
+    if (pk->soft == NULL) /* RSA has no parameters that could be missing */
+        return (selection & (PUBLIC | PRIVATE | (is_ec ? OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS : 0))) == 0;
+    if ((selection & PUBLIC) != 0 && !software_has(pk, is_ec ? OSSL_PKEY_PARAM_PUB_KEY : OSSL_PKEY_PARAM_RSA_N))
+        return 0;
+    return (selection & PRIVATE) == 0 ||
+           software_has(pk, is_ec ? OSSL_PKEY_PARAM_PRIV_KEY : OSSL_PKEY_PARAM_RSA_D);
+}
+
+/* Of two private halves at least one is in a TPM or unknown to us: equal public halves are equal keys. */
+int keymgmt_match(const void *a, const void *b, int selection)
+{
+    const struct pkey *left = a, *right = b;
+    int same;
+
+    if (left->soft == NULL || right->soft == NULL)
+        return 0;
+    ERR_set_mark();
+    if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0)
+        same = EVP_PKEY_eq(left->soft, right->soft);
+    else
+        same = EVP_PKEY_parameters_eq(left->soft, right->soft);
+    ERR_pop_to_mark();
+    return same == 1;
+}
+
+int keymgmt_validate(const void *keydata, int selection, int check_type)
+{
+    const struct pkey *pk = keydata;
+    bool is_private = (selection & PRIVATE) != 0 && pk->place == PKEY_SOFTWARE;
+    EVP_PKEY_CTX *ctx;
+    int ok = 0;
+
+    if (pk->soft == NULL || (ctx = EVP_PKEY_CTX_new_from_pkey(provider_public_ctx(pk->prov), pk->soft, NULL)) == NULL)
+        return 0;
+    if (is_private)
+        ok = (selection & PUBLIC) != 0 ? EVP_PKEY_pairwise_check(ctx) : EVP_PKEY_private_check(ctx);
+    else if ((selection & PUBLIC) != 0 && check_type == OSSL_KEYMGMT_VALIDATE_QUICK_CHECK)
+        ok = EVP_PKEY_public_check_quick(ctx);
+    else if ((selection & (PUBLIC | PRIVATE)) != 0)
+        ok = EVP_PKEY_public_check(ctx);
+    else
+        ok = pk->alg == DEVID_RSA || EVP_PKEY_param_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return ok == 1;
+}
+
+int keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
+{
+    struct pkey *pk = keydata;
+    EVP_PKEY *made = NULL;
+    EVP_PKEY_CTX *ctx;
+    int ok;
+
+    if (pk->place != PKEY_SOFTWARE || (ctx = fresh_ctx(pk->prov, pk->alg)) == NULL)
+        return 0;
+    /* libcrypto lends the parameters to be read, whatever the prototype says */
+    ok = EVP_PKEY_fromdata_init(ctx) == 1 &&
+         EVP_PKEY_fromdata(ctx, &made, selection, (OSSL_PARAM *)(uintptr_t)params) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    if (!ok) {
+        EVP_PKEY_free(made);
+        return 0;
+    }
+    EVP_PKEY_free(pk->soft);
+    pk->soft = made;
+    return 1;
+}
+
+int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg)
+{
+    struct pkey *pk = keydata;
+
+    if (pk->soft == NULL)
+        return 0;
+    /*
+     * Silent: libcrypto asks this of every key before it turns to our own signature. To give the public half
+     * instead would make the default provider sign with it ("missing private key").
+     */
+    if ((selection & PRIVATE) != 0 && pk->place != PKEY_SOFTWARE)
+        return 0;
+    return EVP_PKEY_export(pk->soft, selection, cb, arg);
+}
+
+int keymgmt_export_object(void *ctx, const void *reference, size_t size, OSSL_CALLBACK *cb, void *arg)
+{
+    struct pkey *pk = NULL;
+
+    (void)ctx;
+    if (reference == NULL || size != sizeof pk)
+        return 0;
+    memcpy(&pk, reference, sizeof pk);
+    return pk != NULL && keymgmt_export(pk, PUBLIC | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS, cb, arg);
+}
+
+int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
+{
+    struct pkey *pk = keydata;
+
+    return pk->soft != NULL && EVP_PKEY_get_params(pk->soft, params);
+}
+
+int keymgmt_set_params(void *keydata, const OSSL_PARAM params[])
+{
+    struct pkey *pk = keydata;
+
+    if (params == NULL || params[0].key == NULL)
+        return 1;
+    return pk->soft != NULL && pk->place == PKEY_SOFTWARE &&
+           EVP_PKEY_set_params(pk->soft, (OSSL_PARAM *)(uintptr_t)params);
+}
+
+/* The two halves of a TPM key never part: its copy is itself, which nothing changes. */
+void *keymgmt_dup(const void *from, int selection)
+{
+    struct pkey *pk = (struct pkey *)(uintptr_t)from, *copy;
+    bool ok = true;
+
+    if (pk->place != PKEY_SOFTWARE && (selection & PRIVATE) != 0)
+        return pkey_hold(pk);
+    if ((copy = pkey_new(pk->prov, pk->alg)) == NULL)
+        return NULL;
+    if (pk->soft != NULL && (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0) {
+        ok = (copy->soft = EVP_PKEY_dup(pk->soft)) != NULL;
+    } else if (pk->soft != NULL) {
+        ok = (copy->soft = EVP_PKEY_new()) != NULL && EVP_PKEY_copy_parameters(copy->soft, pk->soft) == 1;
+    }
+    if (!ok) {
+        pkey_free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+/* Making a key: a software key, as the program would get without us. */
+struct making {
+    struct provider *prov;
+    enum devid_alg alg;
+    bool is_parameters;
+    EVP_PKEY_CTX *ctx;
+};
+
+static int making_start(struct making *m)
+{
+    return m->ctx != NULL && (m->is_parameters ? EVP_PKEY_paramgen_init(m->ctx) : EVP_PKEY_keygen_init(m->ctx)) == 1;
+}
+
+void keymgmt_gen_cleanup(void *genctx)
+{
+    struct making *m = genctx;
+
+    if (m == NULL)
+        return;
+    EVP_PKEY_CTX_free(m->ctx);
+    OPENSSL_free(m);
+}
+
+int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[])
+{
+    struct making *m = genctx;
+
+    return params == NULL || params[0].key == NULL || EVP_PKEY_CTX_set_params(m->ctx, params);
+}
+
+void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, const OSSL_PARAM params[])
+{
+    struct making *m = OPENSSL_zalloc(sizeof *m);
+
+    if (m == NULL)
+        return NULL;
+    m->prov = p;
+    m->alg = alg;
+    m->is_parameters = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
+    m->ctx = fresh_ctx(p, alg);
+    if (!making_start(m) || !keymgmt_gen_set_params(m, params)) {
+        keymgmt_gen_cleanup(m);
+        return NULL;
+    }
+    return m;
+}
+
+int keymgmt_gen_set_template(void *genctx, void *keydata)
+{
+    struct making *m = genctx;
+    struct pkey *pk = keydata;
+
+    if (pk->soft == NULL)
+        return 0;
+    EVP_PKEY_CTX_free(m->ctx);
+    m->ctx = EVP_PKEY_CTX_new_from_pkey(provider_public_ctx(m->prov), pk->soft, NULL);
+    return making_start(m);
+}
+
+void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
+{
+    struct making *m = genctx;
+    struct pkey *pk = pkey_new(m->prov, m->alg);
+
+    (void)cb;
+    (void)arg;
+    if (pk != NULL && EVP_PKEY_generate(m->ctx, &pk->soft) != 1) {
+        pkey_free(pk);
+        return NULL;
+    }
+    return pk;
+}
+
+/* Tables of the default provider: constants of libcrypto, which stay when the fetched method goes. */
+static const OSSL_PARAM *of_default(struct provider *p, enum devid_alg alg,
+                                    const OSSL_PARAM *(*table)(const EVP_KEYMGMT *method))
+{
+    OSSL_LIB_CTX *ctx = provider_public_ctx(p);
+    EVP_KEYMGMT *method = ctx == NULL ? NULL : EVP_KEYMGMT_fetch(ctx, pkey_type(alg), NULL);
+    const OSSL_PARAM *found = method == NULL ? NULL : table(method);
+
+    EVP_KEYMGMT_free(method);
+    return found;
+}
+
+const OSSL_PARAM *keymgmt_gettable(struct provider *p, enum devid_alg alg)
+{
+    return of_default(p, alg, EVP_KEYMGMT_gettable_params);
+}
+
+const OSSL_PARAM *keymgmt_settable(struct provider *p, enum devid_alg alg)
+{
+    return of_default(p, alg, EVP_KEYMGMT_settable_params);
+}
+
+const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum devid_alg alg)
+{
+    return of_default(p, alg, EVP_KEYMGMT_gen_settable_params);
+}
+
+const OSSL_ALGORITHM provider_keymgmt[] = {
+    {KEYMGMT_EC_NAMES, PROVIDER_PROPERTY, keymgmt_ec, "EC keys of this device's TPM"},
+    {KEYMGMT_RSA_NAMES, PROVIDER_PROPERTY, keymgmt_rsa, "RSA keys of this device's TPM"},
+    {NULL, NULL, NULL, NULL},
+};

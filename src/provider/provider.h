@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The provider's own header: what its files share. libcrypto sees the tables only.
+ *
+ * A key of ours is a public half that lives in software, in a library context of our own, and a name
+ * for the private half in the TPM. All that is public (parameters, comparison, export, verification)
+ * is answered by the first; only a signature asks for the second.
+ */
+#ifndef DEVID_PROVIDER_PROVIDER_H
+#define DEVID_PROVIDER_PROVIDER_H
+
+#include <openssl/core.h>
+#include <openssl/core_dispatch.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+
+#include "core/key.h"
+
+#define PROVIDER_NAME "devid"
+#define PROVIDER_PROPERTY "provider=" PROVIDER_NAME
+
+/* One loaded provider. Keys hold it: a program that frees its key after OPENSSL_cleanup finds it. */
+struct provider {
+    atomic_uint holders;
+    const OSSL_CORE_HANDLE *core;
+    OSSL_FUNC_core_get_params_fn *get_params;
+    OSSL_FUNC_core_new_error_fn *new_error;
+    OSSL_FUNC_core_set_error_debug_fn *set_error_debug;
+    OSSL_FUNC_core_vset_error_fn *vset_error;
+    OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
+    OSSL_FUNC_BIO_gets_fn *bio_gets;
+    const char *conf_path;    /* openssl.cnf: config = PATH; libcrypto's, NULL if not said */
+    bool is_without_pkcs11;   /* openssl.cnf: pkcs11 = no, so that another provider serves that scheme */
+    /* Made at first need, without a lock: after fork a lock might be held by nobody. */
+    _Atomic(OSSL_LIB_CTX *) public_ctx;
+    _Atomic(struct devid_store *) store;
+};
+
+/* upcall.c */
+
+/** From the dispatch table of libcrypto. NULL if it lacks what we need or memory is short. */
+struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *upcalls);
+struct provider *provider_hold(struct provider *p);
+void provider_free(struct provider *p);
+
+/** The store of the configuration, opened by the first caller. Sends nothing. */
+devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err);
+
+/**
+ * The library context for all that is public. It knows nothing of openssl.cnf and has the built-in default
+ * provider alone, so it never comes back to us. NULL if memory is short.
+ */
+OSSL_LIB_CTX *provider_public_ctx(struct provider *p);
+
+/* err.c */
+
+/** Put err into OpenSSL's error queue. \return 0, as the entry points of a provider do */
+int provider_raise(struct provider *p, devid_rc rc, const struct devid_error *err, const char *file, int line,
+                   const char *func);
+#define RAISE(p, rc, err) provider_raise((p), (rc), (err), OPENSSL_FILE, OPENSSL_LINE, __func__)
+extern const OSSL_ITEM provider_reasons[];
+
+/* pkey.c */
+
+enum pkey_place {
+    PKEY_SOFTWARE, /* no TPM behind it: a peer's key, or any key while we are listed first */
+    PKEY_URI,      /* where is a URI, NUL-terminated */
+    PKEY_FILE,     /* where is a TPMKey's DER */
+};
+
+/* libcrypto's "key data". Counted: the signature context and the application hold it. */
+struct pkey {
+    atomic_uint holders;
+    struct provider *prov;
+    enum devid_alg alg;
+    EVP_PKEY *soft; /* in the public context; the public half, for PKEY_SOFTWARE perhaps a pair; NULL: empty yet */
+    enum pkey_place place;
+    struct devid_bytes where;
+    _Atomic(struct devid_key *) key; /* found at the first signature */
+};
+
+struct pkey *pkey_new(struct provider *p, enum devid_alg alg);
+struct pkey *pkey_hold(struct pkey *pk);
+void pkey_free(struct pkey *pk);
+/** "EC" or "RSA". A literal. */
+const char *pkey_type(enum devid_alg alg);
+
+/** From a reference. Without an SPKI in it the store is asked. DEVID_E_ABSENT if the store has no such key. */
+devid_rc pkey_of_ref(struct provider *p, struct devid_slice der, struct pkey **out, struct devid_error *err);
+/** From a TSS2 PRIVATE KEY, DER. */
+devid_rc pkey_of_file(struct provider *p, struct devid_slice der, struct pkey **out, struct devid_error *err);
+/** From a URI that the store knows, or a handle that only the TPM knows. */
+devid_rc pkey_of_uri(struct provider *p, const char *uri, struct pkey **out, struct devid_error *err);
+/** The public half alone, as software. */
+devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey **out, struct devid_error *err);
+
+/** The private half; lives as long as pk. \return DEVID_E_KEY if it is no longer the one that pk was made of */
+devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err);
+
+/* keymgmt.c: what decoder.c and store.c hand on when another provider's key type is to be made of our object. */
+int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg);
+/** The same by reference, for decoders and store loaders, whose ctx is not looked at: reference is a
+ * struct pkey *, as in OSSL_OBJECT_PARAM_REFERENCE. */
+int keymgmt_export_object(void *ctx, const void *reference, size_t size, OSSL_CALLBACK *cb, void *arg);
+
+/* scheme.c */
+
+/**
+ * How a context of the default provider, asked to verify, would have the signature made: padding, digest, salt.
+ *
+ * \param md       the digest's name; empty if none was set
+ * \param digest   what is to be signed; replaced by its DigestInfo where the TPM does not know the digest
+ * \param made     owner of that DigestInfo
+ */
+devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_slice *digest, struct devid_bytes *made,
+                   struct devid_scheme *out, struct devid_error *err);
+/** r || s to ECDSA-Sig-Value. *len is the room, then the length. */
+devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err);
+
+/* Each file ends in its table. */
+extern const OSSL_ALGORITHM provider_keymgmt[];
+extern const OSSL_ALGORITHM provider_signature[];
+extern const OSSL_ALGORITHM provider_store_loaders[], provider_store_without_pkcs11[];
+extern const OSSL_ALGORITHM provider_decoders[];
+
+/* A dispatch table holds functions of every type under one. */
+#define ENTRY(id, f) {(id), (void (*)(void))(f)}
+
+#endif

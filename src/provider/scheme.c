@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From OpenSSL's words for a signature to ours and back. The words are read from a context of the
+ * default provider, which knows all spellings, numbers and defaults of its version.
+ */
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "provider/provider.h"
+
+#define NAME_MAX_LEN 64
+#define SALT_AUTO_DIGEST_MAX (-4) /* RSA_PSS_SALTLEN_AUTO_DIGEST_MAX of OpenSSL 3.1 */
+
+/* DEVID_HASH_NONE: a digest that no TPM signs under its own name. */
+static enum devid_hash hash_of(const EVP_MD *md)
+{
+    static const enum devid_hash known[] = {DEVID_SHA1, DEVID_SHA256, DEVID_SHA384, DEVID_SHA512};
+
+    for (size_t i = 0; md != NULL && i < sizeof known / sizeof known[0]; i++)
+        if (EVP_MD_is_a(md, devid_hash_name(known[i])))
+            return known[i];
+    return DEVID_HASH_NONE;
+}
+
+static devid_rc fetch(const struct pkey *pk, const char *name, EVP_MD **out, struct devid_error *err)
+{
+    *out = name[0] == 0 ? NULL : EVP_MD_fetch(provider_public_ctx(pk->prov), name, NULL);
+    if (name[0] != 0 && *out == NULL)
+        return devid_fail(err, DEVID_E_ARG, "there is no digest named %s", name);
+    return DEVID_OK;
+}
+
+/* PKCS#1 wants digests in a DigestInfo; the TPM makes it for those that it knows. */
+static devid_rc wrap_digest(const EVP_MD *md, struct devid_slice *digest, struct devid_bytes *made,
+                            struct devid_error *err)
+{
+    X509_ALGOR *alg = NULL;
+    ASN1_OCTET_STRING *value = NULL;
+    X509_SIG *info = X509_SIG_new();
+    unsigned char *der = NULL;
+    devid_rc rc = DEVID_OK;
+    int len = 0;
+
+    if (digest->len != (size_t)EVP_MD_get_size(md)) {
+        rc = devid_fail(err, DEVID_E_DATA, "a %s digest has %d bytes, not %zu", EVP_MD_get0_name(md),
+                        EVP_MD_get_size(md), digest->len);
+    } else if (info != NULL) {
+        X509_SIG_getm(info, &alg, &value);
+        if (X509_ALGOR_set0(alg, OBJ_nid2obj(EVP_MD_get_type(md)), V_ASN1_NULL, NULL) == 1 &&
+            ASN1_OCTET_STRING_set(value, digest->data, (int)digest->len) == 1)
+            len = i2d_X509_SIG(info, &der);
+    }
+    if (rc == DEVID_OK && len <= 0)
+        rc = devid_fail(err, DEVID_E_MEM, "out of memory");
+    if (rc == DEVID_OK)
+        rc = devid_bytes_copy((struct devid_slice){der, (size_t)len}, made, err);
+    if (rc == DEVID_OK)
+        *digest = devid_slice_of(*made);
+    OPENSSL_free(der);
+    X509_SIG_free(info);
+    return rc;
+}
+
+static devid_rc pkcs1(const EVP_MD *md, struct devid_slice *digest, struct devid_bytes *made,
+                      struct devid_scheme *out, struct devid_error *err)
+{
+    out->padding = DEVID_PKCS1;
+    out->hash = hash_of(md);
+    /* TLS 1.0 and 1.1: MD5 and SHA-1 side by side, without a DigestInfo */
+    if (md == NULL || out->hash != DEVID_HASH_NONE || EVP_MD_is_a(md, "MD5-SHA1"))
+        return DEVID_OK;
+    return wrap_digest(md, digest, made, err);
+}
+
+static devid_rc pss(const struct pkey *pk, const EVP_MD *md, const EVP_MD *mgf, int salt, struct devid_scheme *out,
+                    struct devid_error *err)
+{
+    /* RFC 8017, 9.1.1: emLen is that of the modulus less one bit */
+    size_t room = (size_t)(EVP_PKEY_get_bits(pk->soft) - 1 + 7) / 8, hash, most;
+
+    out->padding = DEVID_PSS;
+    out->hash = hash_of(md);
+    out->mgf = hash_of(mgf);
+    hash = devid_hash_len(out->hash);
+    if (hash == 0 || (mgf != NULL && out->mgf == DEVID_HASH_NONE))
+        return devid_fail(err, DEVID_E_KEY, "PSS is made with SHA-1, SHA-256, SHA-384 or SHA-512 only");
+    if (room < hash + 2)
+        return devid_fail(err, DEVID_E_KEY, "the key is too short for this digest");
+    most = room - hash - 2;
+
+    if (salt == RSA_PSS_SALTLEN_DIGEST)
+        out->salt_len = hash;
+    else if (salt == RSA_PSS_SALTLEN_MAX)
+        out->salt_len = most;
+    else if (salt == RSA_PSS_SALTLEN_AUTO || salt == SALT_AUTO_DIGEST_MAX)
+        out->salt_len = hash < most ? hash : most;
+    else if (salt >= 0 && (size_t)salt <= most)
+        out->salt_len = (size_t)salt;
+    else
+        return devid_fail(err, DEVID_E_ARG, "a PSS salt of %d bytes does not fit this key and digest", salt);
+    return DEVID_OK;
+}
+
+devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_slice *digest, struct devid_bytes *made,
+                   struct devid_scheme *out, struct devid_error *err)
+{
+    char md_name[NAME_MAX_LEN] = "", mgf_name[NAME_MAX_LEN] = "";
+    int padding = RSA_PKCS1_PADDING, salt = RSA_PSS_SALTLEN_AUTO;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, md_name, sizeof md_name),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf_name, sizeof mgf_name),
+        OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, &padding),
+        OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt),
+        OSSL_PARAM_END,
+    };
+    EVP_MD *md = NULL, *mgf = NULL;
+    devid_rc rc;
+
+    *out = (struct devid_scheme){0};
+    if (EVP_PKEY_CTX_get_params(shadow, params) != 1)
+        return devid_fail(err, DEVID_E_ARG, "the signature's parameters cannot be read");
+    rc = fetch(pk, md_name, &md, err);
+    if (rc == DEVID_OK)
+        rc = fetch(pk, mgf_name, &mgf, err);
+    if (rc != DEVID_OK)
+        goto out;
+
+    if (pk->alg == DEVID_EC)
+        *out = (struct devid_scheme){.padding = DEVID_ECDSA, .hash = hash_of(md)};
+    else if (padding == RSA_PKCS1_PADDING)
+        rc = pkcs1(md, digest, made, out, err);
+    else if (padding == RSA_PKCS1_PSS_PADDING)
+        rc = pss(pk, md, mgf, salt, out, err);
+    else if (padding == RSA_NO_PADDING)
+        out->padding = DEVID_RAW;
+    else
+        rc = devid_fail(err, DEVID_E_KEY, "only PKCS#1 v1.5, PSS and no padding are made");
+out:
+    EVP_MD_free(md);
+    EVP_MD_free(mgf);
+    return rc;
+}
+
+devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err)
+{
+    int half = (int)(rs.len / 2), need;
+    BIGNUM *r = BN_bin2bn(rs.data, half, NULL), *s = BN_bin2bn(rs.data + half, half, NULL);
+    ECDSA_SIG *value = ECDSA_SIG_new();
+    devid_rc rc = DEVID_OK;
+
+    if (r == NULL || s == NULL || value == NULL || ECDSA_SIG_set0(value, r, s) != 1) {
+        BN_free(r);
+        BN_free(s);
+        rc = devid_fail(err, DEVID_E_MEM, "out of memory");
+        goto out;
+    }
+    need = i2d_ECDSA_SIG(value, NULL);
+    if (need <= 0 || (size_t)need > *len) {
+        rc = devid_fail(err, DEVID_E_ROOM, "the signature needs %d bytes", need);
+        goto out;
+    }
+    *len = (size_t)i2d_ECDSA_SIG(value, &sig);
+out:
+    ECDSA_SIG_free(value);
+    return rc;
+}

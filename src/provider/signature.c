@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Signatures (provider-signature(7)): made by the TPM, everything else in software. Each of our contexts
+ * drives one of the default provider: for a software key, or to verify, it does the work; for a TPM key it is asked
+ * to verify, keeps the parameters, and gives the AlgorithmIdentifier of certificates and requests.
+ */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+#include "provider/keymgmt.h"
+
+#define SIG_MAX 1024 /* bytes of a signature: RSA 8192 */
+
+struct signing {
+    struct provider *prov;
+    struct pkey *key;
+    EVP_PKEY_CTX *inner;  /* the default provider's context; owned if inner_md is NULL, else its */
+    EVP_MD_CTX *inner_md; /* digest_sign, digest_verify in software */
+    EVP_MD_CTX *hash;     /* digest_sign by the TPM: the running digest */
+    bool is_signing;      /* not verifying */
+};
+
+static void *signing_new(void *provctx, const char *propq)
+{
+    struct signing *s = OPENSSL_zalloc(sizeof *s);
+
+    (void)propq; /* chose us; it is no wish about the software below us */
+    if (s != NULL)
+        s->prov = provider_hold(provctx);
+    return s;
+}
+
+static void signing_reset(struct signing *s)
+{
+    if (s->inner_md == NULL)
+        EVP_PKEY_CTX_free(s->inner);
+    s->inner = NULL;
+    EVP_MD_CTX_free(s->inner_md);
+    s->inner_md = NULL;
+    EVP_MD_CTX_free(s->hash);
+    s->hash = NULL;
+}
+
+static void signing_free(void *ctx)
+{
+    struct signing *s = ctx;
+
+    if (s == NULL)
+        return;
+    signing_reset(s);
+    pkey_free(s->key);
+    provider_free(s->prov);
+    OPENSSL_free(s);
+}
+
+static void *signing_dup(void *ctx)
+{
+    struct signing *from = ctx, *to = signing_new(from->prov, NULL);
+    bool ok = to != NULL;
+
+    if (ok && from->key != NULL)
+        to->key = pkey_hold(from->key);
+    if (ok)
+        to->is_signing = from->is_signing;
+    if (ok && from->hash != NULL)
+        ok = (to->hash = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(to->hash, from->hash) == 1;
+    if (ok && from->inner_md != NULL) {
+        ok = (to->inner_md = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(to->inner_md, from->inner_md) == 1;
+        if (ok)
+            to->inner = EVP_MD_CTX_get_pkey_ctx(to->inner_md);
+    } else if (ok && from->inner != NULL) {
+        ok = (to->inner = EVP_PKEY_CTX_dup(from->inner)) != NULL;
+    }
+    if (!ok) {
+        signing_free(to);
+        return NULL;
+    }
+    return to;
+}
+
+/* Does the TPM make this signature? */
+static bool is_tpm(const struct signing *s)
+{
+    return s->is_signing && s->key->place != PKEY_SOFTWARE;
+}
+
+/* A salt that nobody chose: the digest's length, the one that every chip makes, also in the AlgorithmIdentifier. */
+static int settle_salt(struct signing *s)
+{
+    int padding = 0, salt = 0;
+    OSSL_PARAM get[] = {OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, &padding),
+                        OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt), OSSL_PARAM_END};
+
+    if (!is_tpm(s) || s->key->alg != DEVID_RSA || EVP_PKEY_CTX_get_params(s->inner, get) != 1 ||
+        padding != RSA_PKCS1_PSS_PADDING || salt != RSA_PSS_SALTLEN_AUTO)
+        return 1;
+    return EVP_PKEY_CTX_set_rsa_pss_saltlen(s->inner, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+static int signing_set_params(void *ctx, const OSSL_PARAM params[])
+{
+    struct signing *s = ctx;
+    const OSSL_PARAM *md;
+
+    if (params == NULL || params[0].key == NULL)
+        return 1;
+    if (s->inner == NULL)
+        return 0;
+    md = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
+    if (md != NULL && s->hash != NULL &&
+        (md->data_type != OSSL_PARAM_UTF8_STRING || !EVP_MD_is_a(EVP_MD_CTX_get0_md(s->hash), md->data)))
+        return 0; /* the message is being hashed already */
+    return EVP_PKEY_CTX_set_params(s->inner, params) == 1 && settle_salt(s);
+}
+
+static int signing_get_params(void *ctx, OSSL_PARAM params[])
+{
+    struct signing *s = ctx;
+
+    return s->inner != NULL && EVP_PKEY_CTX_get_params(s->inner, params) == 1;
+}
+
+/* Named if nobody has begun yet; else what the default provider says. */
+static const OSSL_PARAM known_params[] = {
+    OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
+    OSSL_PARAM_END,
+};
+
+static const OSSL_PARAM *signing_gettable(void *ctx, void *provctx)
+{
+    struct signing *s = ctx;
+
+    (void)provctx;
+    return s == NULL || s->inner == NULL ? known_params : EVP_PKEY_CTX_gettable_params(s->inner);
+}
+
+static const OSSL_PARAM *signing_settable(void *ctx, void *provctx)
+{
+    struct signing *s = ctx;
+
+    (void)provctx;
+    /* behind the AlgorithmIdentifier, which only is read */
+    return s == NULL || s->inner == NULL ? known_params + 1 : EVP_PKEY_CTX_settable_params(s->inner);
+}
+
+/* key NULL: the one of before. */
+static bool signing_begin(struct signing *s, void *key, bool is_signing)
+{
+    signing_reset(s);
+    if (key != NULL) {
+        pkey_free(s->key);
+        s->key = pkey_hold(key);
+    }
+    s->is_signing = is_signing;
+    return s->key != NULL && s->key->soft != NULL;
+}
+
+/* EVP_PKEY_sign, EVP_PKEY_verify, EVP_PKEY_verify_recover: the caller has the digest. */
+static int begin_digested(struct signing *s, void *key, bool is_signing, int (*init)(EVP_PKEY_CTX *ctx),
+                          const OSSL_PARAM params[])
+{
+    if (!signing_begin(s, key, is_signing))
+        return 0;
+    s->inner = EVP_PKEY_CTX_new_from_pkey(provider_public_ctx(s->prov), s->key->soft, NULL);
+    return s->inner != NULL && (is_tpm(s) ? EVP_PKEY_verify_init(s->inner) : init(s->inner)) == 1 &&
+           settle_salt(s) && signing_set_params(s, params);
+}
+
+static int sign_init(void *ctx, void *key, const OSSL_PARAM params[])
+{
+    return begin_digested(ctx, key, true, EVP_PKEY_sign_init, params);
+}
+
+static int verify_init(void *ctx, void *key, const OSSL_PARAM params[])
+{
+    return begin_digested(ctx, key, false, EVP_PKEY_verify_init, params);
+}
+
+static int recover_init(void *ctx, void *key, const OSSL_PARAM params[])
+{
+    return begin_digested(ctx, key, false, EVP_PKEY_verify_recover_init, params);
+}
+
+/* The one place that asks the TPM. A question about the length does not. */
+static int sign_by_tpm(struct signing *s, struct devid_slice digest, unsigned char *sig, size_t *len, size_t room)
+{
+    unsigned char raw[SIG_MAX];
+    struct devid_bytes made = {0};
+    struct devid_scheme scheme;
+    struct devid_key *key = NULL;
+    struct devid_error err = {0};
+    size_t n = sizeof raw;
+    devid_rc rc;
+
+    if (sig == NULL) {
+        *len = (size_t)EVP_PKEY_get_size(s->key->soft);
+        return 1;
+    }
+    rc = scheme_of(s->key, s->inner, &digest, &made, &scheme, &err);
+    if (rc == DEVID_OK)
+        rc = pkey_private(s->key, &key, &err);
+    if (rc == DEVID_OK)
+        rc = devid_key_sign(key, &scheme, digest, raw, &n, &err);
+    if (rc == DEVID_OK && s->key->alg == DEVID_EC) {
+        rc = scheme_ecdsa_der((struct devid_slice){raw, n}, sig, &room, &err);
+        n = room;
+    } else if (rc == DEVID_OK && n > room) {
+        rc = devid_fail(&err, DEVID_E_ROOM, "the signature needs %zu bytes", n);
+    } else if (rc == DEVID_OK) {
+        memcpy(sig, raw, n);
+    }
+    devid_bytes_free(&made);
+    if (rc != DEVID_OK)
+        return RAISE(s->prov, rc, &err);
+    *len = n;
+    return 1;
+}
+
+static int sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const unsigned char *tbs, size_t tbs_len)
+{
+    struct signing *s = ctx;
+    int ok;
+
+    if (is_tpm(s))
+        return sign_by_tpm(s, (struct devid_slice){tbs, tbs_len}, sig, len, room);
+    ok = EVP_PKEY_sign(s->inner, sig, sig == NULL ? len : &room, tbs, tbs_len);
+    if (ok == 1 && sig != NULL)
+        *len = room;
+    return ok == 1;
+}
+
+static int verify(void *ctx, const unsigned char *sig, size_t len, const unsigned char *tbs, size_t tbs_len)
+{
+    struct signing *s = ctx;
+
+    return EVP_PKEY_verify(s->inner, sig, len, tbs, tbs_len) == 1;
+}
+
+static int recover(void *ctx, unsigned char *out, size_t *len, size_t room, const unsigned char *sig, size_t sig_len)
+{
+    struct signing *s = ctx;
+    int ok = EVP_PKEY_verify_recover(s->inner, out, out == NULL ? len : &room, sig, sig_len);
+
+    if (ok == 1 && out != NULL)
+        *len = room;
+    return ok == 1;
+}
+
+/* No digest named: the key's usual one. */
+static const char *digest_name(const struct signing *s, const char *name, char room[64])
+{
+    if (name != NULL && name[0] != 0 && strcmp(name, "UNDEF") != 0)
+        return name;
+    return EVP_PKEY_get_default_digest_name(s->key->soft, room, 64) > 0 ? room : NULL;
+}
+
+/* Signing by the TPM: the message is hashed here. */
+static bool begin_hash(struct signing *s, const char *name)
+{
+    OSSL_LIB_CTX *public = provider_public_ctx(s->prov);
+    EVP_MD *md = EVP_MD_fetch(public, name, NULL);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)(uintptr_t)name, 0),
+        OSSL_PARAM_END,
+    };
+    bool ok;
+
+    params[0].data_size = strlen(name);
+    s->inner = EVP_PKEY_CTX_new_from_pkey(public, s->key->soft, NULL);
+    ok = md != NULL && s->inner != NULL && EVP_PKEY_verify_init(s->inner) == 1 &&
+         EVP_PKEY_CTX_set_params(s->inner, params) == 1 && settle_salt(s) && (s->hash = EVP_MD_CTX_new()) != NULL &&
+         EVP_DigestInit_ex2(s->hash, md, NULL) == 1;
+    EVP_MD_free(md);
+    return ok;
+}
+
+static int digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
+{
+    struct signing *s = ctx;
+    char room[64];
+
+    if (!signing_begin(s, key, true) || (mdname = digest_name(s, mdname, room)) == NULL)
+        return 0;
+    if (is_tpm(s))
+        return begin_hash(s, mdname) && signing_set_params(s, params);
+    s->inner_md = EVP_MD_CTX_new();
+    return s->inner_md != NULL && EVP_DigestSignInit_ex(s->inner_md, &s->inner, mdname, provider_public_ctx(s->prov),
+                                                        NULL, s->key->soft, params) == 1;
+}
+
+static int digest_sign_update(void *ctx, const unsigned char *data, size_t len)
+{
+    struct signing *s = ctx;
+
+    return (s->hash != NULL ? EVP_DigestUpdate(s->hash, data, len) : EVP_DigestSignUpdate(s->inner_md, data, len)) == 1;
+}
+
+static int digest_sign_final(void *ctx, unsigned char *sig, size_t *len, size_t room)
+{
+    struct signing *s = ctx;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int digest_len = 0;
+    int ok;
+
+    if (s->hash != NULL) {
+        if (sig != NULL && EVP_DigestFinal_ex(s->hash, digest, &digest_len) != 1)
+            return 0;
+        return sign_by_tpm(s, (struct devid_slice){digest, digest_len}, sig, len, room);
+    }
+    ok = EVP_DigestSignFinal(s->inner_md, sig, sig == NULL ? len : &room);
+    if (ok == 1 && sig != NULL)
+        *len = room;
+    return ok == 1;
+}
+
+static int digest_sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const unsigned char *data,
+                       size_t data_len)
+{
+    /* asked for the length first: the message would be hashed twice */
+    return (sig == NULL || digest_sign_update(ctx, data, data_len)) && digest_sign_final(ctx, sig, len, room);
+}
+
+static int digest_verify_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
+{
+    struct signing *s = ctx;
+    char room[64];
+
+    if (!signing_begin(s, key, false) || (mdname = digest_name(s, mdname, room)) == NULL)
+        return 0;
+    s->inner_md = EVP_MD_CTX_new();
+    return s->inner_md != NULL && EVP_DigestVerifyInit_ex(s->inner_md, &s->inner, mdname, provider_public_ctx(s->prov),
+                                                          NULL, s->key->soft, params) == 1;
+}
+
+static int digest_verify_update(void *ctx, const unsigned char *data, size_t len)
+{
+    struct signing *s = ctx;
+
+    return EVP_DigestVerifyUpdate(s->inner_md, data, len) == 1;
+}
+
+static int digest_verify_final(void *ctx, const unsigned char *sig, size_t len)
+{
+    struct signing *s = ctx;
+
+    return EVP_DigestVerifyFinal(s->inner_md, sig, len) == 1;
+}
+
+static const OSSL_DISPATCH functions[] = {
+    ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, signing_new),
+    ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, signing_free),
+    ENTRY(OSSL_FUNC_SIGNATURE_DUPCTX, signing_dup),
+    ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_SIGN, sign),
+    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, verify),
+    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER_INIT, recover_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER, recover),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_sign_update),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, digest_sign),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_verify_update),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),
+    ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, signing_get_params),
+    ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, signing_gettable),
+    ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, signing_set_params),
+    ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, signing_settable),
+    {0, NULL},
+};
+
+const OSSL_ALGORITHM provider_signature[] = {
+    {"ECDSA", PROVIDER_PROPERTY, functions, "ECDSA by this device's TPM"},
+    {KEYMGMT_RSA_NAMES, PROVIDER_PROPERTY, functions, "RSA signatures by this device's TPM"},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * URIs (provider-storemgmt(7), RFC 7512): "pkcs11:token=owner;object=azure:ldevid", "devid:azure:ldevid",
+ * "handle:0x81000002". One that names a key opens to the key, its certificate, its chain; one that names
+ * none, to the names of all that it matches, as a folder does.
+ */
+#include <openssl/core_names.h>
+#include <openssl/core_object.h>
+#include <openssl/params.h>
+#include <openssl/store.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/uri.h"
+#include "provider/provider.h"
+
+/* What the next load gives of the identity at hand. */
+enum step { STEP_NAME, STEP_KEY, STEP_CERTS, STEP_DONE };
+
+struct opened {
+    struct provider *prov;
+    char *text; /* the URI as it was given */
+    struct devid_uri uri;
+    struct devid_snapshot *snap;
+    const struct devid_identity *at; /* NULL at the end, or for a handle that no identity has */
+    enum step step;
+    size_t cert; /* of at->chain, the next */
+    bool is_folder;
+    int expect; /* OSSL_STORE_INFO_..., 0: everything */
+};
+
+static void store_free(struct opened *o)
+{
+    if (o == NULL)
+        return;
+    devid_snapshot_free(o->snap);
+    devid_uri_free(&o->uri);
+    OPENSSL_clear_free(o->text, o->text == NULL ? 0 : strlen(o->text)); /* a PIN may be in it */
+    provider_free(o->prov);
+    OPENSSL_free(o);
+}
+
+static bool matches(const struct opened *o, const struct devid_identity *identity)
+{
+    const struct devid_query *q = &o->uri.query;
+
+    return (q->token == NULL || strcmp(q->token, identity->token) == 0) &&
+           (q->label == NULL || strcmp(q->label, identity->label) == 0 ||
+            strcmp(q->label, identity->public_label) == 0) &&
+           (q->id.len == 0 || devid_slice_eq(q->id, identity->id)) &&
+           (q->handle == 0 || q->handle == identity->handle);
+}
+
+static bool wants_key(const struct opened *o)
+{
+    const struct devid_uri *u = &o->uri;
+    bool by_uri = u->wants_private || u->wants_public || !u->wants_cert;
+
+    return by_uri && (o->expect == 0 || o->expect == OSSL_STORE_INFO_PKEY || o->expect == OSSL_STORE_INFO_PUBKEY);
+}
+
+static bool wants_cert(const struct opened *o)
+{
+    const struct devid_uri *u = &o->uri;
+    bool by_uri = u->wants_cert || !(u->wants_private || u->wants_public);
+
+    return by_uri && (o->expect == 0 || o->expect == OSSL_STORE_INFO_CERT);
+}
+
+/* Go on until there is something to give; libcrypto takes an empty load for an error. */
+static void settle(struct opened *o)
+{
+    for (;;) {
+        if (o->step == STEP_KEY && !wants_key(o))
+            o->step = STEP_CERTS;
+        if (o->step != STEP_CERTS && o->step != STEP_DONE)
+            return;
+        if (o->step == STEP_CERTS && o->at != NULL && wants_cert(o) && o->cert < o->at->n_chain)
+            return;
+        do
+            o->at = o->at == NULL ? NULL : devid_snapshot_next(o->snap, o->at);
+        while (o->at != NULL && !matches(o, o->at));
+        o->cert = 0;
+        if (o->at == NULL || !o->is_folder) {
+            o->step = STEP_DONE;
+            return;
+        }
+        o->step = STEP_KEY;
+    }
+}
+
+static bool wants_kind(const struct devid_uri *uri)
+{
+    return uri->wants_private || uri->wants_public || uri->wants_cert;
+}
+
+static devid_rc find_first(struct opened *o, struct devid_error *err)
+{
+    const struct devid_query *q = &o->uri.query;
+    struct devid_store *store = NULL;
+    devid_rc rc = provider_store(o->prov, &store, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_store_snapshot(store, &o->snap, err);
+    if (rc == DEVID_OK)
+        rc = devid_snapshot_find(o->snap, q, &o->at, err);
+    o->is_folder = q->label == NULL && q->id.len == 0 && q->handle == 0;
+    if (rc == DEVID_OK) {
+        o->step = o->is_folder && !wants_kind(&o->uri) ? STEP_NAME : STEP_KEY;
+    } else if (rc == DEVID_E_ABSENT && o->snap != NULL && q->handle != 0) {
+        o->step = STEP_KEY; /* the TPM may have it all the same */
+        rc = DEVID_OK;
+    } else if (rc == DEVID_E_ABSENT && o->snap != NULL && o->is_folder && q->token == NULL) {
+        o->step = STEP_DONE; /* a device without identities is no error: nothing is listed */
+        rc = DEVID_OK;
+    }
+    return rc;
+}
+
+static void *store_open(void *provctx, const char *text)
+{
+    struct provider *p = provctx;
+    struct opened *o = OPENSSL_zalloc(sizeof *o);
+    struct devid_error err = {0};
+    devid_rc rc;
+
+    if (o == NULL)
+        return NULL;
+    o->prov = provider_hold(p);
+    o->text = OPENSSL_strdup(text);
+    rc = o->text == NULL ? devid_fail(&err, DEVID_E_MEM, "out of memory") : devid_uri_parse(text, &o->uri, &err);
+    if (rc == DEVID_OK)
+        rc = find_first(o, &err);
+    if (rc != DEVID_OK) {
+        (void)RAISE(p, rc, &err);
+        store_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+static const OSSL_PARAM *store_settable(void *provctx)
+{
+    static const OSSL_PARAM known[] = {OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL), OSSL_PARAM_END};
+
+    (void)provctx;
+    return known;
+}
+
+static int store_set_params(void *ctx, const OSSL_PARAM params[])
+{
+    struct opened *o = ctx;
+    const OSSL_PARAM *expect = params == NULL ? NULL : OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
+
+    return expect == NULL || OSSL_PARAM_get_int(expect, &o->expect);
+}
+
+/* Names are for people too: "EC P-256, CN=gw-1" stands beside the URI. */
+static int give_name(struct opened *o, OSSL_CALLBACK *cb, void *arg)
+{
+    int type = OSSL_OBJECT_NAME, ok = 0;
+    struct devid_bytes uri = {0}, subject = {0};
+    struct devid_error err = {0};
+    char words[512];
+    devid_rc rc = devid_uri_of(o->at, &uri, &err);
+
+    if (rc == DEVID_OK && o->at->n_chain > 0)
+        rc = devid_cert_name_text(o->at->chain[0].subject, &subject, &err);
+    if (rc == DEVID_OK) {
+        (void)snprintf(words, sizeof words, "%s, %s, %s", devid_role_name(o->at->role),
+                       devid_public_name(&o->at->pub),
+                       subject.len == 0 ? "no certificate" : (const char *)subject.data);
+        const OSSL_PARAM params[] = {
+            OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
+            OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA, uri.data, uri.len),
+            OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DESC, words, strlen(words)),
+            OSSL_PARAM_END,
+        };
+        ok = cb(params, arg);
+    } else {
+        (void)RAISE(o->prov, rc, &err);
+    }
+    devid_bytes_free(&uri);
+    devid_bytes_free(&subject);
+    return ok;
+}
+
+/* The key by reference: keymgmt_load takes its own hold of it. */
+static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg)
+{
+    bool wants_private = o->uri.wants_private || !o->uri.wants_public;
+    int type = OSSL_OBJECT_PKEY, ok = 0;
+    struct devid_bytes uri = {0};
+    struct devid_error err = {0};
+    struct pkey *pk = NULL;
+    devid_rc rc = DEVID_OK;
+
+    if (o->expect == OSSL_STORE_INFO_PUBKEY)
+        wants_private = false;
+    if (o->at != NULL && !wants_private)
+        rc = pkey_of_spki(o->prov, devid_slice_of(o->at->pub.spki), &pk, &err);
+    else if (o->at != NULL && o->is_folder && (rc = devid_uri_of(o->at, &uri, &err)) == DEVID_OK)
+        rc = pkey_of_uri(o->prov, (const char *)uri.data, &pk, &err);
+    else if (rc == DEVID_OK)
+        rc = pkey_of_uri(o->prov, o->text, &pk, &err);
+    if (rc == DEVID_OK) {
+        const char *name = pkey_type(pk->alg);
+        const OSSL_PARAM params[] = {
+            OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
+            OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, (char *)(uintptr_t)name, strlen(name)),
+            OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &pk, sizeof pk),
+            OSSL_PARAM_END,
+        };
+        ok = cb(params, arg);
+    } else {
+        (void)RAISE(o->prov, rc, &err);
+    }
+    devid_bytes_free(&uri);
+    pkey_free(pk);
+    return ok;
+}
+
+static int give_cert(const struct devid_cert *cert, OSSL_CALLBACK *cb, void *arg)
+{
+    int type = OSSL_OBJECT_CERT;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_DATA, (void *)(uintptr_t)cert->der.data, cert->der.len),
+        OSSL_PARAM_END,
+    };
+
+    return cb(params, arg);
+}
+
+static int store_load(void *ctx, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
+{
+    struct opened *o = ctx;
+    int ok = 0;
+
+    (void)ask;
+    (void)ask_arg;
+    settle(o);
+    if (o->step == STEP_NAME) {
+        ok = give_name(o, cb, arg);
+        do
+            o->at = devid_snapshot_next(o->snap, o->at);
+        while (o->at != NULL && !matches(o, o->at));
+        o->step = o->at == NULL ? STEP_DONE : STEP_NAME;
+    } else if (o->step == STEP_KEY) {
+        ok = give_key(o, cb, arg);
+        o->step = STEP_CERTS;
+    } else if (o->step == STEP_CERTS) {
+        ok = give_cert(&o->at->chain[o->cert++], cb, arg);
+    }
+    return ok;
+}
+
+static int store_eof(void *ctx)
+{
+    struct opened *o = ctx;
+
+    settle(o);
+    return o->step == STEP_DONE;
+}
+
+static int store_close(void *ctx)
+{
+    store_free(ctx);
+    return 1;
+}
+
+static const OSSL_DISPATCH functions[] = {
+    ENTRY(OSSL_FUNC_STORE_OPEN, store_open),
+    ENTRY(OSSL_FUNC_STORE_SETTABLE_CTX_PARAMS, store_settable),
+    ENTRY(OSSL_FUNC_STORE_SET_CTX_PARAMS, store_set_params),
+    ENTRY(OSSL_FUNC_STORE_LOAD, store_load),
+    ENTRY(OSSL_FUNC_STORE_EOF, store_eof),
+    ENTRY(OSSL_FUNC_STORE_CLOSE, store_close),
+    ENTRY(OSSL_FUNC_STORE_EXPORT_OBJECT, keymgmt_export_object),
+    {0, NULL},
+};
+
+#define BY_NAME {"devid", PROVIDER_PROPERTY, functions, "identities of this device, by name"}
+#define BY_HANDLE {"handle", PROVIDER_PROPERTY, functions, "keys at persistent handles of the TPM"}
+#define BY_URI {"pkcs11", PROVIDER_PROPERTY, functions, "identities of this device, by PKCS #11 URI"}
+#define END {NULL, NULL, NULL, NULL}
+
+const OSSL_ALGORITHM provider_store_loaders[] = {BY_NAME, BY_HANDLE, BY_URI, END};
+const OSSL_ALGORITHM provider_store_without_pkcs11[] = {BY_NAME, BY_HANDLE, END};

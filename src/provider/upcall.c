@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One loaded provider: what libcrypto lent us, and what is made at first need. A library context is no
+ * child of the program's: that would contain ourselves, and obey openssl.cnf.
+ */
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "provider/provider.h"
+
+static void take_upcalls(struct provider *p, const OSSL_DISPATCH *in)
+{
+    for (; in->function_id != 0; in++) {
+        switch (in->function_id) {
+        case OSSL_FUNC_CORE_GET_PARAMS:
+            p->get_params = OSSL_FUNC_core_get_params(in);
+            break;
+        case OSSL_FUNC_CORE_NEW_ERROR:
+            p->new_error = OSSL_FUNC_core_new_error(in);
+            break;
+        case OSSL_FUNC_CORE_SET_ERROR_DEBUG:
+            p->set_error_debug = OSSL_FUNC_core_set_error_debug(in);
+            break;
+        case OSSL_FUNC_CORE_VSET_ERROR:
+            p->vset_error = OSSL_FUNC_core_vset_error(in);
+            break;
+        case OSSL_FUNC_BIO_READ_EX:
+            p->bio_read_ex = OSSL_FUNC_BIO_read_ex(in);
+            break;
+        case OSSL_FUNC_BIO_GETS:
+            p->bio_gets = OSSL_FUNC_BIO_gets(in);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* The keys that our section of openssl.cnf may have. The strings belong to libcrypto and live as long as we. */
+static void take_settings(struct provider *p)
+{
+    char *conf = NULL, *pkcs11 = NULL;
+    OSSL_PARAM settings[] = {
+        OSSL_PARAM_utf8_ptr("config", &conf, 0),
+        OSSL_PARAM_utf8_ptr("pkcs11", &pkcs11, 0),
+        OSSL_PARAM_END,
+    };
+
+    if (p->get_params == NULL || !p->get_params(p->core, settings))
+        return;
+    p->conf_path = conf;
+    p->is_without_pkcs11 = pkcs11 != NULL && strcasecmp(pkcs11, "no") == 0;
+}
+
+struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *upcalls)
+{
+    struct provider *p = calloc(1, sizeof *p);
+
+    if (p == NULL)
+        return NULL;
+    atomic_init(&p->holders, 1);
+    atomic_init(&p->public_ctx, NULL);
+    atomic_init(&p->store, NULL);
+    p->core = core;
+    take_upcalls(p, upcalls);
+    if (p->new_error == NULL || p->set_error_debug == NULL || p->vset_error == NULL || p->bio_read_ex == NULL ||
+        p->bio_gets == NULL) {
+        free(p);
+        return NULL;
+    }
+    take_settings(p);
+    return p;
+}
+
+struct provider *provider_hold(struct provider *p)
+{
+    atomic_fetch_add(&p->holders, 1);
+    return p;
+}
+
+void provider_free(struct provider *p)
+{
+    if (p == NULL || atomic_fetch_sub(&p->holders, 1) != 1)
+        return;
+    devid_store_free(atomic_load(&p->store));
+    OSSL_LIB_CTX_free(atomic_load(&p->public_ctx));
+    free(p);
+}
+
+devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err)
+{
+    struct devid_store *mine, *there = atomic_load(&p->store);
+    devid_rc rc;
+
+    if (there == NULL) {
+        rc = devid_store_open(p->conf_path, &mine, err);
+        if (rc != DEVID_OK)
+            return rc;
+        if (atomic_compare_exchange_strong(&p->store, &there, mine))
+            there = mine;
+        else
+            devid_store_free(mine); /* another thread was first; ours has not been used */
+    }
+    *out = there;
+    return DEVID_OK;
+}
+
+OSSL_LIB_CTX *provider_public_ctx(struct provider *p)
+{
+    OSSL_LIB_CTX *mine, *there = atomic_load(&p->public_ctx);
+
+    if (there != NULL)
+        return there;
+    mine = OSSL_LIB_CTX_new(); /* without a configuration libcrypto activates "default" in it by itself */
+    if (mine == NULL || atomic_compare_exchange_strong(&p->public_ctx, &there, mine))
+        return mine;
+    OSSL_LIB_CTX_free(mine);
+    return there;
+}
