@@ -8,6 +8,7 @@ EXTRA_DIST += dist/provider.map
 devid_la_SOURCES = \
 	src/provider/decoder.c \
 	src/provider/err.c \
+	src/provider/groups.c \
 	src/provider/keymgmt.c src/provider/keymgmt.h \
 	src/provider/keymgmt_ec.c \
 	src/provider/keymgmt_rsa.c \

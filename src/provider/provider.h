@@ -103,12 +103,17 @@ int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg);
  * struct pkey *, as in OSSL_OBJECT_PARAM_REFERENCE. */
 int keymgmt_export_object(void *ctx, const void *reference, size_t size, OSSL_CALLBACK *cb, void *arg);
 
+/* groups.c */
+
+/** OSSL_FUNC_provider_get_capabilities. */
+int groups_give(void *provctx, const char *capability, OSSL_CALLBACK *cb, void *arg);
+
 /* scheme.c */
 
 /**
  * How a context of the default provider, asked to verify, would have the signature made: padding, digest, salt.
  *
- * \param md       the digest's name; empty if none was set
+ * \param shadow   that context; lent
  * \param digest   what is to be signed; replaced by its DigestInfo where the TPM does not know the digest
  * \param made     owner of that DigestInfo
  */
