@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What went wrong between us and a server, in a sentence that says what to do. */
+#include "est/failure.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define TEXT_MAX 100
+
+static const char *anchors_text(const struct est_server *server)
+{
+    if (server->anchors != NULL)
+        return server->anchors;
+    return server->anchors_pem.len != 0 ? "the anchors given" : "the system's list; name its root as trust anchor";
+}
+
+/* TLS refused the server. */
+static devid_rc of_server_cert(const struct failure *f, struct devid_error *err)
+{
+    switch (f->verify_result) {
+    case X509_V_OK: /* the chain is good, hence it is the name */
+        return devid_fail(err, DEVID_E_NET, "the certificate of %s is for another host: is the URL right?", f->name);
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return devid_fail(err, DEVID_E_NET, "the certificate of %s has expired: is this device's clock right?", f->name);
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return devid_fail(err, DEVID_E_NET, "the certificate of %s is not valid yet: is this device's clock right?",
+                          f->name);
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+        return devid_fail(err, DEVID_E_NET, "the certificate of %s is not from a CA in %s", f->name,
+                          anchors_text(f->server));
+    default:
+        return devid_fail(err, DEVID_E_NET, "the certificate of %s is not good: %s", f->name,
+                          X509_verify_cert_error_string(f->verify_result));
+    }
+}
+
+/*
+ * The server closed the connection. TLS 1.3 tells a client that its certificate is refused only
+ * after the request was sent, as an alert or a mere reset.
+ */
+static devid_rc of_client_cert(const struct failure *f, struct devid_error *err)
+{
+    bool is_alert = strstr(f->words, "alert") != NULL;
+
+    if (f->client_cert == NULL)
+        return devid_fail(err, DEVID_E_DENIED, "%s wants a client certificate, and none is configured", f->name);
+    if ((X509_get_extension_flags(f->client_cert) & EXFLAG_XKUSAGE) != 0 &&
+        (X509_get_extended_key_usage(f->client_cert) & (XKU_SSL_CLIENT | XKU_ANYEKU)) == 0)
+        return devid_fail(err, DEVID_E_DENIED,
+                          "%s refused the client certificate, which has an extended key usage without clientAuth", f->name);
+    return devid_fail(err, DEVID_E_DENIED, "%s refused the client certificate%s", f->name,
+                      is_alert ? ": does it know the CA that issued it, and is it still valid?"
+                               : " (it closed the connection): does it know the CA that issued it?");
+}
+
+static bool is_about_client_cert(const struct failure *f)
+{
+    static const char *const alerts[] = {"alert certificate", "alert bad certificate", "alert unknown ca",
+                                         "alert unsupported certificate", "alert access denied",
+                                         "alert certificate required"};
+
+    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++)
+        if (strcasestr(f->words, alerts[i]) != NULL)
+            return true;
+    return f->client_cert != NULL && f->status == 0 && (f->code == CURLE_SEND_ERROR || f->code == CURLE_RECV_ERROR);
+}
+
+devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err)
+{
+    if (f->code == CURLE_PEER_FAILED_VERIFICATION)
+        return of_server_cert(f, err);
+    if (is_about_client_cert(f))
+        return of_client_cert(f, err);
+    if (f->code == CURLE_OUT_OF_MEMORY)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    if (f->code == CURLE_COULDNT_RESOLVE_HOST)
+        return devid_fail(err, DEVID_E_NET, "the name %s is not known: is the URL right, and DNS reachable?", f->name);
+    if (f->code == CURLE_COULDNT_CONNECT)
+        return devid_fail(err, DEVID_E_NET, "cannot connect to %s: is the server running and the network up?", f->name);
+    if (f->code == CURLE_OPERATION_TIMEDOUT)
+        return devid_fail(err, DEVID_E_NET, "%s gave no answer within %u ms", f->name, f->timeout_ms);
+    if (f->code == CURLE_SSL_CONNECT_ERROR)
+        return devid_fail(err, DEVID_E_NET, "no TLS connection with %s: %s", f->name, f->words);
+    return devid_fail(err, DEVID_E_NET, "the exchange with %s failed: %s", f->name,
+                      f->words[0] != 0 ? f->words : curl_easy_strerror(f->code));
+}
+
+/*
+ * The first line of a text that a server sent to explain itself: printable ASCII alone, for it ends up on a terminal,
+ * and nothing at all if it repeats our secret.
+ */
+static void first_line(const struct est_server *server, const struct http_reply *reply, char line[TEXT_MAX])
+{
+    size_t n = 0;
+
+    line[0] = 0;
+    if (reply->body.len == 0 || strncasecmp(reply->type, "text/plain", 10) != 0)
+        return;
+    if ((server->secret.len != 0 && memmem(reply->body.data, reply->body.len, server->secret.data, server->secret.len)) ||
+        (server->password.len != 0 &&
+         memmem(reply->body.data, reply->body.len, server->password.data, server->password.len)))
+        return;
+    (void)snprintf(line, TEXT_MAX, ": ");
+    n = strlen(line);
+    for (size_t i = 0; i < reply->body.len && n + 1 < TEXT_MAX && reply->body.data[i] != '\n'; i++)
+        if (reply->body.data[i] >= 0x20 && reply->body.data[i] < 0x7f)
+            line[n++] = (char)reply->body.data[i];
+    line[n == 2 ? 0 : n] = 0;
+}
+
+devid_rc failure_of_status(const struct est_server *server, const char *name, const char *operation,
+                           const struct http_reply *reply, struct devid_error *err)
+{
+    const char *remedy = "";
+    char line[TEXT_MAX];
+
+    if (reply->status == 200 && reply->body.len != 0)
+        return DEVID_OK;
+    if (reply->status >= 200 && reply->status < 300 && reply->status != 202)
+        return devid_fail(err, DEVID_E_DATA, "%s answered %s with status %ld and no content", name, operation,
+                          reply->status);
+    first_line(server, reply, line);
+    switch (reply->status) {
+    case 202:
+    case 429:
+    case 503:
+        return devid_fail(err, DEVID_E_BUSY, "%s asks to try %s again in %u s (status %ld%s)", name, operation,
+                          reply->retry_after_s, reply->status, line);
+    case 401:
+        if (server->user == NULL)
+            remedy = "; no user and password are configured";
+        /* fall through */
+    case 403:
+        return devid_fail(err, DEVID_E_DENIED, "%s refused %s (status %ld%s)%s", name, operation, reply->status, line,
+                          remedy);
+    case 404:
+        remedy = "; is the URL right?";
+        break;
+    default:
+        break;
+    }
+    return devid_fail(err, DEVID_E_NET, "%s answered %s with status %ld%s%s", name, operation, reply->status, line, remedy);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What libcrypto says went wrong, in a sentence of ours. */
+#ifndef DEVID_EST_OSSL_H
+#define DEVID_EST_OSSL_H
+
+#include "core/error.h"
+
+/**
+ * devid_fail with libcrypto's reason behind the sentence, if its queue has one; the queue is
+ * emptied. Our provider puts its own sentence there (the error's data), which is preferred to the reason's name.
+ */
+devid_rc ossl_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...) DEVID_PRINTF(3, 4);
+
+#endif
