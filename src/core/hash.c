@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Digests in software. FIPS 180-4. */
+#include "core/hash.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "core/libctx.h"
+
+struct devid_hasher {
+    EVP_MD_CTX *ctx;
+};
+
+static const struct {
+    const char *name;
+    size_t len;
+} hashes[] = {
+    [DEVID_HASH_NONE] = {NULL, 0},      [DEVID_SHA1] = {"SHA1", 20},     [DEVID_SHA256] = {"SHA256", 32},
+    [DEVID_SHA384] = {"SHA384", 48}, [DEVID_SHA512] = {"SHA512", 64},
+};
+
+#define N_HASHES (sizeof hashes / sizeof hashes[0])
+
+size_t devid_hash_len(enum devid_hash hash)
+{
+    return (size_t)hash < N_HASHES ? hashes[hash].len : 0;
+}
+
+const char *devid_hash_name(enum devid_hash hash)
+{
+    return (size_t)hash < N_HASHES ? hashes[hash].name : NULL;
+}
+
+/* Fetched once and kept, as the library context is: a fetch costs more than hashing a short message. */
+static const EVP_MD *md_of(enum devid_hash hash)
+{
+    static _Atomic(EVP_MD *) fetched[N_HASHES];
+    EVP_MD *md, *none = NULL;
+
+    if (devid_hash_name(hash) == NULL)
+        return NULL;
+    md = atomic_load(&fetched[hash]);
+    if (md != NULL)
+        return md;
+    if (devid_libctx() != NULL)
+        md = EVP_MD_fetch(devid_libctx(), devid_hash_name(hash), NULL);
+    if (md != NULL && !atomic_compare_exchange_strong(&fetched[hash], &none, md)) {
+        EVP_MD_free(md); /* another thread was faster */
+        md = none;
+    }
+    return md;
+}
+
+devid_rc devid_hasher_new(enum devid_hash hash, struct devid_hasher **out, struct devid_error *err)
+{
+    struct devid_hasher *h;
+    const EVP_MD *md;
+    devid_rc rc = DEVID_OK;
+
+    if (devid_hash_name(hash) == NULL)
+        return devid_fail(err, DEVID_E_ARG, "no hash is chosen");
+    h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    (void)ERR_set_mark();
+    md = md_of(hash);
+    h->ctx = EVP_MD_CTX_new();
+    if (md == NULL || h->ctx == NULL || EVP_DigestInit_ex2(h->ctx, md, NULL) != 1)
+        rc = devid_fail(err, DEVID_E_MEM, "%s cannot be started: out of memory", devid_hash_name(hash));
+    (void)ERR_pop_to_mark();
+    if (rc == DEVID_OK)
+        *out = h;
+    else
+        devid_hasher_free(h);
+    return rc;
+}
+
+devid_rc devid_hasher_update(struct devid_hasher *h, struct devid_slice data, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    if (data.len == 0)
+        return DEVID_OK;
+    (void)ERR_set_mark();
+    if (EVP_DigestUpdate(h->ctx, data.data, data.len) != 1)
+        rc = devid_fail(err, DEVID_E_ARG, "the hash takes no more data");
+    (void)ERR_pop_to_mark();
+    return rc;
+}
+
+devid_rc devid_hasher_final(struct devid_hasher *h, unsigned char *digest, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    (void)ERR_set_mark();
+    if (EVP_DigestFinal_ex(h->ctx, digest, NULL) != 1)
+        rc = devid_fail(err, DEVID_E_ARG, "the hash is finished already");
+    (void)ERR_pop_to_mark();
+    return rc;
+}
+
+void devid_hasher_free(struct devid_hasher *h)
+{
+    if (h == NULL)
+        return;
+    EVP_MD_CTX_free(h->ctx);
+    free(h);
+}
+
+devid_rc devid_hash_once(enum devid_hash hash, struct devid_slice data, unsigned char *digest,
+                         struct devid_error *err)
+{
+    struct devid_hasher *h = NULL;
+    devid_rc rc = devid_hasher_new(hash, &h, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_hasher_update(h, data, err);
+    if (rc == DEVID_OK)
+        rc = devid_hasher_final(h, digest, err);
+    devid_hasher_free(h);
+    return rc;
+}

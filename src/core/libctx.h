@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Core's own OpenSSL library context. The process's default one may have been given to an engine, to
+ * a configuration, or to our own provider, which would call itself. Core's own.
+ */
+#ifndef DEVID_CORE_LIBCTX_H
+#define DEVID_CORE_LIBCTX_H
+
+#include <openssl/evp.h>
+
+#include "core/bytes.h"
+
+#define DEVID_SPKI_MAX 8192 /* bytes: an RSA key of 16,384 bits takes 2,100 */
+
+/**
+ * The context, made at the first call and kept for the life of the process: code that a program runs
+ * late (C_Finalize in a destructor) may still come here. NULL only if memory is short.
+ * Any thread; also after fork.
+ */
+OSSL_LIB_CTX *devid_libctx(void);
+
+/**
+ * The key of a SubjectPublicKeyInfo, in that context; freed by the caller with EVP_PKEY_free.
+ * Leaves nothing in the error queue.
+ *
+ * \return DEVID_E_DATA if it is malformed or bytes follow it; DEVID_E_KEY if it is neither RSA nor
+ *         an EC key on a named curve
+ */
+devid_rc devid_libctx_pkey(struct devid_slice spki, EVP_PKEY **out, struct devid_error *err);
+
+#endif

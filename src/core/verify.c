@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Signature checks in software: FIPS 186-5 (ECDSA), RFC 8017 (RSA). Declared in hash.h. */
+#include <limits.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "core/libctx.h"
+
+/* Type 1 padding: 00 01, at least eight FF, 00. RFC 8017, section 9.2. */
+#define TYPE_1_MIN 11
+
+static devid_rc fail_wrong(struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_DATA, "the signature is wrong: other data, another key, or damaged");
+}
+
+static devid_rc verify_by(EVP_PKEY_CTX *ctx, struct devid_slice sig, struct devid_slice digest,
+                          struct devid_error *err)
+{
+    if (EVP_PKEY_verify(ctx, sig.data, sig.len, digest.data, digest.len) != 1)
+        return fail_wrong(err);
+    return DEVID_OK;
+}
+
+/* r || s to DER, as OpenSSL wants it; the caller frees it with OPENSSL_free. */
+static int ecdsa_der(struct devid_slice sig, unsigned char **out)
+{
+    size_t half = sig.len / 2;
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(sig.data, (int)half, NULL);
+    BIGNUM *s = BN_bin2bn(sig.data + half, (int)half, NULL);
+    int len = -1;
+
+    *out = NULL;
+    if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
+        r = s = NULL; /* pair's now */
+        len = i2d_ECDSA_SIG(pair, out);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(pair);
+    return len;
+}
+
+static devid_rc verify_ecdsa(EVP_PKEY *key, EVP_PKEY_CTX *ctx, struct devid_slice digest, struct devid_slice sig,
+                             struct devid_error *err)
+{
+    size_t coordinate = ((size_t)EVP_PKEY_get_bits(key) + 7) / 8;
+    unsigned char *der;
+    devid_rc rc;
+    int len;
+
+    if (sig.len != 2 * coordinate)
+        return devid_fail(err, DEVID_E_DATA, "the signature has %zu bytes, and the key makes %zu", sig.len,
+                          2 * coordinate);
+    len = ecdsa_der(sig, &der);
+    if (len <= 0)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    if (EVP_PKEY_verify_init(ctx) == 1)
+        rc = verify_by(ctx, (struct devid_slice){der, (size_t)len}, digest, err);
+    else
+        rc = devid_fail(err, DEVID_E_MEM, "ECDSA cannot be started: out of memory");
+    OPENSSL_free(der);
+    return rc;
+}
+
+/* PKCS#1 with a hash, or PSS. */
+static devid_rc verify_rsa(EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme, struct devid_slice digest,
+                           struct devid_slice sig, struct devid_error *err)
+{
+    bool is_pss = scheme->padding == DEVID_PSS;
+    enum devid_hash mgf = scheme->mgf != DEVID_HASH_NONE ? scheme->mgf : scheme->hash;
+    char mode[8], hash[8], mgf_hash[8];
+    int salt_len = (int)scheme->salt_len;
+    OSSL_PARAM params[5];
+
+    if (scheme->salt_len > INT_MAX)
+        return fail_wrong(err);
+    (void)snprintf(mode, sizeof mode, "%s", is_pss ? OSSL_PKEY_RSA_PAD_MODE_PSS : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+    (void)snprintf(hash, sizeof hash, "%s", devid_hash_name(scheme->hash));
+    (void)snprintf(mgf_hash, sizeof mgf_hash, "%s", devid_hash_name(mgf));
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, mode, 0);
+    params[1] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, hash, 0);
+    params[2] = OSSL_PARAM_construct_end();
+    if (is_pss) {
+        params[2] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf_hash, 0);
+        params[3] = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt_len);
+        params[4] = OSSL_PARAM_construct_end();
+    }
+    if (EVP_PKEY_verify_init_ex(ctx, params) != 1)
+        return devid_fail(err, DEVID_E_KEY, "this RSA key cannot check signatures with %s", hash);
+    return verify_by(ctx, sig, digest, err);
+}
+
+/* 00 01 FF .. FF 00 || digest. RFC 8017, section 9.2, step 5. */
+static bool pad_type_1(struct devid_slice digest, unsigned char *block, size_t len)
+{
+    if (digest.len + TYPE_1_MIN > len)
+        return false;
+    memset(block, 0xff, len);
+    block[0] = 0;
+    block[1] = 1;
+    block[len - digest.len - 1] = 0;
+    if (digest.len != 0)
+        memcpy(block + len - digest.len, digest.data, digest.len);
+    return true;
+}
+
+/* The public operation on sig gives this very block: nothing is parsed, so nothing can be parsed wrongly. */
+static devid_rc verify_block(EVP_PKEY_CTX *ctx, struct devid_slice sig, const unsigned char *block,
+                             unsigned char *room, struct devid_error *err)
+{
+    char none[] = OSSL_PKEY_RSA_PAD_MODE_NONE;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, none, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    size_t len = sig.len;
+
+    if (EVP_PKEY_encrypt_init_ex(ctx, params) != 1)
+        return devid_fail(err, DEVID_E_KEY, "this RSA key cannot check signatures");
+    if (EVP_PKEY_encrypt(ctx, room, &len, sig.data, sig.len) != 1 || len != sig.len || memcmp(room, block, len) != 0)
+        return fail_wrong(err);
+    return DEVID_OK;
+}
+
+static devid_rc verify_bare(EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme, struct devid_slice digest,
+                            struct devid_slice sig, struct devid_error *err)
+{
+    unsigned char *block = malloc(2 * sig.len);
+    devid_rc rc;
+
+    if (block == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    if (scheme->padding == DEVID_RAW ? digest.len == sig.len : pad_type_1(digest, block, sig.len)) {
+        if (scheme->padding == DEVID_RAW)
+            memcpy(block, digest.data, sig.len);
+        rc = verify_block(ctx, sig, block, block + sig.len, err);
+    } else {
+        rc = devid_fail(err, DEVID_E_DATA, "%zu bytes do not fit a signature of %zu", digest.len, sig.len);
+    }
+    free(block);
+    return rc;
+}
+
+static devid_rc verify_with(EVP_PKEY *key, EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme,
+                            struct devid_slice digest, struct devid_slice sig, struct devid_error *err)
+{
+    bool is_ec = EVP_PKEY_is_a(key, "EC");
+    size_t len;
+
+    if (is_ec != (scheme->padding == DEVID_ECDSA))
+        return devid_fail(err, DEVID_E_KEY, is_ec ? "an EC key makes ECDSA signatures only"
+                                                  : "an RSA key makes no ECDSA signatures");
+    if (scheme->padding == DEVID_PSS && scheme->hash == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_ARG, "PSS needs a hash");
+    if (scheme->padding != DEVID_RAW && scheme->hash != DEVID_HASH_NONE && digest.len != devid_hash_len(scheme->hash))
+        return devid_fail(err, DEVID_E_DATA, "the digest has %zu bytes, and %s makes %zu", digest.len,
+                          devid_hash_name(scheme->hash), devid_hash_len(scheme->hash));
+    if (is_ec)
+        return verify_ecdsa(key, ctx, digest, sig, err);
+
+    len = (size_t)EVP_PKEY_get_size(key);
+    if (sig.len != len)
+        return devid_fail(err, DEVID_E_DATA, "the signature has %zu bytes, and the key makes %zu", sig.len, len);
+    if (scheme->padding == DEVID_RAW || scheme->hash == DEVID_HASH_NONE)
+        return verify_bare(ctx, scheme, digest, sig, err);
+    return verify_rsa(ctx, scheme, digest, sig, err);
+}
+
+devid_rc devid_verify(struct devid_slice spki, const struct devid_scheme *scheme, struct devid_slice digest,
+                      struct devid_slice sig, struct devid_error *err)
+{
+    EVP_PKEY_CTX *ctx = NULL;
+    EVP_PKEY *key = NULL;
+    devid_rc rc = devid_libctx_pkey(spki, &key, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    (void)ERR_set_mark();
+    ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), key, NULL);
+    if (ctx != NULL)
+        rc = verify_with(key, ctx, scheme, digest, sig, err);
+    else
+        rc = devid_fail(err, DEVID_E_MEM, "out of memory");
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    (void)ERR_pop_to_mark();
+    return rc;
+}
