@@ -13,23 +13,26 @@
 struct devid_object {
     ESYS_TR tr;
     uint64_t generation; /* of the connection it was made under; another: forget tr */
-    bool is_transient;
+    bool is_ready, is_transient;
 };
 
 /**
  * Make the object usable: saved ESYS object (0 commands), else TPM2_ReadPublic for a handle; TPM2_Load for a blob.
  * \param identity  handle or blob, parent, saved object
  */
-devid_rc devid_object_ready(struct devid_tpm *tpm, ESYS_CONTEXT *esys, const struct devid_identity *identity,
+devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                             struct devid_object *object, struct devid_error *err);
-/** After the command: flush a transient object if there is no resource manager. */
-void devid_object_rest(struct devid_tpm *tpm, ESYS_CONTEXT *esys, struct devid_object *object);
-/** The TPM no longer knows it (TPM_RC_REFERENCE_H0, HANDLE): forget, so that ready loads again. */
-void devid_object_forget(ESYS_CONTEXT *esys, struct devid_object *object);
+/** After the command: flush a transient object if there is no resource manager; forget any other. */
+void devid_object_rest(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object);
+/** Flush or forget it, resource manager or not. */
+void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object);
 
-/** ESYS_TR of a persistent handle, from a saved object if that is given (may be empty), else by TPM2_ReadPublic. */
-devid_rc devid_object_of_handle(ESYS_CONTEXT *esys, uint32_t handle, struct devid_slice saved, ESYS_TR *out,
-                                struct devid_error *err);
+/**
+ * ESYS_TR of a persistent handle: from a saved object if that is given (may be empty) or in the cache, else by
+ * TPM2_ReadPublic, which the cache then remembers. The caller closes it with Esys_TR_Close.
+ */
+devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, uint32_t handle,
+                                struct devid_slice saved, ESYS_TR *out, struct devid_error *err);
 /** The saved form of an ESYS object: Esys_TR_Serialize. */
 devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *out, struct devid_error *err);
 

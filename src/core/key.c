@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening a key: nothing is sent before it is used. */
+#include "core/key.h"
+
+#include <stdlib.h>
+
+#include "core/keyfile.h"
+#include "core/make.h"
+#include "core/use.h"
+
+static devid_rc key_new(struct devid_store *store, struct devid_key **out, struct devid_error *err)
+{
+    struct devid_key *key = calloc(1, sizeof *key);
+
+    if (key == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    key->store = store;
+    *out = key;
+    return DEVID_OK;
+}
+
+devid_rc devid_key_open(struct devid_store *store, struct devid_snapshot *snap, const struct devid_identity *identity,
+                        struct devid_key **out, struct devid_error *err)
+{
+    devid_rc rc = key_new(store, out, err);
+
+    if (rc == DEVID_OK) {
+        (*out)->snap = devid_snapshot_hold(snap);
+        (*out)->identity = *identity;
+    }
+    return rc;
+}
+
+devid_rc devid_key_open_file(struct devid_store *store, struct devid_slice der, struct devid_key **out,
+                             struct devid_error *err)
+{
+    struct devid_keyfile file = {0};
+    struct devid_key *key = NULL;
+    devid_rc rc = key_new(store, &key, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_keyfile_read(der, &file, err);
+    if (rc == DEVID_OK && !file.is_empty_auth)
+        rc = devid_fail(err, DEVID_E_AUTH, "the key file wants a password, which is not supported");
+    if (rc == DEVID_OK)
+        rc = devid_public_from_area(devid_slice_of(file.area), &key->own_pub, err);
+    if (rc == DEVID_OK) {
+        key->own_blob = file.blob;
+        file.blob = (struct devid_bytes){0};
+        key->identity = (struct devid_identity){.pub = key->own_pub,
+                                                .key_place = DEVID_PLACE_BLOB,
+                                                .parent = file.parent,
+                                                .blob = devid_slice_of(key->own_blob)};
+        *out = key;
+    } else {
+        devid_key_free(key);
+    }
+    devid_keyfile_free(&file);
+    return rc;
+}
+
+devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struct devid_key **out,
+                               struct devid_error *err)
+{
+    struct devid_key *key = NULL;
+    devid_rc rc = key_new(store, &key, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    key->identity = (struct devid_identity){.key_place = DEVID_PLACE_HANDLE, .handle = handle};
+    rc = devid_key_learn(key, err);
+    if (rc == DEVID_OK)
+        *out = key;
+    else
+        devid_key_free(key);
+    return rc;
+}
+
+devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err)
+{
+    struct devid_made found = {0};
+    devid_rc rc;
+
+    if (key->identity.pub.area.len != 0 || key->identity.key_place != DEVID_PLACE_HANDLE)
+        return DEVID_OK;
+    rc = devid_make_look(key->store, key->identity.handle, &found, err);
+    if (rc != DEVID_OK)
+        return rc;
+    if (key->identity.pub.spki.len != 0 &&
+        !devid_slice_eq(devid_slice_of(key->identity.pub.spki), devid_slice_of(found.pub.spki))) {
+        rc = devid_fail(err, DEVID_E_DATA, "0x%08x holds another key than the one that was provisioned", key->identity.handle);
+    } else {
+        key->own_pub = found.pub;
+        key->own_object = found.object;
+        key->identity.pub = key->own_pub;
+        key->identity.object = devid_slice_of(key->own_object);
+        found.pub = (struct devid_public){0};
+        found.object = (struct devid_bytes){0};
+    }
+    devid_made_free(&found);
+    return rc;
+}
+
+/* Behind a resource manager a loaded blob is ours until it is flushed or the connection ends. */
+static void unload(struct devid_key *key)
+{
+    ESYS_CONTEXT *esys;
+
+    if (!key->object.is_ready || !key->object.is_transient ||
+        key->object.generation != devid_tpm_generation(devid_store_tpm(key->store)))
+        return;
+    if (devid_tpm_enter(devid_store_tpm(key->store), DEVID_TPM_PERSISTENT, &esys, NULL) != DEVID_OK)
+        return;
+    devid_object_drop(key->store, esys, &key->object);
+    devid_tpm_leave(devid_store_tpm(key->store));
+}
+
+void devid_key_free(struct devid_key *key)
+{
+    if (key == NULL)
+        return;
+    unload(key);
+    devid_snapshot_free(key->snap);
+    devid_bytes_free(&key->own_blob);
+    devid_bytes_free(&key->own_object);
+    devid_public_free(&key->own_pub);
+    free(key);
+}
+
+const struct devid_public *devid_key_public(const struct devid_key *key)
+{
+    return &key->identity.pub;
+}
+
+size_t devid_key_sig_len(const struct devid_key *key)
+{
+    return devid_public_sig_len(&key->identity.pub);
+}

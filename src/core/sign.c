@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How a signature is asked of the TPM: scheme and digest against the public area, then one command. */
+#include "core/key.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "core/pss.h"
+#include "core/use.h"
+
+#define MODULUS_MAX 512
+
+static TPM2_ALG_ID alg_of_hash(enum devid_hash hash)
+{
+    switch (hash) {
+    case DEVID_SHA1:      return TPM2_ALG_SHA1;
+    case DEVID_SHA256:    return TPM2_ALG_SHA256;
+    case DEVID_SHA384:    return TPM2_ALG_SHA384;
+    case DEVID_SHA512:    return TPM2_ALG_SHA512;
+    case DEVID_HASH_NONE: return TPM2_ALG_NULL;
+    }
+    return TPM2_ALG_NULL;
+}
+
+/* The key may do RSA without a scheme, so that any padding can be made in software. */
+static bool is_raw_rsa(const struct devid_public *pub)
+{
+    return pub->alg == DEVID_RSA && pub->can_decrypt && !pub->has_scheme && !pub->is_restricted;
+}
+
+devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_scheme *scheme, struct devid_error *err)
+{
+    const struct devid_public *pub = &key->identity.pub;
+    size_t salt = ((struct devid_key *)(uintptr_t)key)->chip_salt;
+
+    if ((scheme->padding == DEVID_ECDSA) != (pub->alg == DEVID_EC))
+        return devid_fail(err, DEVID_E_KEY, "an %s key cannot sign so", devid_public_name(pub));
+    if (pub->area.len == 0)
+        return DEVID_OK; /* the TPM is asked when it comes to it */
+    if (pub->is_restricted)
+        return devid_fail(err, DEVID_E_KEY, "the key is restricted: it signs only what the TPM made itself");
+    if (!pub->can_sign && !is_raw_rsa(pub))
+        return devid_fail(err, DEVID_E_KEY, "the key is not for signing");
+    if (pub->alg == DEVID_EC || is_raw_rsa(pub))
+        return DEVID_OK;
+    if (pub->has_scheme && scheme->padding != DEVID_RAW &&
+        (scheme->padding != pub->padding || (scheme->hash != pub->hash && scheme->hash != DEVID_HASH_NONE)))
+        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s with %s",
+                          pub->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(pub->hash));
+    if (scheme->padding == DEVID_PSS && salt != 0 && salt != 1 + scheme->salt_len)
+        return devid_fail(err, DEVID_E_KEY,
+                          "this TPM salts PSS with %zu bytes, not %zu, and the key may not be used without its scheme",
+                          salt - 1, scheme->salt_len);
+    return DEVID_OK;
+}
+
+/* The hash that the digest is given out as: the key's own, else the shortest that holds it. */
+static enum devid_hash hash_for(const struct devid_public *pub, size_t len)
+{
+    static const enum devid_hash by_len[] = {DEVID_SHA1, DEVID_SHA256, DEVID_SHA384, DEVID_SHA512};
+    size_t order = (pub->bits + 7U) / 8U;
+
+    if (pub->has_scheme)
+        return pub->hash;
+    for (size_t i = 0; i < sizeof by_len / sizeof by_len[0]; i++)
+        if (devid_hash_len(by_len[i]) >= len && devid_hash_len(by_len[i]) <= order)
+            return by_len[i];
+    return DEVID_HASH_NONE;
+}
+
+/*
+ * FIPS 186-4, 6.4: a digest longer than the order counts by its leftmost bits, a shorter one as the
+ * number it is; so cutting on the right and zeros on the left change nothing.
+ */
+static devid_rc use_ecdsa(const struct devid_public *pub, struct devid_slice digest, struct devid_use *use,
+                          struct devid_error *err)
+{
+    size_t order = (pub->bits + 7U) / 8U, len = digest.len < order ? digest.len : order;
+    enum devid_hash hash = hash_for(pub, len);
+    size_t size = devid_hash_len(hash);
+
+    if (digest.len == 0)
+        return devid_fail(err, DEVID_E_DATA, "there is nothing to sign");
+    if (size == 0 || len > size)
+        return devid_fail(err, DEVID_E_DATA, "%zu bytes are no digest that this TPM signs with an %s key", digest.len,
+                          devid_public_name(pub));
+    use->scheme.scheme = TPM2_ALG_ECDSA;
+    use->scheme.details.ecdsa.hashAlg = alg_of_hash(hash);
+    use->digest.size = (UINT16)size;
+    memset(use->digest.buffer, 0, size - len);
+    memcpy(use->digest.buffer + size - len, digest.data, len);
+    return DEVID_OK;
+}
+
+static devid_rc use_scheme(TPM2_ALG_ID alg, enum devid_hash hash, struct devid_slice digest, struct devid_use *use,
+                           struct devid_error *err)
+{
+    if (digest.len != devid_hash_len(hash))
+        return devid_fail(err, DEVID_E_DATA, "a digest of %zu bytes is expected, not %zu", devid_hash_len(hash),
+                          digest.len);
+    use->scheme.scheme = alg;
+    use->scheme.details.any.hashAlg = alg_of_hash(hash);
+    use->digest.size = (UINT16)digest.len;
+    memcpy(use->digest.buffer, digest.data, digest.len);
+    return DEVID_OK;
+}
+
+static devid_rc use_block(const struct devid_public *pub, struct devid_slice block, struct devid_use *use,
+                          struct devid_error *err)
+{
+    if (!is_raw_rsa(pub))
+        return devid_fail(err, DEVID_E_KEY, "the key signs digests only: it may not be used without a scheme");
+    if (block.len != pub->modulus.len)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is expected, not %zu", pub->modulus.len, block.len);
+    use->is_decrypt = true;
+    use->block.size = (UINT16)block.len;
+    memcpy(use->block.buffer, block.data, block.len);
+    return DEVID_OK;
+}
+
+static devid_rc use_pkcs1(const struct devid_public *pub, enum devid_hash hash, struct devid_slice data,
+                          struct devid_use *use, struct devid_error *err)
+{
+    unsigned char block[MODULUS_MAX];
+    struct devid_slice digest = data;
+    devid_rc rc;
+
+    if (hash != DEVID_HASH_NONE || devid_digest_info(data, &hash, &digest)) {
+        if (pub->has_scheme && pub->hash != hash)
+            return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s", devid_hash_name(pub->hash));
+        return use_scheme(TPM2_ALG_RSASSA, hash, digest, use, err);
+    }
+    rc = devid_type1_encode(data, pub->modulus.len, block, err);
+    return rc == DEVID_OK ? use_block(pub, (struct devid_slice){block, pub->modulus.len}, use, err) : rc;
+}
+
+static devid_rc use_raw(const struct devid_public *pub, struct devid_slice block, struct devid_use *use,
+                        struct devid_error *err)
+{
+    struct devid_slice info, digest;
+    enum devid_hash hash;
+
+    if (!is_raw_rsa(pub) && block.len == pub->modulus.len && devid_type1_decode(block, &info) &&
+        devid_digest_info(info, &hash, &digest))
+        return use_pkcs1(pub, hash, digest, use, err);
+    return use_block(pub, block, use, err);
+}
+
+static devid_rc use_pss(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice digest,
+                        struct devid_use *use, struct devid_error *err)
+{
+    unsigned char block[MODULUS_MAX];
+    devid_rc rc;
+
+    if (digest.len != devid_hash_len(scheme->hash) || digest.len == 0)
+        return devid_fail(err, DEVID_E_DATA, "a digest of %zu bytes is expected, not %zu",
+                          devid_hash_len(scheme->hash), digest.len);
+    if (!is_raw_rsa(pub))
+        return use_scheme(TPM2_ALG_RSAPSS, scheme->hash, digest, use, err);
+    rc = devid_pss_encode(scheme, digest, pub->bits, block, err);
+    return rc == DEVID_OK ? use_block(pub, (struct devid_slice){block, pub->modulus.len}, use, err) : rc;
+}
+
+/* The chip chose the salt's length: older ones take the longest that fits, and TLS 1.3 refuses that. */
+static devid_rc check_salt(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
+                           struct devid_slice sig, struct devid_error *err)
+{
+    const struct devid_public *pub = &key->identity.pub;
+    struct devid_scheme tried = *scheme;
+    size_t longest = pub->modulus.len - devid_hash_len(scheme->hash) - 2;
+    devid_rc rc = devid_verify(devid_slice_of(pub->spki), scheme, digest, sig, NULL);
+
+    if (rc == DEVID_OK)
+        return rc;
+    tried.salt_len = longest;
+    if (devid_verify(devid_slice_of(pub->spki), &tried, digest, sig, NULL) != DEVID_OK)
+        return devid_fail(err, DEVID_E_KEY, "this TPM salts PSS in another way than with %zu bytes", scheme->salt_len);
+    key->chip_salt = 1 + longest;
+    return devid_key_can_sign(key, scheme, err);
+}
+
+devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
+                        unsigned char *sig, size_t *sig_len, struct devid_error *err)
+{
+    const struct devid_public *pub = &key->identity.pub;
+    struct devid_use use = {0};
+    size_t len = devid_key_sig_len(key);
+    devid_rc rc;
+
+    if (*sig_len < len)
+        return devid_fail(err, DEVID_E_ROOM, "a signature by this key has %zu bytes", len);
+    rc = devid_key_learn(key, err);
+    if (rc == DEVID_OK)
+        rc = devid_key_can_sign(key, scheme, err);
+    if (rc != DEVID_OK)
+        return rc;
+    switch (scheme->padding) {
+    case DEVID_ECDSA:
+        rc = use_ecdsa(pub, digest, &use, err);
+        break;
+    case DEVID_PKCS1:
+        rc = use_pkcs1(pub, scheme->hash, digest, &use, err);
+        break;
+    case DEVID_PSS:
+        rc = use_pss(pub, scheme, digest, &use, err);
+        break;
+    case DEVID_RAW:
+        rc = use_raw(pub, digest, &use, err);
+        break;
+    }
+    if (rc == DEVID_OK)
+        rc = devid_use_key(key, &use, sig, err);
+    if (rc == DEVID_OK && scheme->padding == DEVID_PSS && !use.is_decrypt)
+        rc = check_salt(key, scheme, digest, (struct devid_slice){sig, len}, err);
+    OPENSSL_cleanse(&use, sizeof use);
+    if (rc == DEVID_OK)
+        *sig_len = len;
+    return rc;
+}
+
+devid_rc devid_key_rsa_raw(struct devid_key *key, struct devid_slice block, unsigned char *out,
+                           struct devid_error *err)
+{
+    struct devid_use use = {0};
+    devid_rc rc = devid_key_learn(key, err);
+
+    if (rc == DEVID_OK)
+        rc = use_block(&key->identity.pub, block, &use, err);
+    if (rc == DEVID_OK)
+        rc = devid_use_key(key, &use, out, err);
+    OPENSSL_cleanse(&use, sizeof use);
+    return rc;
+}

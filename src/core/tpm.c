@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one connection: opened late, used in turn, never shared over fork. */
+#include "core/tpm.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tss2/tss2_tctildr.h>
+#include <unistd.h>
+
+#include "core/lock.h"
+#include "core/log.h"
+#include "core/trace.h"
+
+#define SWEEP_MAX 64 /* transient handles asked for at once */
+
+struct devid_tpm {
+    char *tcti, *folder;
+    _Atomic pid_t owner; /* the process that the lock and the connection are of */
+    struct devid_fair lock;
+    int flock_fd;
+    _Atomic uint64_t generation;
+    bool has_manager;
+    struct devid_trace trace;
+    TSS2_TCTI_CONTEXT *real;
+    ESYS_CONTEXT *esys;
+};
+
+devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **out, struct devid_error *err)
+{
+    struct devid_tpm *tpm = calloc(1, sizeof *tpm);
+
+    if (tpm == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    tpm->tcti = tcti != NULL ? strdup(tcti) : NULL;
+    tpm->folder = strdup(folder);
+    if (tpm->folder == NULL || (tcti != NULL && tpm->tcti == NULL)) {
+        devid_tpm_free(tpm);
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    }
+    devid_fair_init(&tpm->lock);
+    atomic_store(&tpm->owner, getpid());
+    atomic_store(&tpm->generation, 1);
+    tpm->flock_fd = -1;
+    *out = tpm;
+    return DEVID_OK;
+}
+
+static void disconnect(struct devid_tpm *tpm)
+{
+    if (tpm->esys != NULL)
+        Esys_Finalize(&tpm->esys);
+    if (tpm->real != NULL)
+        Tss2_TctiLdr_Finalize(&tpm->real);
+}
+
+void devid_tpm_free(struct devid_tpm *tpm)
+{
+    if (tpm == NULL)
+        return;
+    /* a child's copy of the connection is its parent's: finalizing may send an end-of-session to a
+       resource manager, so it is left to the kernel, which closes the descriptor at exit */
+    if (atomic_load(&tpm->owner) == getpid())
+        disconnect(tpm);
+    free(tpm->tcti);
+    free(tpm->folder);
+    free(tpm);
+}
+
+/* Where a resource manager is known by name; a TCTI that wraps another names that one behind a comma. */
+static bool names_manager(const char *tcti)
+{
+    const char *inner = strrchr(tcti, ',');
+
+    if (strncmp(tcti, "tabrmd", 6) == 0 || strncmp(tcti, "device:/dev/tpmrm", 17) == 0)
+        return true;
+    return inner != NULL && inner[1] != 0 && names_manager(inner + 1);
+}
+
+/* The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr. */
+static void hush(void)
+{
+    if (getenv("TSS2_LOG") == NULL)
+        (void)setenv("TSS2_LOG", "all+none", 0);
+}
+
+static TSS2_RC connect_by(struct devid_tpm *tpm, const char *tcti)
+{
+    TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti, &tpm->real);
+
+    if (rc == TSS2_RC_SUCCESS)
+        tpm->has_manager = names_manager(tcti);
+    return rc;
+}
+
+static TSS2_RC connect_any(struct devid_tpm *tpm)
+{
+    struct stat st;
+    TSS2_RC rc;
+
+    if (stat("/dev/tpmrm0", &st) == 0)
+        return connect_by(tpm, "device:/dev/tpmrm0");
+    rc = connect_by(tpm, "tabrmd");
+    return rc == TSS2_RC_SUCCESS ? rc : connect_by(tpm, "device:/dev/tpm0");
+}
+
+static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
+{
+    TSS2_RC rc;
+
+    hush();
+    rc = tpm->tcti != NULL ? connect_by(tpm, tpm->tcti) : connect_any(tpm);
+    if (rc == TSS2_RC_SUCCESS) {
+        devid_trace_wrap(&tpm->trace, tpm->real);
+        rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)(void *)&tpm->trace, NULL);
+    }
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_SetTimeout(tpm->esys, TSS2_TCTI_TIMEOUT_BLOCK);
+    if (rc == TSS2_RC_SUCCESS) {
+        atomic_fetch_add(&tpm->generation, 1);
+        devid_log(DEVID_LOG_DEBUG, "core/tpm", "connected to %s", tpm->tcti != NULL ? tpm->tcti : "the default TPM");
+        return DEVID_OK;
+    }
+    disconnect(tpm);
+    (void)devid_fail(err, DEVID_E_AWAY,
+                     "no TPM at %s (0x%x): is it there, may this user open it (group tss), is \"tcti =\" right?",
+                     tpm->tcti != NULL ? tpm->tcti : "/dev/tpmrm0, tabrmd or /dev/tpm0", rc);
+    if (err != NULL)
+        err->tss = rc;
+    return DEVID_E_AWAY;
+}
+
+/*
+ * In a child of fork a lock may be held by a thread that does not exist here, and the connection
+ * is the parent's. The first to come puts both anew, before any lock is touched.
+ */
+static void follow_fork(struct devid_tpm *tpm)
+{
+    pid_t self = getpid(), known = atomic_load(&tpm->owner);
+
+    if (known == self || !atomic_compare_exchange_strong(&tpm->owner, &known, self))
+        return;
+    devid_fair_init(&tpm->lock);
+    tpm->esys = NULL; /* abandoned, not finalized: it is the parent's */
+    tpm->real = NULL;
+    if (tpm->flock_fd >= 0)
+        (void)close(tpm->flock_fd); /* our copy; the parent's holds the lock on */
+    tpm->flock_fd = -1;
+    atomic_fetch_add(&tpm->generation, 1);
+}
+
+devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    follow_fork(tpm);
+    devid_fair_enter(&tpm->lock);
+    if (tpm->esys == NULL)
+        rc = connect_tpm(tpm, err);
+    if (rc == DEVID_OK && use == DEVID_TPM_TRANSIENT && !tpm->has_manager)
+        rc = devid_flock_enter(tpm->folder, &tpm->flock_fd, err);
+    if (rc != DEVID_OK) {
+        devid_fair_leave(&tpm->lock);
+        return rc;
+    }
+    *esys = tpm->esys;
+    return DEVID_OK;
+}
+
+void devid_tpm_leave(struct devid_tpm *tpm)
+{
+    devid_flock_leave(tpm->flock_fd);
+    tpm->flock_fd = -1;
+    devid_fair_leave(&tpm->lock);
+}
+
+bool devid_tpm_has_manager(const struct devid_tpm *tpm)
+{
+    return tpm->has_manager;
+}
+
+uint64_t devid_tpm_generation(const struct devid_tpm *tpm)
+{
+    return atomic_load(&((struct devid_tpm *)(uintptr_t)tpm)->generation);
+}
+
+void devid_tpm_lost(struct devid_tpm *tpm)
+{
+    disconnect(tpm);
+    atomic_fetch_add(&tpm->generation, 1);
+}
+
+uint64_t devid_tpm_commands(const struct devid_tpm *tpm)
+{
+    return atomic_load(&((struct devid_tpm *)(uintptr_t)tpm)->trace.n_commands);
+}
+
+static TSS2_RC flush_one(ESYS_CONTEXT *esys, TPM2_HANDLE handle)
+{
+    ESYS_TR tr = ESYS_TR_NONE;
+    TSS2_RC rc = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+
+    return rc == TSS2_RC_SUCCESS ? Esys_FlushContext(esys, tr) : rc;
+}
+
+devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
+{
+    TPMS_CAPABILITY_DATA *found = NULL;
+    TSS2_RC rc;
+
+    if (tpm->has_manager)
+        return DEVID_OK;
+    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, TPM2_TRANSIENT_FIRST,
+                            SWEEP_MAX, NULL, &found);
+    if (rc != TSS2_RC_SUCCESS)
+        return devid_fail_tss(err, rc, 0, "ask the TPM for what is loaded");
+    for (uint32_t i = 0; rc == TSS2_RC_SUCCESS && i < found->data.handles.count; i++) {
+        devid_log(DEVID_LOG_INFO, "core/tpm", "flushing 0x%08x, which a killed process left",
+                  found->data.handles.handle[i]);
+        rc = flush_one(tpm->esys, found->data.handles.handle[i]);
+    }
+    Esys_Free(found);
+    return rc == TSS2_RC_SUCCESS ? DEVID_OK : devid_fail_tss(err, rc, 0, "flush what a killed process left");
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is sent, counted, and with DEVID_LOG=trace told. TSS 2.0 TCTI specification, section 3. */
+#include "core/trace.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <tss2/tss2_tpm2_types.h>
+
+#include "core/log.h"
+
+#define MAGIC UINT64_C(0x6465766964747263) /* "devidtrc" */
+
+static const struct {
+    uint32_t code;
+    const char *name;
+} names[] = {
+    {TPM2_CC_Sign, "Sign"},
+    {TPM2_CC_RSA_Decrypt, "RSA_Decrypt"},
+    {TPM2_CC_Load, "Load"},
+    {TPM2_CC_FlushContext, "FlushContext"},
+    {TPM2_CC_ReadPublic, "ReadPublic"},
+    {TPM2_CC_Create, "Create"},
+    {TPM2_CC_CreatePrimary, "CreatePrimary"},
+    {TPM2_CC_EvictControl, "EvictControl"},
+    {TPM2_CC_GetCapability, "GetCapability"},
+    {TPM2_CC_NV_ReadPublic, "NV_ReadPublic"},
+    {TPM2_CC_NV_Read, "NV_Read"},
+    {TPM2_CC_NV_DefineSpace, "NV_DefineSpace"},
+    {TPM2_CC_NV_UndefineSpace, "NV_UndefineSpace"},
+    {TPM2_CC_NV_Write, "NV_Write"},
+    {TPM2_CC_NV_WriteLock, "NV_WriteLock"},
+    {TPM2_CC_StartAuthSession, "StartAuthSession"},
+};
+
+static struct devid_trace *trace_of(TSS2_TCTI_CONTEXT *context)
+{
+    return (struct devid_trace *)(void *)context;
+}
+
+static uint32_t big_endian(const uint8_t *b)
+{
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static TSS2_RC trace_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
+{
+    struct devid_trace *trace = trace_of(context);
+    TSS2_RC rc = Tss2_Tcti_Transmit(trace->real, size, command);
+
+    if (rc == TSS2_RC_SUCCESS) {
+        atomic_fetch_add(&trace->n_commands, 1);
+        trace->code = size >= 10 ? big_endian(command + 6) : 0;
+        trace->handle = size >= 14 ? big_endian(command + 10) : 0;
+    }
+    return rc;
+}
+
+static void tell(const struct devid_trace *trace, uint32_t answer)
+{
+    const char *name = "command";
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].code == trace->code)
+            name = names[i].name;
+    devid_log(DEVID_LOG_TRACE, "core/trace", "TPM2_%s 0x%08" PRIx32 " (code 0x%" PRIx32 "): 0x%" PRIx32, name,
+              trace->handle, trace->code, answer);
+}
+
+static TSS2_RC trace_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *response, int32_t timeout)
+{
+    struct devid_trace *trace = trace_of(context);
+    TSS2_RC rc = Tss2_Tcti_Receive(trace->real, size, response, timeout);
+
+    if (rc == TSS2_RC_SUCCESS && response != NULL && *size >= 10 && devid_log_wants(DEVID_LOG_TRACE))
+        tell(trace, big_endian(response + 6));
+    return rc;
+}
+
+/* The real connection is its owner's to end. */
+static void trace_finalize(TSS2_TCTI_CONTEXT *context)
+{
+    (void)context;
+}
+
+static TSS2_RC trace_cancel(TSS2_TCTI_CONTEXT *context)
+{
+    return Tss2_Tcti_Cancel(trace_of(context)->real);
+}
+
+static TSS2_RC trace_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles, size_t *n)
+{
+    return Tss2_Tcti_GetPollHandles(trace_of(context)->real, handles, n);
+}
+
+static TSS2_RC trace_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
+{
+    return Tss2_Tcti_SetLocality(trace_of(context)->real, locality);
+}
+
+static TSS2_RC trace_make_sticky(TSS2_TCTI_CONTEXT *context, TPM2_HANDLE *handle, uint8_t sticky)
+{
+    return Tss2_Tcti_MakeSticky(trace_of(context)->real, handle, sticky);
+}
+
+void devid_trace_wrap(struct devid_trace *trace, TSS2_TCTI_CONTEXT *real)
+{
+    trace->real = real;
+    trace->common.v1.magic = MAGIC;
+    trace->common.v1.version = 2;
+    trace->common.v1.transmit = trace_transmit;
+    trace->common.v1.receive = trace_receive;
+    trace->common.v1.finalize = trace_finalize;
+    trace->common.v1.cancel = trace_cancel;
+    trace->common.v1.getPollHandles = trace_poll_handles;
+    trace->common.v1.setLocality = trace_locality;
+    trace->common.makeSticky = trace_make_sticky;
+}

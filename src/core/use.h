@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One private operation of a key, from its turn at the TPM to the answer. Core's own. */
+#ifndef DEVID_CORE_USE_H
+#define DEVID_CORE_USE_H
+
+#include "core/key.h"
+#include "core/object.h"
+
+struct devid_key {
+    struct devid_store *store;
+    struct devid_snapshot *snap;    /* NULL: the key is of no store, and the next two own its parts */
+    struct devid_bytes own_blob;
+    struct devid_public own_pub;
+    struct devid_bytes own_object;
+    struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the three above */
+    struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
+    _Atomic size_t chip_salt;       /* 1 + bytes of salt that the chip puts into its own PSS; 0: not seen yet */
+};
+
+/* What is sent: TPM2_Sign by a scheme, or TPM2_RSA_Decrypt with none. */
+struct devid_use {
+    bool is_decrypt;
+    TPMT_SIG_SCHEME scheme;
+    TPM2B_DIGEST digest;
+    TPM2B_PUBLIC_KEY_RSA block;
+};
+
+/**
+ * Send it, in one bracket: object ready, command, object at rest. What a second try can heal is tried
+ * again: a busy TPM, a lost connection, an object that the TPM no longer knows, slots full of a killed process's objects.
+ *
+ * \param out  room for devid_public_sig_len bytes, written on success only
+ */
+devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err);
+
+/** Attributes of the key, asked of the TPM if neither store nor cache knew them (TPM2_ReadPublic, once). */
+devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err);
+
+#endif
