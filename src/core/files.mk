@@ -18,4 +18,16 @@ libdevid_core_la_SOURCES = \
 	src/core/cert.h src/core/conf.h src/core/files.h src/core/hash.h src/core/identity.h \
 	src/core/key.h src/core/keyfile.h src/core/lock.h src/core/make.h src/core/nv.h \
 	src/core/object.h src/core/public.h src/core/ref.h src/core/store.h src/core/template.h \
-	src/core/tpm.h src/core/uri.h
+	src/core/tpm.h src/core/uri.h \
+	src/core/cache.h \
+	src/core/key.c \
+	src/core/lock.c \
+	src/core/object.c \
+	src/core/pss.c \
+	src/core/pss.h \
+	src/core/sign.c \
+	src/core/tpm.c \
+	src/core/trace.c \
+	src/core/trace.h \
+	src/core/use.c \
+	src/core/use.h
