@@ -4,17 +4,23 @@ libdevid_core_la_LIBADD = $(CORE_LIBS)
 libdevid_core_la_SOURCES = \
 	src/core/bytes.c src/core/bytes.h \
 	src/core/cert.c \
+	src/core/chip.c src/core/chip.h \
 	src/core/der.c src/core/der.h \
 	src/core/error.c src/core/error.h \
 	src/core/hash.c \
+	src/core/hwserial.c \
 	src/core/keyfile.c \
 	src/core/libctx.c src/core/libctx.h \
 	src/core/log.c src/core/log.h \
+	src/core/make.c \
 	src/core/name.c \
+	src/core/nv.c \
 	src/core/pem.c \
 	src/core/public.c \
 	src/core/ref.c \
+	src/core/template.c \
 	src/core/verify.c \
+	src/core/wrapped.c \
 	src/core/cert.h src/core/conf.h src/core/files.h src/core/hash.h src/core/identity.h \
 	src/core/key.h src/core/keyfile.h src/core/lock.h src/core/make.h src/core/nv.h \
 	src/core/object.h src/core/public.h src/core/ref.h src/core/store.h src/core/template.h \

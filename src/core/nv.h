@@ -28,4 +28,10 @@ devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_b
  */
 devid_rc devid_nv_write(struct devid_store *store, uint32_t index, struct devid_slice der, struct devid_error *err);
 
+/**
+ * The certificates in an index's content, as devid_nv_read gives them. Pure: no TPM.
+ * \return DEVID_E_DATA if there is none, or something behind them is neither certificate nor padding
+ */
+devid_rc devid_nv_certificates(struct devid_slice raw, struct devid_bytes *out, struct devid_error *err);
+
 #endif
