@@ -161,21 +161,25 @@ static devid_rc is_that_key(ESYS_CONTEXT *esys, ESYS_TR found, struct devid_slic
 }
 
 /* The identity's key is at handle already, or is loaded and put there. */
-static devid_rc persist(struct devid_tpm *tpm, ESYS_CONTEXT *esys, const struct devid_identity *identity,
+static devid_rc persist(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                         uint32_t handle, ESYS_TR *out, struct devid_error *err)
 {
-    struct devid_object object = {.tr = ESYS_TR_NONE};
+    struct devid_object object = {0};
+    struct devid_error first = {0};
     devid_rc rc = devid_chip_find(esys, handle, out, err);
 
     if (rc == DEVID_OK)
         return is_that_key(esys, *out, devid_slice_of(identity->pub.area), handle, err);
     if (rc != DEVID_E_ABSENT)
         return rc;
-    rc = devid_object_ready(tpm, esys, identity, &object, err);
-    if (rc != DEVID_OK)
-        return rc;
-    rc = devid_chip_persist(esys, object.tr, handle, out, err);
-    devid_chip_flush(esys, &object.tr);
+    rc = devid_object_ready(store, esys, identity, &object, &first);
+    if (rc != DEVID_OK && devid_chip_made_room(devid_store_tpm(store), first.tss))
+        rc = devid_object_ready(store, esys, identity, &object, &first);
+    if (rc == DEVID_OK)
+        rc = devid_chip_persist(esys, object.tr, handle, out, err);
+    else if (err != NULL)
+        *err = first;
+    devid_object_drop(store, esys, &object);
     return rc;
 }
 
@@ -194,7 +198,7 @@ devid_rc devid_make_persistent(struct devid_store *store, const struct devid_ide
     rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = persist(tpm, esys, identity, handle, &persistent, err);
+    rc = persist(store, esys, identity, handle, &persistent, err);
     if (rc == DEVID_OK)
         rc = devid_object_save(esys, persistent, &made.object, err);
     if (rc == DEVID_OK)
