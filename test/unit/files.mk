@@ -1,4 +1,5 @@
 # files of test/unit: no TPM. A block a test program; each is in check_PROGRAMS and TESTS.
+include test/unit/est.mk
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
 UNIT_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LIBS = libdevid-core.la $(CORE_LIBS) $(CMOCKA_LIBS)
