@@ -7,7 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/log.h"
+
 #define TEXT_MAX 100
+#define VAGUE_ALERT "alert handshake failure" /* of TLS 1.2, for a missing certificate and for other things */
 
 static const char *anchors_text(const struct est_server *server)
 {
@@ -19,9 +22,10 @@ static const char *anchors_text(const struct est_server *server)
 /* TLS refused the server. */
 static devid_rc of_server_cert(const struct failure *f, struct devid_error *err)
 {
-    switch (f->verify_result) {
-    case X509_V_OK: /* the chain is good, hence it is the name */
+    /* libcurl checks the name itself, before it has asked libcrypto for the result */
+    if (f->verify_result == X509_V_OK || strstr(f->words, "host name") != NULL)
         return devid_fail(err, DEVID_E_NET, "the certificate of %s is for another host: is the URL right?", f->name);
+    switch (f->verify_result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return devid_fail(err, DEVID_E_NET, "the certificate of %s has expired: is this device's clock right?", f->name);
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -60,24 +64,32 @@ static devid_rc of_client_cert(const struct failure *f, struct devid_error *err)
                                : " (it closed the connection): does it know the CA that issued it?");
 }
 
+/*
+ * Alerts by their names, a reset after the server had asked for a certificate, and libcurl's own mixture: it takes the alert
+ * "certificate expired" for a verification of its own that failed, with these words alone.
+ */
 static bool is_about_client_cert(const struct failure *f)
 {
     static const char *const alerts[] = {"alert certificate", "alert bad certificate", "alert unknown ca",
-                                         "alert unsupported certificate", "alert access denied",
-                                         "alert certificate required"};
+                                         "alert unsupported certificate", "alert access denied"};
 
+    if (f->code == CURLE_SSL_CLIENTCERT || strcmp(f->words, "SSL certificate verification failed") == 0)
+        return true;
     for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++)
         if (strcasestr(f->words, alerts[i]) != NULL)
             return true;
-    return f->client_cert != NULL && f->status == 0 && (f->code == CURLE_SEND_ERROR || f->code == CURLE_RECV_ERROR);
+    return f->was_asked && f->status == 0 && (f->code == CURLE_SEND_ERROR || f->code == CURLE_RECV_ERROR ||
+                                               strstr(f->words, VAGUE_ALERT) != NULL);
 }
 
 devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err)
 {
-    if (f->code == CURLE_PEER_FAILED_VERIFICATION)
-        return of_server_cert(f, err);
+    devid_log(DEVID_LOG_DEBUG, "est/failure", "%s: libcurl's error %d (%s), verification %ld, status %ld", f->name,
+              (int)f->code, f->words, f->verify_result, f->status);
     if (is_about_client_cert(f))
         return of_client_cert(f, err);
+    if (f->code == CURLE_PEER_FAILED_VERIFICATION)
+        return of_server_cert(f, err);
     if (f->code == CURLE_OUT_OF_MEMORY)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     if (f->code == CURLE_COULDNT_RESOLVE_HOST)

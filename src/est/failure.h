@@ -15,6 +15,7 @@ struct failure {
     const char *words;       /* libcurl's */
     long verify_result;      /* X509_V_..., of the server's certificate */
     long status;             /* 0: no reply had begun */
+    bool was_asked;          /* the server asked for a client certificate */
     unsigned timeout_ms;
     const struct est_server *server;
     X509 *client_cert;       /* NULL: none was offered */

@@ -38,6 +38,7 @@ struct http {
     struct devid_bytes body;
     char retry_after[64];
     bool is_too_long, has_retry_after;
+    bool was_asked; /* the server asked for a client certificate */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -88,6 +89,15 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
     return len;
 }
 
+static int on_cert_request(SSL *ssl, void *user)
+{
+    struct http *http = user;
+
+    (void)ssl;
+    http->was_asked = true;
+    return 1;
+}
+
 /* The key is no file: libcurl's own options cannot name it on every version that we run on. */
 static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *user)
 {
@@ -95,6 +105,9 @@ static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *user)
     SSL_CTX *ctx = ssl_ctx;
 
     (void)curl;
+    SSL_CTX_set_cert_cb(ctx, on_cert_request, http);
+    if (http->key == NULL)
+        return CURLE_OK;
     if (SSL_CTX_use_certificate(ctx, sk_X509_value(http->chain, 0)) != 1 || SSL_CTX_use_PrivateKey(ctx, http->key) != 1)
         return CURLE_SSL_CERTPROBLEM;
     for (int i = 1; i < sk_X509_num(http->chain); i++)
@@ -149,7 +162,7 @@ static CURLcode set_tls(struct http *http)
         (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
         code = curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
     }
-    if (code == CURLE_OK && http->key != NULL)
+    if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
     if (code == CURLE_OK)
         code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, http);
@@ -283,6 +296,7 @@ static devid_rc perform(struct http *http, const char *url, struct devid_slice c
     headers_free(headers);
     (void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &f.status);
     (void)curl_easy_getinfo(http->curl, CURLINFO_SSL_VERIFYRESULT, &f.verify_result);
+    f.was_asked = http->was_asked;
     f.client_cert = http->chain != NULL ? sk_X509_value(http->chain, 0) : NULL;
     if (http->is_too_long)
         rc = devid_fail(err, DEVID_E_DATA, "the reply of %s is longer than %d bytes", http->name, MESSAGE_MAX);
