@@ -5,6 +5,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/cache.h"
 #include "core/log.h"
 
 bool devid_chip_says(TSS2_RC r, TSS2_RC code)
@@ -38,15 +39,19 @@ devid_rc devid_chip_find(ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out, stru
 
 devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, uint32_t handle, const char *what)
 {
-    const char *name = hierarchy == ESYS_TR_RH_OWNER ? "owner" : hierarchy == ESYS_TR_RH_ENDORSEMENT ? "endorsement" : "platform";
+    const char *name = hierarchy == ESYS_TR_RH_OWNER ? "owner" : "endorsement";
     devid_rc rc;
 
-    if (!devid_chip_says(r, TPM2_RC_BAD_AUTH) && !devid_chip_says(r, TPM2_RC_AUTH_FAIL))
+    if (devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL))
+        rc = devid_fail(err, DEVID_E_AUTH,
+                        "%s: the %s hierarchy of this TPM has a password and devid needs it empty: "
+                        "run \"tpm2_changeauth -c %s -p PASSWORD\", then try again", what, name, name);
+    else if (devid_chip_says(r, TPM2_RC_HIERARCHY))
+        rc = devid_fail(err, DEVID_E_DENIED,
+                        "%s: the %s hierarchy of this TPM is switched off until the machine starts anew; if it is so "
+                        "then, the firmware's setup does it", what, name);
+    else
         return devid_fail_tss(err, r, handle, "%s", what);
-    rc = devid_fail(err, DEVID_E_AUTH,
-                    "%s: the %s hierarchy of this TPM has a password and devid needs it empty: "
-                    "run \"tpm2_changeauth -c %s -p PASSWORD\", then try again",
-                    what, name, name);
     if (err != NULL) {
         err->tss = r;
         err->handle = handle;
@@ -139,12 +144,14 @@ devid_rc devid_chip_taken(uint32_t handle, struct devid_error *err)
     return rc;
 }
 
-devid_rc devid_chip_persist(ESYS_CONTEXT *esys, ESYS_TR object, uint32_t handle, ESYS_TR *out, struct devid_error *err)
+devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR object, uint32_t handle,
+                            ESYS_TR *out, struct devid_error *err)
 {
     TSS2_RC r = Esys_EvictControl(esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, handle, out);
     bool same = false;
     devid_rc rc;
 
+    devid_cache_object_drop(store, handle); /* of a key that was there before */
     if (r == TSS2_RC_SUCCESS)
         return DEVID_OK;
     *out = ESYS_TR_NONE;

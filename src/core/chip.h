@@ -20,8 +20,10 @@ bool devid_chip_says(TSS2_RC r, TSS2_RC code);
 devid_rc devid_chip_find(ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out, struct devid_error *err);
 
 /**
- * devid_fail_tss, but an auth value on a hierarchy becomes a sentence that names it and says how it is removed.
- * \param hierarchy  ESYS_TR_RH_OWNER, _ENDORSEMENT or _PLATFORM
+ * devid_fail_tss, but a hierarchy that has a password or is switched off becomes a sentence that names it and says what
+ * to do. The platform's are nv.c's.
+ * \param hierarchy  ESYS_TR_RH_OWNER or _ENDORSEMENT
+ * \param what       what was tried, "make a primary key"
  */
 devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, uint32_t handle, const char *what);
 
@@ -47,11 +49,12 @@ devid_rc devid_chip_primary(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR h
                             const TPM2B_PUBLIC *template, ESYS_TR *out, TPM2B_PUBLIC **area, struct devid_error *err);
 
 /**
- * Persist a loaded object at an empty handle. TPM2_EvictControl.
+ * Persist a loaded object at an empty handle. TPM2_EvictControl. What the cache says of the handle is dropped.
  * \param out  ESYS_TR of the persistent one
  * \return DEVID_E_EXISTS if another key is there; the same key, persisted by a process that was faster, is given
  */
-devid_rc devid_chip_persist(ESYS_CONTEXT *esys, ESYS_TR object, uint32_t handle, ESYS_TR *out, struct devid_error *err);
+devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR object, uint32_t handle,
+                            ESYS_TR *out, struct devid_error *err);
 
 /** True if both have one Name, that is, the same public area. Sends nothing. */
 devid_rc devid_chip_same(ESYS_CONTEXT *esys, ESYS_TR a, ESYS_TR b, bool *same, struct devid_error *err);

@@ -58,8 +58,8 @@ out:
  * The primary is at handle, or another key is, or it is put there. The template is no proof that a key found
  * is this one, so the primary is made each time and the Names are compared.
  */
-static devid_rc settle(ESYS_CONTEXT *esys, ESYS_TR primary, ESYS_TR found, uint32_t handle, struct devid_bytes *saved,
-                       struct devid_error *err)
+static devid_rc settle(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR primary, ESYS_TR found, uint32_t handle,
+                       struct devid_bytes *saved, struct devid_error *err)
 {
     ESYS_TR persistent = ESYS_TR_NONE;
     bool same = true;
@@ -68,7 +68,7 @@ static devid_rc settle(ESYS_CONTEXT *esys, ESYS_TR primary, ESYS_TR found, uint3
     if (found != ESYS_TR_NONE)
         rc = devid_chip_same(esys, primary, found, &same, err);
     else
-        rc = devid_chip_persist(esys, primary, handle, &persistent, err);
+        rc = devid_chip_persist(store, esys, primary, handle, &persistent, err);
     if (rc == DEVID_OK && !same)
         rc = devid_chip_taken(handle, err);
     if (rc == DEVID_OK)
@@ -99,7 +99,7 @@ devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enu
     if (rc == DEVID_OK)
         rc = devid_chip_public(area, &made.pub, err);
     if (rc == DEVID_OK)
-        rc = settle(esys, primary, found, handle, &made.object, err);
+        rc = settle(store, esys, primary, found, handle, &made.object, err);
     Esys_Free(area);
     devid_chip_flush(esys, &primary);
     devid_chip_close(esys, &found);

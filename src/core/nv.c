@@ -137,28 +137,31 @@ static devid_rc from_pem(struct devid_slice raw, struct devid_bytes *all, struct
     return rc == DEVID_E_ABSENT ? devid_fail(err, DEVID_E_DATA, "no certificate in it") : rc;
 }
 
+static devid_rc from_der(struct devid_slice raw, struct devid_bytes *all, struct devid_error *err)
+{
+    size_t used = 0, len;
+
+    while (used < raw.len && raw.data[used] == 0x30 &&
+           (len = devid_der_len((struct devid_slice){raw.data + used, raw.len - used})) != 0)
+        used += len;
+    for (size_t i = used; i < raw.len; i++)
+        if (raw.data[i] != 0x00 && raw.data[i] != 0xff)
+            return devid_fail(err, DEVID_E_DATA, "neither a certificate nor padding at byte %zu of %zu", used, raw.len);
+    if (used == 0)
+        return devid_fail(err, DEVID_E_DATA, "no certificate in it");
+    return devid_bytes_copy((struct devid_slice){raw.data, used}, all, err);
+}
+
 devid_rc devid_nv_certificates(struct devid_slice raw, struct devid_bytes *out, struct devid_error *err)
 {
     static const char pem[] = "-----BEGIN";
     struct devid_bytes all = {0};
-    devid_rc rc = DEVID_OK;
-    size_t used = 0, len;
+    devid_rc rc;
 
-    if (raw.len >= sizeof pem - 1 && memcmp(raw.data, pem, sizeof pem - 1) == 0) {
+    if (raw.len >= sizeof pem - 1 && memcmp(raw.data, pem, sizeof pem - 1) == 0)
         rc = from_pem(raw, &all, err);
-    } else {
-        while (used < raw.len && raw.data[used] == 0x30 &&
-               (len = devid_der_len((struct devid_slice){raw.data + used, raw.len - used})) != 0)
-            used += len;
-        for (size_t i = used; rc == DEVID_OK && i < raw.len; i++)
-            if (raw.data[i] != 0x00 && raw.data[i] != 0xff)
-                rc = devid_fail(err, DEVID_E_DATA, "neither a certificate nor padding at byte %zu of %zu", used,
-                                raw.len);
-        if (rc == DEVID_OK && used == 0)
-            rc = devid_fail(err, DEVID_E_DATA, "no certificate in it");
-        if (rc == DEVID_OK)
-            rc = devid_bytes_copy((struct devid_slice){raw.data, used}, &all, err);
-    }
+    else
+        rc = from_der(raw, &all, err);
     if (rc == DEVID_OK)
         *out = all;
     else

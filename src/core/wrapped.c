@@ -7,6 +7,7 @@
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/cache.h"
 #include "core/chip.h"
 #include "core/make.h"
 #include "core/object.h"
@@ -16,7 +17,7 @@
 #define SRK 0x81000001U
 
 /* The storage root key as it is; one that firmware or an installer made will do. */
-static devid_rc srk_ready(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR *srk, struct devid_error *err)
+static devid_rc srk_ready(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR *srk, struct devid_error *err)
 {
     ESYS_TR primary = ESYS_TR_NONE;
     TPM2B_PUBLIC template;
@@ -25,10 +26,22 @@ static devid_rc srk_ready(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR *sr
     if (rc != DEVID_E_ABSENT)
         return rc;
     devid_template_srk(&template);
-    rc = devid_chip_primary(tpm, esys, ESYS_TR_RH_OWNER, &template, &primary, NULL, err);
+    rc = devid_chip_primary(devid_store_tpm(store), esys, ESYS_TR_RH_OWNER, &template, &primary, NULL, err);
     if (rc == DEVID_OK)
-        rc = devid_chip_persist(esys, primary, SRK, srk, err);
+        rc = devid_chip_persist(store, esys, primary, SRK, srk, err);
     devid_chip_flush(esys, &primary);
+    return rc;
+}
+
+/* What was seen just now is what later loads go by: one command less, and never a root key from before a clear. */
+static devid_rc srk_keep(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR srk, struct devid_error *err)
+{
+    struct devid_bytes saved = {0};
+    devid_rc rc = devid_object_save(esys, srk, &saved, err);
+
+    if (rc == DEVID_OK)
+        devid_cache_object_put(store, SRK, devid_slice_of(saved));
+    devid_bytes_free(&saved);
     return rc;
 }
 
@@ -109,7 +122,9 @@ devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsig
     rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = srk_ready(tpm, esys, &srk, err);
+    rc = srk_ready(store, esys, &srk, err);
+    if (rc == DEVID_OK)
+        rc = srk_keep(store, esys, srk, err);
     if (rc == DEVID_OK)
         rc = create(tpm, esys, srk, &template, &made, err);
     devid_chip_close(esys, &srk);
@@ -176,7 +191,7 @@ static devid_rc persist(struct devid_store *store, ESYS_CONTEXT *esys, const str
     if (rc != DEVID_OK && devid_chip_made_room(devid_store_tpm(store), first.tss))
         rc = devid_object_ready(store, esys, identity, &object, &first);
     if (rc == DEVID_OK)
-        rc = devid_chip_persist(esys, object.tr, handle, out, err);
+        rc = devid_chip_persist(store, esys, object.tr, handle, out, err);
     else if (err != NULL)
         *err = first;
     devid_object_drop(store, esys, &object);

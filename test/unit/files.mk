@@ -14,4 +14,18 @@ test_unit_test_public_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_public_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_public_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_nv_content
+TESTS += test/unit/test_nv_content
+test_unit_test_nv_content_SOURCES = test/unit/test_nv_content.c
+test_unit_test_nv_content_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_nv_content_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_nv_content_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_template
+TESTS += test/unit/test_template
+test_unit_test_template_SOURCES = test/unit/test_template.c
+test_unit_test_template_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_template_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_template_LDADD = $(UNIT_LIBS)
+
 endif
