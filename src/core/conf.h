@@ -48,7 +48,6 @@ struct devid_conf {
     const char *state;          /* [device] state, default /var/lib/devid */
     const char *serial;         /* [device] serial or serial-file; NULL if neither */
     const char *owner_token;    /* [device] token, default "owner" */
-    bool encrypted_sessions;    /* [device] session = none (default) | encrypted */
     const struct devid_conf_identity *identities; /* in the order of the file */
     size_t n_identities;
 };
@@ -64,6 +63,10 @@ struct devid_conf {
  */
 devid_rc devid_conf_load(const char *path, struct devid_conf **out, struct devid_error *err);
 void devid_conf_free(struct devid_conf *conf);
+
+/** Name of the i-th key that a section ("device" or "identity") may have, NULL at the end: the
+ * manual is compared with it. */
+const char *devid_conf_key_name(const char *section, size_t i);
 
 /** The section of that name, or NULL. */
 const struct devid_conf_identity *devid_conf_find(const struct devid_conf *conf, const char *name);

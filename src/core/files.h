@@ -34,7 +34,7 @@ struct devid_record {
 
 #define DEVID_RECORD_FIELDS_MAX 64
 
-/** \return DEVID_E_DATA if it has NUL bytes, too many fields, or lines longer than 4,096 bytes */
+/** \return DEVID_E_DATA if it has NUL bytes, too many fields, or lines longer than 65,536 bytes */
 devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, struct devid_error *err);
 /** Value of a field or NULL; lives as long as the record. */
 const char *devid_record_get(const struct devid_record *r, const char *name);

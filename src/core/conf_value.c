@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The values of devid.conf, one function a kind. */
+#include "core/conf_value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *conf_keep(struct conf_builder *b, const char *text)
+{
+    char **pool = realloc(b->pool, (b->n_pool + 1) * sizeof *pool);
+    char *copy;
+
+    if (pool == NULL)
+        return NULL;
+    b->pool = pool;
+    copy = strdup(text);
+    if (copy != NULL)
+        pool[b->n_pool++] = copy;
+    return copy;
+}
+
+void conf_fail(struct conf_builder *b, unsigned line, const char *key, const char *fmt, ...)
+{
+    char sentence[200], quoted[120];
+    va_list args;
+
+    if (b->has_failed)
+        return;
+    b->has_failed = true;
+    va_start(args, fmt);
+    (void)vsnprintf(sentence, sizeof sentence, fmt, args);
+    va_end(args);
+    (void)snprintf(quoted, sizeof quoted, "%s%s", key != NULL ? key : "", key != NULL ? ": " : "");
+    (void)devid_fail(b->err, DEVID_E_DATA, "%s:%u: %s%s", b->conf.path, line, quoted, sentence);
+}
+
+static void set_text(struct conf_builder *b, const char **target, const char *value)
+{
+    *target = conf_keep(b, value);
+    if (*target == NULL)
+        conf_fail(b, b->line, NULL, "out of memory");
+}
+
+/* A relative path is meant from the file that says it, whoever reads that file from where. */
+static void set_path(struct conf_builder *b, const char **target, const char *value)
+{
+    char path[4096];
+
+    if (value[0] == '/' || b->folder[0] == 0)
+        (void)snprintf(path, sizeof path, "%s", value);
+    else
+        (void)snprintf(path, sizeof path, "%s/%s", b->folder, value);
+    set_text(b, target, path);
+}
+
+static void set_role(struct conf_builder *b, const char *name, enum devid_role *target, const char *value)
+{
+    if (!devid_role_of(value, target))
+        conf_fail(b, b->line, name, "\"%s\" is no role: ek, idevid, iak, ldevid, ca or client", value);
+}
+
+static void set_key(struct conf_builder *b, const char *name, struct devid_conf_identity *identity, const char *value)
+{
+    static const struct {
+        const char *name;
+        enum devid_alg alg;
+        unsigned bits;
+    } types[] = {
+        {"ec-p256", DEVID_EC, 256}, {"ec-p384", DEVID_EC, 384}, {"rsa-2048", DEVID_RSA, 2048}, {"rsa-3072", DEVID_RSA, 3072},
+    };
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(types[i].name, value) == 0) {
+            identity->alg = types[i].alg;
+            identity->bits = types[i].bits;
+            return;
+        }
+    conf_fail(b, b->line, name, "\"%s\" is not a key type: ec-p256, ec-p384, rsa-2048 or rsa-3072", value);
+}
+
+/* A number in 0x notation within a range; 0 if it is none. */
+static uint32_t hex_in(const char *value, uint32_t from, uint32_t to)
+{
+    char *end = NULL;
+    unsigned long long number;
+
+    errno = 0;
+    if (strncmp(value, "0x", 2) != 0 && strncmp(value, "0X", 2) != 0)
+        return 0;
+    number = strtoull(value, &end, 16);
+    return *end == 0 && errno == 0 && number >= from && number <= to ? (uint32_t)number : 0;
+}
+
+static void set_handle(struct conf_builder *b, const char *name, uint32_t *target, const char *value)
+{
+    *target = hex_in(value, 0x81000000, 0x817fffff);
+    if (*target == 0)
+        conf_fail(b, b->line, name, "\"%s\" is no owner's persistent handle: 0x81000000 to 0x817fffff", value);
+    else if (*target == 0x81000001)
+        conf_fail(b, b->line, name, "0x81000001 is the storage root key's");
+    else if (*target == 0x81000100)
+        conf_fail(b, b->line, name, "0x81000100 is Azure tpmd's");
+}
+
+static void set_certificate(struct conf_builder *b, const char *name, struct devid_conf_identity *identity,
+                            const char *value)
+{
+    if (strcmp(value, "file") == 0) {
+        identity->cert_place = DEVID_PLACE_FILE;
+        return;
+    }
+    if (strncmp(value, "nv:", 3) == 0)
+        identity->nv_index = hex_in(value + 3, 0x01000000, 0x01ffffff);
+    identity->cert_place = DEVID_PLACE_NV;
+    if (identity->nv_index == 0)
+        conf_fail(b, b->line, name, "\"%s\" is no place for a certificate: nv:0x01000000 to nv:0x01ffffff, or file", value);
+}
+
+static void set_url(struct conf_builder *b, const char *name, const char **target, const char *value)
+{
+    if (strncmp(value, "https://", 8) != 0 || value[8] == 0 || value[8] == '/' || strchr(value, ' ') != NULL)
+        conf_fail(b, b->line, name, "\"%s\" is no URL of an EST server: https://host/.well-known/est", value);
+    set_text(b, target, value);
+}
+
+static void set_header(struct conf_builder *b, const char *name, const char *const **target, const char *value)
+{
+    const char **headers = (const char **)(uintptr_t)*target;
+    size_t n = 0;
+
+    while (headers[n] != NULL)
+        n++;
+    if (strchr(value, ':') == NULL || value[0] == ':')
+        conf_fail(b, b->line, name, "\"%s\" is no header: Name: value", value);
+    else if (n == CONF_HEADERS_MAX)
+        conf_fail(b, b->line, name, "more than %d headers", CONF_HEADERS_MAX);
+    else
+        set_text(b, &headers[n], value);
+}
+
+static void set_fingerprint(struct conf_builder *b, const char *name, const char **target, const char *value)
+{
+    struct devid_bytes bytes = {0};
+
+    if (devid_hex_decode(value, &bytes, NULL) != DEVID_OK || bytes.len != 32)
+        conf_fail(b, b->line, name, "the SHA-256 of the root certificate is expected: 64 hexadecimal digits");
+    devid_bytes_free(&bytes);
+    set_text(b, target, value);
+}
+
+static void set_lifetime(struct conf_builder *b, const char *name, struct devid_conf_identity *identity,
+                         const char *value)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'y', 31557600}};
+    char *end = NULL;
+    unsigned long number;
+
+    identity->wants_never = strcmp(value, "never") == 0;
+    if (identity->wants_never)
+        return;
+    errno = 0;
+    number = isdigit((unsigned char)value[0]) ? strtoul(value, &end, 10) : 0;
+    for (size_t i = 0; number != 0 && number < 1000000 && errno == 0 && i < sizeof units / sizeof units[0]; i++)
+        if (end[0] == units[i].unit && end[1] == 0)
+            identity->lifetime = (int64_t)number * units[i].seconds;
+    if (identity->lifetime == 0)
+        conf_fail(b, b->line, name, "\"%s\" is no lifetime: never, or a number with s, m, h, d or y, such as 30d", value);
+}
+
+static void set_percent(struct conf_builder *b, const char *name, unsigned *target, const char *value)
+{
+    char *end = NULL;
+    unsigned long number = isdigit((unsigned char)value[0]) ? strtoul(value, &end, 10) : 0;
+
+    if (number < 1 || number > 99 || strcmp(end, "%") != 0)
+        conf_fail(b, b->line, name, "\"%s\" is no part of a lifetime: 1%% to 99%%", value);
+    else
+        *target = (unsigned)number;
+}
+
+void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, const char *value)
+{
+    void *member = (char *)target + key->offset;
+
+    if (value[0] == 0) {
+        conf_fail(b, b->line, key->name, "a value is expected");
+        return;
+    }
+    switch (key->kind) {
+    case CONF_TEXT:
+    case CONF_NAME:
+        set_text(b, member, value);
+        break;
+    case CONF_PATH:
+        set_path(b, member, value);
+        break;
+    case CONF_ROLE:
+        set_role(b, key->name, member, value);
+        break;
+    case CONF_KEY:
+        set_key(b, key->name, target, value);
+        break;
+    case CONF_HANDLE:
+        set_handle(b, key->name, member, value);
+        break;
+    case CONF_CERTIFICATE:
+        set_certificate(b, key->name, target, value);
+        break;
+    case CONF_URL:
+        set_url(b, key->name, member, value);
+        break;
+    case CONF_HEADER:
+        set_header(b, key->name, member, value);
+        break;
+    case CONF_FINGERPRINT:
+        set_fingerprint(b, key->name, member, value);
+        break;
+    case CONF_SAN:
+        *(bool *)member = strcmp(value, "hardware-module") == 0;
+        if (!*(bool *)member)
+            conf_fail(b, b->line, key->name, "\"%s\" is no subjectAltName that is offered: hardware-module", value);
+        break;
+    case CONF_LIFETIME:
+        set_lifetime(b, key->name, target, value);
+        break;
+    case CONF_PERCENT:
+        set_percent(b, key->name, member, value);
+        break;
+    }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* devid.conf while it is being read. Core's own. */
+#ifndef DEVID_CORE_CONF_VALUE_H
+#define DEVID_CORE_CONF_VALUE_H
+
+#include "core/conf.h"
+
+#define CONF_IDENTITIES_MAX 256
+#define CONF_HEADERS_MAX 16
+
+/* What the public structure's pointers point into. */
+struct conf_builder {
+    struct devid_conf conf; /* first: devid_conf_free gets its address */
+    struct devid_conf_identity *identities;
+    const char *serial_file;
+    char **pool; /* every string */
+    size_t n_pool;
+    /* where the reader is */
+    const char *folder;
+    unsigned line, section_line;
+    bool has_failed;
+    struct devid_error *err;
+};
+
+/* How a value is read, and where it goes. */
+enum conf_kind {
+    CONF_TEXT, CONF_PATH, CONF_NAME, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
+    CONF_FINGERPRINT, CONF_SAN, CONF_LIFETIME, CONF_PERCENT,
+};
+
+struct conf_key {
+    const char *section, *name;
+    enum conf_kind kind;
+    size_t offset; /* of the member in struct devid_conf or struct devid_conf_identity */
+};
+
+/** Keep a copy of text as long as the configuration lives. NULL if out of memory. */
+char *conf_keep(struct conf_builder *b, const char *text);
+/** "FILE:LINE: KEY: sentence"; the first failure is the one that is told. */
+void conf_fail(struct conf_builder *b, unsigned line, const char *key, const char *fmt, ...) DEVID_PRINTF(4, 5);
+/** Read value into target's member. */
+void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, const char *value);
+
+/* conf_check.c */
+
+/** What only the whole file tells: references, duplicates, ${serial}, defaults. */
+void conf_check(struct conf_builder *b);
+
+#endif

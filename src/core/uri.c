@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One name for a key everywhere: RFC 7512 by p11-kit's parser, and two short forms. */
+#include "core/uri.h"
+
+#include <errno.h>
+#include <p11-kit/pkcs11.h>
+#include <p11-kit/uri.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define URI_MAX 1024
+
+static bool begins(const char *text, const char *scheme)
+{
+    return strncmp(text, scheme, strlen(scheme)) == 0;
+}
+
+bool devid_uri_is_ours(const char *text)
+{
+    return begins(text, "pkcs11:") || begins(text, "devid:") || begins(text, "handle:");
+}
+
+void devid_uri_free(struct devid_uri *uri)
+{
+    if (uri == NULL)
+        return;
+    devid_bytes_free(&uri->token);
+    devid_bytes_free(&uri->label);
+    devid_bytes_free(&uri->id);
+    devid_secret_free(&uri->pin);
+    *uri = (struct devid_uri){0};
+}
+
+static devid_rc parse_handle(const char *text, struct devid_uri *out, struct devid_error *err)
+{
+    unsigned long long value;
+    char *end = NULL;
+
+    errno = 0;
+    value = strtoull(text, &end, 0);
+    if (end == text || *end != 0 || errno != 0 || text[0] == '-' || value < 0x81000000ULL || value > 0x81ffffffULL)
+        return devid_fail(err, DEVID_E_DATA, "\"handle:%s\": a persistent handle is expected, 0x81000000 to 0x81ffffff",
+                          text);
+    out->query.handle = (uint32_t)value;
+    return DEVID_OK;
+}
+
+static devid_rc copy_text(const char *text, struct devid_bytes *out, struct devid_error *err)
+{
+    return devid_bytes_copy((struct devid_slice){(const unsigned char *)text, strlen(text)}, out, err);
+}
+
+/* The token's label is padded with spaces to 32 bytes in the structure that p11-kit fills. */
+static devid_rc take_token(P11KitUri *p11, struct devid_uri *out, struct devid_error *err)
+{
+    const CK_TOKEN_INFO *token = p11_kit_uri_get_token_info(p11);
+    size_t len = sizeof token->label;
+
+    while (len > 0 && (token->label[len - 1] == ' ' || token->label[len - 1] == 0))
+        len--;
+    return len == 0 ? DEVID_OK : devid_bytes_copy((struct devid_slice){token->label, len}, &out->token, err);
+}
+
+static devid_rc take_pin(P11KitUri *p11, struct devid_uri *out, struct devid_error *err)
+{
+    const char *value = p11_kit_uri_get_pin_value(p11), *source = p11_kit_uri_get_pin_source(p11);
+
+    if (value != NULL)
+        return devid_secret_copy((struct devid_slice){(const unsigned char *)value, strlen(value)}, &out->pin, err);
+    if (source == NULL)
+        return DEVID_OK;
+    return devid_secret_read(begins(source, "file:") ? source + 5 : source, &out->pin, err);
+}
+
+static devid_rc take_object(P11KitUri *p11, struct devid_uri *out, struct devid_error *err)
+{
+    const CK_ATTRIBUTE *label = p11_kit_uri_get_attribute(p11, CKA_LABEL), *id = p11_kit_uri_get_attribute(p11, CKA_ID);
+    const CK_ATTRIBUTE *class = p11_kit_uri_get_attribute(p11, CKA_CLASS);
+    CK_OBJECT_CLASS value;
+    devid_rc rc = DEVID_OK;
+
+    if (label != NULL)
+        rc = devid_bytes_copy((struct devid_slice){label->pValue, label->ulValueLen}, &out->label, err);
+    if (rc == DEVID_OK && id != NULL)
+        rc = devid_bytes_copy((struct devid_slice){id->pValue, id->ulValueLen}, &out->id, err);
+    if (class != NULL && class->ulValueLen == sizeof value) {
+        memcpy(&value, class->pValue, sizeof value);
+        out->wants_private = value == CKO_PRIVATE_KEY;
+        out->wants_public = value == CKO_PUBLIC_KEY;
+        out->wants_cert = value == CKO_CERTIFICATE;
+    }
+    return rc;
+}
+
+static devid_rc parse_pkcs11(const char *text, struct devid_uri *out, struct devid_error *err)
+{
+    P11KitUri *p11 = p11_kit_uri_new();
+    devid_rc rc;
+    int result;
+
+    if (p11 == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    result = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, p11);
+    if (result != P11_KIT_URI_OK) {
+        rc = devid_fail(err, DEVID_E_DATA, "not a PKCS#11 URI (RFC 7512): %s", p11_kit_uri_message(result));
+    } else if (p11_kit_uri_any_unrecognized(p11)) {
+        rc = devid_fail(err, DEVID_E_DATA, "the PKCS#11 URI has an attribute that is not known, so nothing can match it");
+    } else {
+        rc = take_token(p11, out, err);
+        if (rc == DEVID_OK)
+            rc = take_object(p11, out, err);
+        if (rc == DEVID_OK)
+            rc = take_pin(p11, out, err);
+    }
+    p11_kit_uri_free(p11);
+    return rc;
+}
+
+devid_rc devid_uri_parse(const char *text, struct devid_uri *out, struct devid_error *err)
+{
+    struct devid_uri uri = {0};
+    devid_rc rc;
+
+    if (strlen(text) > URI_MAX)
+        return devid_fail(err, DEVID_E_DATA, "a URI of more than %d bytes", URI_MAX);
+    if (begins(text, "handle:"))
+        rc = parse_handle(text + 7, &uri, err);
+    else if (begins(text, "devid:"))
+        rc = text[6] != 0 ? copy_text(text + 6, &uri.label, err) : DEVID_OK;
+    else if (begins(text, "pkcs11:"))
+        rc = parse_pkcs11(text, &uri, err);
+    else
+        rc = devid_fail(err, DEVID_E_DATA, "pkcs11:, devid: or handle: is expected");
+    if (rc != DEVID_OK) {
+        devid_uri_free(&uri);
+        return rc;
+    }
+    uri.query.token = (const char *)uri.token.data;
+    uri.query.label = (const char *)uri.label.data;
+    uri.query.id = devid_slice_of(uri.id);
+    *out = uri;
+    return DEVID_OK;
+}
+
+static devid_rc append_escaped(struct devid_bytes *out, const char *attribute, const char *value,
+                               struct devid_error *err)
+{
+    /* RFC 7512 section 2.3: pk11-path-res-avail and unreserved, less what would end the value */
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:[]@!$'()*+,=&";
+    devid_rc rc = devid_bytes_append(out, (struct devid_slice){(const unsigned char *)attribute, strlen(attribute)}, err);
+
+    for (const char *c = value; rc == DEVID_OK && *c != 0; c++) {
+        char text[4] = {*c};
+
+        if (strchr(plain, *c) == NULL)
+            (void)snprintf(text, sizeof text, "%%%02X", (unsigned)(unsigned char)*c);
+        rc = devid_bytes_append(out, (struct devid_slice){(const unsigned char *)text, strlen(text)}, err);
+    }
+    return rc;
+}
+
+devid_rc devid_uri_of(const struct devid_identity *identity, struct devid_bytes *out, struct devid_error *err)
+{
+    struct devid_bytes uri = {0};
+    devid_rc rc = append_escaped(&uri, "pkcs11:token=", identity->token, err);
+
+    if (rc == DEVID_OK)
+        rc = append_escaped(&uri, ";object=", identity->label, err);
+    if (rc == DEVID_OK)
+        rc = append_escaped(&uri, ";type=", "private", err);
+    if (rc == DEVID_OK)
+        *out = uri;
+    else
+        devid_bytes_free(&uri);
+    return rc;
+}
