@@ -36,4 +36,21 @@ libdevid_core_la_SOURCES = \
 	src/core/trace.c \
 	src/core/trace.h \
 	src/core/use.c \
-	src/core/use.h
+	src/core/use.h \
+	src/core/cache.c \
+	src/core/conf.c \
+	src/core/conf_check.c \
+	src/core/conf_value.c \
+	src/core/conf_value.h \
+	src/core/discover.c \
+	src/core/discover.h \
+	src/core/entry.c \
+	src/core/entry.h \
+	src/core/files.c \
+	src/core/identity.c \
+	src/core/put.c \
+	src/core/record.c \
+	src/core/snapshot.c \
+	src/core/snapshot.h \
+	src/core/store.c \
+	src/core/uri.c

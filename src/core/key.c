@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "core/cache.h"
 #include "core/keyfile.h"
 #include "core/make.h"
 #include "core/use.h"
@@ -90,6 +91,7 @@ devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err)
         !devid_slice_eq(devid_slice_of(key->identity.pub.spki), devid_slice_of(found.pub.spki))) {
         rc = devid_fail(err, DEVID_E_DATA, "0x%08x holds another key than the one that was provisioned", key->identity.handle);
     } else {
+        devid_cache_put(key->store, key->identity.handle, devid_slice_of(found.pub.area), devid_slice_of(found.object));
         key->own_pub = found.pub;
         key->own_object = found.object;
         key->identity.pub = key->own_pub;

@@ -27,7 +27,7 @@ devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, u
     struct devid_bytes cached = {0};
     TSS2_RC tss = TSS2_ESYS_RC_BAD_VALUE;
 
-    if (saved.len == 0 && devid_cache_object_get(store, handle, &cached, NULL) == DEVID_OK)
+    if (saved.len == 0 && devid_cache_get(store, handle, NULL, &cached, NULL) == DEVID_OK)
         saved = devid_slice_of(cached);
     if (saved.len != 0)
         tss = Esys_TR_Deserialize(esys, saved.data, saved.len, out);
@@ -47,7 +47,7 @@ devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, u
     if (tss != TSS2_RC_SUCCESS)
         return devid_fail_tss(err, tss, handle, "look at 0x%08" PRIx32, handle);
     if (devid_object_save(esys, *out, &cached, NULL) == DEVID_OK)
-        devid_cache_object_put(store, handle, devid_slice_of(cached));
+        devid_cache_put(store, handle, (struct devid_slice){0}, devid_slice_of(cached));
     devid_bytes_free(&cached);
     return DEVID_OK;
 }

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What readers see: a list that never changes, until its last holder lets it go. */
+#include "core/snapshot.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct devid_snapshot {
+    _Atomic unsigned n_holders;
+    uint64_t number;
+    struct devid_entry **entries;
+    size_t n_entries, room;
+};
+
+devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err)
+{
+    struct devid_snapshot *snap = calloc(1, sizeof *snap);
+
+    if (snap == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    atomic_store(&snap->n_holders, 1);
+    snap->number = number;
+    *out = snap;
+    return DEVID_OK;
+}
+
+devid_rc devid_snapshot_add(struct devid_snapshot *snap, struct devid_entry *entry, struct devid_error *err)
+{
+    if (snap->n_entries == snap->room) {
+        size_t room = snap->room == 0 ? 8 : 2 * snap->room;
+        struct devid_entry **entries = realloc(snap->entries, room * sizeof(struct devid_entry *));
+
+        if (entries == NULL) {
+            devid_entry_free(entry);
+            return devid_fail(err, DEVID_E_MEM, "out of memory");
+        }
+        snap->entries = entries;
+        snap->room = room;
+    }
+    snap->entries[snap->n_entries++] = entry;
+    return DEVID_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct devid_identity *x = &(*(struct devid_entry *const *)a)->identity;
+    const struct devid_identity *y = &(*(struct devid_entry *const *)b)->identity;
+    int order = strcmp(x->token, y->token);
+
+    return order != 0 ? order : strcmp(x->label, y->label);
+}
+
+void devid_snapshot_sort(struct devid_snapshot *snap)
+{
+    if (snap->n_entries > 1)
+        qsort(snap->entries, snap->n_entries, sizeof(struct devid_entry *), by_name);
+}
+
+struct devid_snapshot *devid_snapshot_hold(struct devid_snapshot *snap)
+{
+    if (snap != NULL)
+        atomic_fetch_add(&snap->n_holders, 1);
+    return snap;
+}
+
+void devid_snapshot_free(struct devid_snapshot *snap)
+{
+    if (snap == NULL || atomic_fetch_sub(&snap->n_holders, 1) != 1)
+        return;
+    for (size_t i = 0; i < snap->n_entries; i++)
+        devid_entry_free(snap->entries[i]);
+    free(snap->entries);
+    free(snap);
+}
+
+uint64_t devid_snapshot_number(const struct devid_snapshot *snap)
+{
+    return snap->number;
+}
+
+const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *snap, const struct devid_identity *prev)
+{
+    size_t low = 0, high = snap->n_entries;
+
+    if (prev == NULL)
+        return snap->n_entries != 0 ? &snap->entries[0]->identity : NULL;
+    while (low < high) { /* the list is in order */
+        size_t middle = low + (high - low) / 2;
+        const struct devid_identity *at = &snap->entries[middle]->identity;
+        int order = strcmp(at->token, prev->token);
+
+        if (order == 0)
+            order = strcmp(at->label, prev->label);
+        if (order <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < snap->n_entries ? &snap->entries[low]->identity : NULL;
+}
+
+static bool matches(const struct devid_identity *identity, const struct devid_query *query)
+{
+    if (query->token != NULL && strcmp(query->token, identity->token) != 0)
+        return false;
+    if (query->label != NULL && strcmp(query->label, identity->label) != 0 &&
+        strcmp(query->label, identity->public_label) != 0)
+        return false;
+    if (query->id.len != 0 && !devid_slice_eq(query->id, identity->id))
+        return false;
+    return query->handle == 0 || (identity->key_place == DEVID_PLACE_HANDLE && identity->handle == query->handle);
+}
+
+devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,
+                             const struct devid_identity **out, struct devid_error *err)
+{
+    for (size_t i = 0; i < snap->n_entries; i++)
+        if (matches(&snap->entries[i]->identity, query)) {
+            *out = &snap->entries[i]->identity;
+            return DEVID_OK;
+        }
+    if (query->label != NULL)
+        return devid_fail(err, DEVID_E_ABSENT, "%s is not on this device: run \"devid provision\", or see \"devid list\"",
+                          query->label);
+    if (query->handle != 0)
+        return devid_fail(err, DEVID_E_ABSENT, "no identity of this device has its key at 0x%08" PRIx32, query->handle);
+    return devid_fail(err, DEVID_E_ABSENT, "no such identity is on this device: see \"devid list\"");
+}

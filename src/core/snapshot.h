@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An immutable list of identities, counted. Core's own; store.h has what faces see. */
+#ifndef DEVID_CORE_SNAPSHOT_H
+#define DEVID_CORE_SNAPSHOT_H
+
+#include "core/entry.h"
+
+/** An empty one, held once. number: never 0. */
+devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err);
+/** Take an entry over, also on failure. Only before the snapshot is given to anybody. */
+devid_rc devid_snapshot_add(struct devid_snapshot *snap, struct devid_entry *entry, struct devid_error *err);
+/** Put into order; after the last add. */
+void devid_snapshot_sort(struct devid_snapshot *snap);
+
+#endif
