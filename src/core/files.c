@@ -81,11 +81,11 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
 {
     const char *slash = strrchr(path, '/');
     int folder_len = slash != NULL ? (int)(slash - path) : 0;
-    char temporary[PATH_ROOM], folder[PATH_ROOM];
+    char temporary[PATH_ROOM + 16], folder[PATH_ROOM];
     devid_rc rc;
     int fd;
 
-    if (strlen(path) + 16 >= sizeof temporary)
+    if (strlen(path) >= sizeof folder)
         return devid_fail(err, DEVID_E_FILE, "the path is too long: %s", path);
     (void)snprintf(folder, sizeof folder, "%.*s", folder_len, path);
     if (folder_len == 0)
