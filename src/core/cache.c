@@ -172,3 +172,25 @@ void devid_cache_put(struct devid_store *store, uint32_t handle, struct devid_sl
         devid_log(DEVID_LOG_DEBUG, "core/cache", "not kept for other processes: %s", err.text);
     (void)pthread_mutex_unlock(&cache->mutex);
 }
+
+void devid_cache_drop(struct devid_store *store, uint32_t handle)
+{
+    struct devid_cache *cache = devid_store_cache(store);
+    struct devid_known **at = &cache->known, *known;
+    char name[16];
+
+    name_of(handle, name);
+    (void)pthread_mutex_lock(&cache->mutex);
+    while (*at != NULL && (*at)->handle != handle)
+        at = &(*at)->next;
+    known = *at;
+    if (known != NULL) {
+        *at = known->next;
+        devid_bytes_free(&known->area);
+        devid_bytes_free(&known->object);
+        free(known);
+    }
+    if (devid_files_remove(cache->folder, name, NULL) != DEVID_OK)
+        devid_log(DEVID_LOG_DEBUG, "core/cache", "%s/%s could not be removed", cache->folder, name);
+    (void)pthread_mutex_unlock(&cache->mutex);
+}

@@ -34,5 +34,7 @@ devid_rc devid_cache_get(struct devid_store *store, uint32_t handle, struct devi
                          struct devid_bytes *object, struct devid_error *err);
 /** Keep for this process, and for others if the folder can be written; a failure is only logged. Empty: as it was. */
 void devid_cache_put(struct devid_store *store, uint32_t handle, struct devid_slice area, struct devid_slice object);
+/** Forget it: the handle holds another key now. */
+void devid_cache_drop(struct devid_store *store, uint32_t handle);
 
 #endif

@@ -151,7 +151,7 @@ devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_
     bool same = false;
     devid_rc rc;
 
-    devid_cache_object_drop(store, handle); /* of a key that was there before */
+    devid_cache_drop(store, handle); /* of a key that was there before */
     if (r == TSS2_RC_SUCCESS)
         return DEVID_OK;
     *out = ESYS_TR_NONE;

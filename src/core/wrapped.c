@@ -40,7 +40,7 @@ static devid_rc srk_keep(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR 
     devid_rc rc = devid_object_save(esys, srk, &saved, err);
 
     if (rc == DEVID_OK)
-        devid_cache_object_put(store, SRK, devid_slice_of(saved));
+        devid_cache_put(store, SRK, (struct devid_slice){0}, devid_slice_of(saved));
     devid_bytes_free(&saved);
     return rc;
 }
