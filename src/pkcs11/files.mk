@@ -1,1 +1,26 @@
 # files of src/pkcs11
+p11module_LTLIBRARIES = devid-pkcs11.la
+devid_pkcs11_la_CFLAGS = $(AM_CFLAGS) $(P11KIT_CFLAGS)
+devid_pkcs11_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -Wl,--version-script=$(srcdir)/dist/pkcs11.map
+devid_pkcs11_la_LIBADD = libdevid-core.la -lpthread
+devid_pkcs11_la_DEPENDENCIES = libdevid-core.la dist/pkcs11.map
+EXTRA_DIST += dist/pkcs11.map
+devid_pkcs11_la_SOURCES = \
+	src/pkcs11/absent.c \
+	src/pkcs11/attr.c src/pkcs11/attr.h \
+	src/pkcs11/digest.c \
+	src/pkcs11/find.c \
+	src/pkcs11/general.c \
+	src/pkcs11/mech.c \
+	src/pkcs11/message.c \
+	src/pkcs11/module.c src/pkcs11/module.h \
+	src/pkcs11/object.c \
+	src/pkcs11/p11v3.h \
+	src/pkcs11/random.c \
+	src/pkcs11/rv.c \
+	src/pkcs11/session.c \
+	src/pkcs11/sign.c \
+	src/pkcs11/slot.c \
+	src/pkcs11/token.c \
+	src/pkcs11/value.c \
+	src/pkcs11/verify.c

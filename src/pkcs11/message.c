@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is signed, verified or digested: in one part or in many, hashed on the way or kept as it is. */
+#include <string.h>
+
+#include "pkcs11/module.h"
+
+CK_RV message_add(struct message *m, struct devid_slice part)
+{
+    struct devid_error err = {0};
+    devid_rc rc = DEVID_OK;
+
+    m->is_begun = true;
+    if (m->hash == DEVID_HASH_NONE) {
+        /* Nothing that is signed unhashed is longer than the longest modulus. */
+        if (part.len > DEVID_BLOCK_MAX || m->raw.len + part.len > DEVID_BLOCK_MAX)
+            return CKR_DATA_LEN_RANGE;
+        rc = devid_bytes_append(&m->raw, part, &err);
+        return rv_of(rc, &err);
+    }
+    if (m->hasher == NULL)
+        rc = devid_hasher_new(m->hash, &m->hasher, &err);
+    if (rc == DEVID_OK && part.len != 0)
+        rc = devid_hasher_update(m->hasher, part, &err);
+    return rv_of(rc, &err);
+}
+
+CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struct devid_slice *out)
+{
+    struct devid_error err = {0};
+    devid_rc rc;
+
+    if (m->hash == DEVID_HASH_NONE) {
+        *out = devid_slice_of(m->raw);
+        return CKR_OK;
+    }
+    if (m->hasher == NULL) /* no part at all: the empty message */
+        return message_whole(m, (struct devid_slice){(const unsigned char *)"", 0}, digest, out);
+    rc = devid_hasher_final(m->hasher, digest, &err);
+    *out = (struct devid_slice){digest, devid_hash_len(m->hash)};
+    return rv_of(rc, &err);
+}
+
+CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
+                    struct devid_slice *out)
+{
+    struct devid_error err = {0};
+    devid_rc rc;
+
+    if (m->hash == DEVID_HASH_NONE) {
+        *out = data;
+        return CKR_OK;
+    }
+    rc = devid_hash_once(m->hash, data, digest, &err);
+    *out = (struct devid_slice){digest, devid_hash_len(m->hash)};
+    return rv_of(rc, &err);
+}
+
+void message_free(struct message *m)
+{
+    devid_hasher_free(m->hasher);
+    devid_bytes_free(&m->raw);
+    *m = (struct message){0};
+}
+
+CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data)
+{
+    size_t modulus = devid_public_sig_len(pub);
+    bool fits = true;
+
+    switch (scheme->padding) {
+    case DEVID_ECDSA: fits = data.len <= DEVID_BLOCK_MAX; break; /* the leftmost bits are used */
+    case DEVID_PKCS1: fits = scheme->hash != DEVID_HASH_NONE || data.len + 11 <= modulus; break; /* RFC 8017, 9.2 */
+    case DEVID_PSS:   fits = data.len == devid_hash_len(scheme->hash); break;
+    case DEVID_RAW:   fits = data.len <= modulus && modulus <= DEVID_BLOCK_MAX; break;
+    }
+    return fits ? CKR_OK : CKR_DATA_LEN_RANGE;
+}
+
+struct devid_slice message_block(const struct devid_public *pub, const struct devid_scheme *scheme,
+                                 struct devid_slice data, unsigned char *block)
+{
+    size_t modulus = devid_public_sig_len(pub);
+
+    if (scheme->padding != DEVID_RAW || data.len >= modulus || modulus > DEVID_BLOCK_MAX)
+        return data;
+    memset(block, 0, modulus - data.len);
+    if (data.len != 0)
+        memcpy(block + modulus - data.len, data.data, data.len);
+    return (struct devid_slice){block, modulus};
+}

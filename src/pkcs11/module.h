@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the PKCS#11 module share. A file is a chapter of the standard: PKCS#11 2.40 and 3.0.
+ *
+ * Locks, always in this order: the table (sessions, slots, who is inside), one session, the refresh of
+ * the catalogue, core's. The table and the catalogue are locked for a few instructions only, so
+ * two sessions wait for each other at the chip and nowhere else.
+ */
+#ifndef DEVID_PKCS11_MODULE_H
+#define DEVID_PKCS11_MODULE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/hash.h"
+#include "core/key.h"
+#include "core/log.h"
+#include "pkcs11/p11v3.h"
+
+/* More attributes than any client sends and than exist: a count beyond it is a wild one. */
+#define TEMPLATE_MAX 1024
+/* No buffer is longer than what a process can address; such a length is a wild one too. */
+#define LENGTH_MAX (sizeof(void *) == 8 ? (CK_ULONG)(UINT64_C(1) << 47) : (CK_ULONG)1 << 31)
+
+/* True if data and len cannot be the caller's buffer. */
+static inline bool is_wild(const void *data, CK_ULONG len)
+{
+    return (data == NULL && len != 0) || len > LENGTH_MAX;
+}
+
+/* rv.c */
+
+/** The only place that knows both languages; also logs the sentence, which PKCS#11 has no room for. */
+CK_RV rv_of(devid_rc rc, const struct devid_error *err);
+
+/* general.c */
+
+enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
+
+/* A slot and the token in it. Made once, freed by C_Finalize. */
+struct slot {
+    CK_SLOT_ID id;
+    char *token; /* "manufacturer", "owner", ... */
+    /* the table's: */
+    enum login login;
+    CK_ULONG n_sessions, n_rw;
+};
+
+/* The state of this process; one, and empty until C_Initialize. */
+struct module {
+    pthread_mutex_t table; /* over all that follows up to the next lock */
+    pthread_cond_t idle;   /* n_inside came down to 0 */
+    bool is_ready, is_ending;
+    unsigned n_inside;     /* calls that use the store: C_Finalize waits for them */
+    struct devid_store *store; /* NULL: the configuration cannot be used */
+    struct slot **slots;
+    size_t n_slots;
+    struct session **sessions; /* in the order of their handles */
+    size_t n_sessions, sessions_room;
+
+    pthread_mutex_t refresh; /* one thread makes the next catalogue */
+    pthread_mutex_t current; /* over the pointer alone */
+    struct catalogue *catalogue;
+
+    struct module *inherited; /* what a fork left here: never used, never freed, only kept in sight */
+};
+
+extern struct module the;
+
+/**
+ * For calls without a session: this process's C_Initialize? Then C_Finalize waits until module_leave.
+ * CKR_CRYPTOKI_NOT_INITIALIZED otherwise, and nothing is held.
+ */
+CK_RV module_enter(void);
+CK_RV module_leave(CK_RV rv);
+/** The same, and the table is locked until table_leave. */
+CK_RV table_enter(void);
+CK_RV table_leave(CK_RV rv);
+/** The store; if the configuration could not be used, it is tried again. NULL if it still cannot. */
+struct devid_store *module_store(void);
+/** Fill a text field of the standard: spaces behind, no NUL, cut between characters of UTF-8. */
+void text_pad(unsigned char *field, size_t room, const char *text);
+CK_RV general_info_3_0(CK_INFO *info);
+
+/* slot.c */
+
+/** Between table_enter and _leave: add the slots that the configuration names. NULL: those that are always there. */
+CK_RV slots_of_conf(const struct devid_conf *conf);
+void slots_free(void);
+/** Between table_enter and _leave. NULL if there is none. */
+struct slot *slot_find(CK_SLOT_ID id);
+
+/* object.c */
+
+enum view_kind {
+    VIEW_PUBLIC = 1,  /* CKO_PUBLIC_KEY */
+    VIEW_PRIVATE = 2, /* CKO_PRIVATE_KEY */
+    VIEW_LEAF = 4,    /* CKO_CERTIFICATE of the key */
+    VIEW_ISSUER = 8,  /* CKO_CERTIFICATE of the rest of its chain */
+};
+
+/* One side of an identity, as PKCS#11 shows it. */
+struct view {
+    CK_OBJECT_HANDLE handle;
+    const struct devid_identity *identity;
+    const struct devid_cert *cert; /* VIEW_LEAF, VIEW_ISSUER */
+    enum view_kind kind;
+};
+
+/* All views of one snapshot. Immutable, counted. */
+struct catalogue {
+    atomic_uint holders;
+    struct devid_store *store;
+    struct devid_snapshot *snap;
+    struct view *views; /* by token, label, kind */
+    size_t n_views;
+    const struct view **by_handle;
+};
+
+/** The identities as they are now: one stat if nothing changed. The caller releases it. */
+CK_RV catalogue_refresh(struct catalogue **out);
+void catalogue_free(struct catalogue *c);
+/** True if a token of that name is to be had: its identities are known, or the TPM has any. */
+bool catalogue_has_token(const struct catalogue *c, const char *token);
+
+/* A view, and the catalogue that keeps it alive. */
+struct object {
+    struct catalogue *catalogue;
+    const struct view *view;
+};
+
+struct session;
+
+/** CKR_OBJECT_HANDLE_INVALID if there is none in the session's token. Released by object_free. */
+CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out);
+/** A key for an operation: CKR_KEY_HANDLE_INVALID, or CKR_KEY_FUNCTION_NOT_PERMITTED for the other half. */
+CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum view_kind half, struct object *out);
+void object_free(struct object *o);
+
+/* attr.c */
+
+/* What an attribute is, without a copy where that can be. */
+struct attr_value {
+    const void *data;
+    size_t len;
+    struct devid_bytes owned;  /* freed by attr_free */
+    _Alignas(CK_ULONG) unsigned char room[256];
+};
+
+/** CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or the value. Sends nothing. */
+CK_RV attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct attr_value *out);
+void attr_free(struct attr_value *v);
+/** True if every attribute of the template is there and the same. */
+bool attr_match(const struct object *o, const CK_ATTRIBUTE *template, CK_ULONG n);
+
+/* mech.c */
+
+struct mechanism {
+    CK_MECHANISM_TYPE type;
+    CK_FLAGS flags;             /* CKF_SIGN | CKF_VERIFY, or CKF_DIGEST */
+    enum devid_alg alg;         /* of the key; nothing for a digest */
+    enum devid_padding padding;
+    enum devid_hash hash;       /* of the data; DEVID_HASH_NONE: it is given as it is to be signed */
+};
+
+/** The i-th row, NULL after the last. */
+const struct mechanism *mech_row(size_t i);
+const struct mechanism *mech_find(CK_MECHANISM_TYPE type, CK_FLAGS use);
+/** A mechanism as the caller gave it, with its parameter. CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID. */
+CK_RV mech_take(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out, struct devid_scheme *scheme);
+/** What this very key signs with. \param list room for every row; NULL to count only */
+size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list);
+
+/* message.c: what is signed, verified or digested, in one part or many. */
+
+struct message {
+    enum devid_hash hash;        /* DEVID_HASH_NONE: the bytes themselves */
+    struct devid_hasher *hasher;
+    struct devid_bytes raw;
+    bool is_begun;               /* a part has been added */
+};
+
+CK_RV message_add(struct message *m, struct devid_slice part);
+/** The digest, or the bytes. \param digest room for it; *out refers to that, or to m */
+CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struct devid_slice *out);
+/** The same of data alone; *out refers to digest, or to data. */
+CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
+                    struct devid_slice *out);
+void message_free(struct message *m);
+/** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE. */
+CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data);
+/**
+ * A raw RSA block shorter than the modulus gets zeros in front (PKCS#11, "X.509 (raw) RSA"); all else is given back.
+ * \param block room for DEVID_BLOCK_MAX bytes
+ */
+struct devid_slice message_block(const struct devid_public *pub, const struct devid_scheme *scheme,
+                                 struct devid_slice data, unsigned char *block);
+#define DEVID_BLOCK_MAX 1024
+
+/* session.c */
+
+struct finding {
+    bool is_active;
+    CK_OBJECT_HANDLE *found;
+    size_t n_found, next;
+};
+
+struct signing {
+    const struct mechanism *mech; /* NULL: none is active */
+    struct devid_scheme scheme;
+    struct devid_key *key;
+    struct message message;
+};
+
+struct verifying {
+    const struct mechanism *mech; /* NULL: none is active */
+    struct devid_scheme scheme;
+    struct object key;
+    struct message message;
+};
+
+struct digesting {
+    const struct mechanism *mech; /* NULL: none is active */
+    struct message message;
+};
+
+struct session {
+    CK_SESSION_HANDLE handle;
+    struct slot *slot;
+    CK_FLAGS flags;
+    unsigned n_inside;     /* the table's: calls that have it */
+    atomic_bool is_closed;
+    pthread_mutex_t lock;  /* over what follows */
+    const char *call;      /* for the log */
+    struct finding finding;
+    struct signing signing;
+    struct verifying verifying;
+    struct digesting digesting;
+};
+
+/** This process's? valid? Then locked, until session_leave. */
+CK_RV session_enter_as(const char *call, CK_SESSION_HANDLE handle, struct session **out);
+#define session_enter(handle, out) session_enter_as(__func__, (handle), (out))
+CK_RV session_leave(struct session *s, CK_RV rv);
+/** Between table_enter and _leave. NULL if there is none. */
+struct session *session_find(CK_SESSION_HANDLE handle);
+CK_STATE session_state(const struct session *s);
+bool session_is_rw(const struct session *s);
+/** Between table_enter and _leave: close those of a slot, NULL: all. */
+void sessions_close(const struct slot *slot);
+
+void find_end(struct finding *op);
+void sign_end(struct signing *op);
+void verify_end(struct verifying *op);
+void digest_end(struct digesting *op);
+
+/**
+ * PKCS#11 2.40, 5.2: a question about length, or a buffer too small, is no answer and does not end the operation.
+ *
+ * \return true if that is what the caller came for; then *rv is the answer and *out_len the length
+ */
+bool only_says_room(const void *out, CK_ULONG *out_len, size_t len, CK_RV *rv);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Signing: PKCS#11 2.40, 5.11. Hashing is software's; the TPM gets one command a signature. */
+#include "pkcs11/module.h"
+
+void sign_end(struct signing *op)
+{
+    devid_key_free(op->key);
+    message_free(&op->message);
+    *op = (struct signing){0};
+}
+
+static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_HANDLE handle)
+{
+    struct signing *op = &s->signing, next = {0};
+    struct devid_error err = {0};
+    struct object o = {0};
+    CK_RV rv;
+
+    if (given == NULL && op->mech != NULL) { /* PKCS#11 3.0, 5.13.1: it ends what is going on */
+        sign_end(op);
+        return CKR_OK;
+    }
+    if (op->mech != NULL)
+        return CKR_OPERATION_ACTIVE;
+    if (given == NULL)
+        return CKR_ARGUMENTS_BAD;
+    rv = mech_take(given, CKF_SIGN, &next.mech, &next.scheme);
+    if (rv == CKR_OK)
+        rv = object_find_key(s, handle, VIEW_PRIVATE, &o);
+    if (rv == CKR_OK && o.view->identity->pub.alg != next.mech->alg)
+        rv = CKR_KEY_TYPE_INCONSISTENT;
+    if (rv == CKR_OK)
+        rv = rv_of(devid_key_open(o.catalogue->store, o.catalogue->snap, o.view->identity, &next.key, &err), &err);
+    if (rv == CKR_OK)
+        rv = rv_of(devid_key_can_sign(next.key, &next.scheme, &err), &err);
+    next.message.hash = rv == CKR_OK ? next.mech->hash : DEVID_HASH_NONE;
+    object_free(&o);
+    if (rv == CKR_OK)
+        *op = next;
+    else
+        sign_end(&next);
+    return rv;
+}
+
+CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM *given, CK_OBJECT_HANDLE key)
+{
+    struct session *s;
+    CK_RV rv = session_enter(handle, &s);
+
+    if (rv != CKR_OK)
+        return rv;
+    return session_leave(s, sign_begin(s, given, key));
+}
+
+/* The digest, or the bytes as they are, are there: the TPM's part. */
+static CK_RV sign_input(struct signing *op, struct devid_slice in, unsigned char *sig, CK_ULONG *sig_len)
+{
+    const struct devid_public *pub = devid_key_public(op->key);
+    unsigned char block[DEVID_BLOCK_MAX];
+    struct devid_error err = {0};
+    size_t len = devid_key_sig_len(op->key); /* CK_ULONG is another type on 32-bit machines */
+    CK_RV rv = message_fits(pub, &op->scheme, in);
+
+    if (rv != CKR_OK)
+        return rv;
+    in = message_block(pub, &op->scheme, in, block);
+    rv = rv_of(devid_key_sign(op->key, &op->scheme, in, sig, &len, &err), &err);
+    if (rv == CKR_OK)
+        *sig_len = len;
+    return rv;
+}
+
+static CK_RV sign_once(struct session *s, const unsigned char *data, CK_ULONG data_len, unsigned char *sig,
+                       CK_ULONG *sig_len)
+{
+    struct signing *op = &s->signing;
+    unsigned char digest[DEVID_HASH_MAX];
+    struct devid_slice in;
+    CK_RV rv;
+
+    if (op->mech == NULL)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    if (op->message.is_begun)
+        return CKR_OPERATION_ACTIVE;
+    if (sig_len == NULL || is_wild(data, data_len)) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else {
+        if (only_says_room(sig, sig_len, devid_key_sig_len(op->key), &rv))
+            return rv;
+        rv = message_whole(&op->message, (struct devid_slice){data, data_len}, digest, &in);
+        if (rv == CKR_OK)
+            rv = sign_input(op, in, sig, sig_len);
+    }
+    sign_end(op);
+    return rv;
+}
+
+CK_RV C_Sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *sig, CK_ULONG *sig_len)
+{
+    struct session *s;
+    CK_RV rv = session_enter(handle, &s);
+
+    if (rv != CKR_OK)
+        return rv;
+    return session_leave(s, sign_once(s, data, data_len, sig, sig_len));
+}
+
+CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_len)
+{
+    struct session *s;
+    CK_RV rv = session_enter(handle, &s);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (s->signing.mech == NULL)
+        return session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
+    rv = CKR_ARGUMENTS_BAD;
+    if (!is_wild(part, part_len))
+        rv = message_add(&s->signing.message, (struct devid_slice){part, part_len});
+    if (rv != CKR_OK)
+        sign_end(&s->signing);
+    return session_leave(s, rv);
+}
+
+static CK_RV sign_last(struct session *s, unsigned char *sig, CK_ULONG *sig_len)
+{
+    struct signing *op = &s->signing;
+    unsigned char digest[DEVID_HASH_MAX];
+    struct devid_slice in;
+    CK_RV rv;
+
+    if (op->mech == NULL)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    if (sig_len == NULL) {
+        rv = CKR_ARGUMENTS_BAD;
+    } else {
+        if (only_says_room(sig, sig_len, devid_key_sig_len(op->key), &rv))
+            return rv;
+        rv = message_end(&op->message, digest, &in);
+        if (rv == CKR_OK)
+            rv = sign_input(op, in, sig, sig_len);
+    }
+    sign_end(op);
+    return rv;
+}
+
+CK_RV C_SignFinal(CK_SESSION_HANDLE handle, unsigned char *sig, CK_ULONG *sig_len)
+{
+    struct session *s;
+    CK_RV rv = session_enter(handle, &s);
+
+    if (rv != CKR_OK)
+        return rv;
+    return session_leave(s, sign_last(s, sig, sig_len));
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Slots, tokens and mechanism lists: PKCS#11 2.40, 5.5. A slot is a token of the store. Its id is its place:
+ * 0 the manufacturer's, 1 the owner's, then the configuration's others, in the order of the file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pkcs11/module.h"
+
+#define MANUFACTURER "manufacturer"
+
+static CK_RV slot_add(const char *token)
+{
+    struct slot **grown, *slot;
+
+    for (size_t i = 0; i < the.n_slots; i++)
+        if (strcmp(the.slots[i]->token, token) == 0)
+            return CKR_OK;
+    grown = realloc(the.slots, (the.n_slots + 1) * sizeof(struct slot *));
+    if (grown == NULL)
+        return CKR_HOST_MEMORY;
+    the.slots = grown;
+    slot = calloc(1, sizeof *slot);
+    if (slot != NULL)
+        slot->token = strdup(token);
+    if (slot == NULL || slot->token == NULL) {
+        free(slot);
+        return CKR_HOST_MEMORY;
+    }
+    slot->id = the.n_slots;
+    the.slots[the.n_slots++] = slot;
+    return CKR_OK;
+}
+
+CK_RV slots_of_conf(const struct devid_conf *conf)
+{
+    CK_RV rv = slot_add(MANUFACTURER);
+
+    if (rv == CKR_OK)
+        rv = slot_add(conf != NULL ? conf->owner_token : "owner");
+    for (size_t i = 0; rv == CKR_OK && conf != NULL && i < conf->n_identities; i++)
+        rv = slot_add(conf->identities[i].token);
+    return rv;
+}
+
+void slots_free(void)
+{
+    for (size_t i = 0; i < the.n_slots; i++) {
+        free(the.slots[i]->token);
+        free(the.slots[i]);
+    }
+    free(the.slots);
+    the.slots = NULL;
+    the.n_slots = 0;
+}
+
+struct slot *slot_find(CK_SLOT_ID id)
+{
+    return id < the.n_slots ? the.slots[id] : NULL;
+}
+
+/* A folder of the store that no configuration names is a token as well. */
+static CK_RV slots_of_catalogue(const struct catalogue *c)
+{
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; c != NULL && rv == CKR_OK && i < c->n_views; i++)
+        rv = slot_add(c->views[i].identity->token);
+    return rv;
+}
+
+CK_RV C_GetSlotList(unsigned char token_present, CK_SLOT_ID *list, CK_ULONG *n)
+{
+    struct catalogue *c = NULL;
+    CK_ULONG room, found = 0;
+    CK_RV rv = module_enter();
+
+    if (rv != CKR_OK)
+        return rv;
+    if (n == NULL)
+        return module_leave(CKR_ARGUMENTS_BAD);
+    room = list != NULL ? *n : 0;
+    (void)catalogue_refresh(&c); /* none: no token is present */
+    (void)pthread_mutex_lock(&the.table);
+    rv = slots_of_catalogue(c);
+    for (size_t i = 0; rv == CKR_OK && i < the.n_slots; i++) {
+        if (token_present && !catalogue_has_token(c, the.slots[i]->token))
+            continue;
+        /* Azure's key service asks with a length of 0 and a pointer to nowhere. */
+        if (found < room)
+            list[found] = the.slots[i]->id;
+        found++;
+    }
+    (void)pthread_mutex_unlock(&the.table);
+    catalogue_free(c);
+    if (rv == CKR_OK) {
+        *n = found;
+        if (list != NULL && found > room)
+            rv = CKR_BUFFER_TOO_SMALL;
+    }
+    return module_leave(rv);
+}
+
+/* A copy of the slot's facts, and what is in it; *c is NULL without a store. */
+static CK_RV slot_look(CK_SLOT_ID id, struct slot *out, struct catalogue **c)
+{
+    const struct slot *slot;
+    CK_RV rv = CKR_OK;
+
+    *c = NULL;
+    (void)pthread_mutex_lock(&the.table);
+    slot = slot_find(id);
+    if (slot == NULL)
+        rv = CKR_SLOT_ID_INVALID;
+    else
+        *out = *slot;
+    (void)pthread_mutex_unlock(&the.table);
+    if (rv == CKR_OK)
+        (void)catalogue_refresh(c);
+    return rv;
+}
+
+CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
+{
+    struct catalogue *c = NULL;
+    struct slot slot;
+    char text[sizeof info->slotDescription + 1];
+    CK_RV rv = module_enter();
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = slot_look(id, &slot, &c);
+    if (rv == CKR_OK && info == NULL)
+        rv = CKR_ARGUMENTS_BAD;
+    if (rv == CKR_OK) {
+        /* Removable says that the token may come and go, as the TPM's identities do: 5.5, C_GetSlotInfo. */
+        *info = (CK_SLOT_INFO){.flags = CKF_HW_SLOT | CKF_REMOVABLE_DEVICE, .hardwareVersion = {2, 0}};
+        if (catalogue_has_token(c, slot.token))
+            info->flags |= CKF_TOKEN_PRESENT;
+        (void)snprintf(text, sizeof text, "TPM 2.0: %s", slot.token);
+        text_pad(info->slotDescription, sizeof info->slotDescription, text);
+        text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
+    }
+    catalogue_free(c);
+    return module_leave(rv);
+}
+
+/* 16 hex digits that tell two TPMs, and two tokens of one, apart: from the EK, else from the IDevID, else from any. */
+static void serial_number(const struct catalogue *c, const char *token, unsigned char out[16])
+{
+    static const char hex[] = "0123456789abcdef";
+    const struct devid_identity *best = NULL;
+    unsigned char digest[DEVID_HASH_MAX] = {0};
+    struct devid_hasher *hasher = NULL;
+    devid_rc rc;
+
+    for (size_t i = 0; i < c->n_views; i++)
+        if (best == NULL || c->views[i].identity->role < best->role) /* the roles begin with EK, IDevID */
+            best = c->views[i].identity;
+    rc = devid_hasher_new(DEVID_SHA256, &hasher, NULL);
+    if (rc == DEVID_OK && best != NULL)
+        rc = devid_hasher_update(hasher, devid_slice_of(best->pub.spki), NULL);
+    if (rc == DEVID_OK)
+        rc = devid_hasher_update(hasher, (struct devid_slice){(const unsigned char *)token, strlen(token)}, NULL);
+    if (rc == DEVID_OK)
+        rc = devid_hasher_final(hasher, digest, NULL);
+    devid_hasher_free(hasher);
+    for (size_t i = 0; i < 16; i++)
+        out[i] = (unsigned char)hex[i % 2 == 0 ? digest[i / 2] >> 4 : digest[i / 2] & 15];
+}
+
+static void token_fill(const struct slot *slot, const struct catalogue *c, CK_TOKEN_INFO *info)
+{
+    *info = (CK_TOKEN_INFO){
+        .flags = CKF_TOKEN_INITIALIZED,
+        .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
+        .ulSessionCount = slot->n_sessions,
+        .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,
+        .ulRwSessionCount = slot->n_rw,
+        .ulMaxPinLen = 255,
+        .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
+        .hardwareVersion = {2, 0},
+    };
+    if (strcmp(slot->token, MANUFACTURER) == 0)
+        info->flags |= CKF_WRITE_PROTECTED;
+    text_pad(info->label, sizeof info->label, slot->token);
+    text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
+    text_pad(info->model, sizeof info->model, "TPM 2.0");
+    text_pad(info->utcTime, sizeof info->utcTime, ""); /* no CKF_CLOCK_ON_TOKEN */
+    serial_number(c, slot->token, info->serialNumber);
+}
+
+CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info)
+{
+    struct catalogue *c = NULL;
+    struct slot slot;
+    CK_RV rv = module_enter();
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = slot_look(id, &slot, &c);
+    if (rv == CKR_OK && info == NULL)
+        rv = CKR_ARGUMENTS_BAD;
+    if (rv == CKR_OK && !catalogue_has_token(c, slot.token))
+        rv = CKR_TOKEN_NOT_PRESENT;
+    if (rv == CKR_OK)
+        token_fill(&slot, c, info);
+    catalogue_free(c);
+    return module_leave(rv);
+}
+
+/* No thread watches the TPM: a client may ask, but not wait. */
+CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
+{
+    CK_RV rv = table_enter();
+
+    if (rv != CKR_OK)
+        return rv;
+    if (slot == NULL || reserved != NULL)
+        return table_leave(CKR_ARGUMENTS_BAD);
+    return table_leave((flags & CKF_DONT_BLOCK) != 0 ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE *list, CK_ULONG *n)
+{
+    CK_ULONG found = 0, room;
+    CK_RV rv = table_enter();
+
+    if (rv != CKR_OK)
+        return rv;
+    if (slot_find(id) == NULL)
+        return table_leave(CKR_SLOT_ID_INVALID);
+    if (n == NULL)
+        return table_leave(CKR_ARGUMENTS_BAD);
+    room = list != NULL ? *n : 0;
+    for (; mech_row(found) != NULL; found++)
+        if (found < room)
+            list[found] = mech_row(found)->type;
+    *n = found;
+    return table_leave(list != NULL && found > room ? CKR_BUFFER_TOO_SMALL : CKR_OK);
+}
+
+CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+    const struct mechanism *mech;
+    CK_RV rv = table_enter();
+
+    if (rv != CKR_OK)
+        return rv;
+    if (slot_find(id) == NULL)
+        return table_leave(CKR_SLOT_ID_INVALID);
+    mech = mech_find(type, CKF_SIGN | CKF_VERIFY | CKF_DIGEST);
+    if (mech == NULL)
+        return table_leave(CKR_MECHANISM_INVALID);
+    if (info == NULL)
+        return table_leave(CKR_ARGUMENTS_BAD);
+    *info = (CK_MECHANISM_INFO){.flags = mech->flags};
+    if ((mech->flags & CKF_SIGN) != 0) {
+        info->flags |= CKF_HW;
+        info->ulMinKeySize = mech->alg == DEVID_EC ? 256 : 1024; /* bits */
+        info->ulMaxKeySize = mech->alg == DEVID_EC ? 521 : 4096;
+        if (mech->alg == DEVID_EC)
+            info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
+    }
+    return table_leave(CKR_OK);
+}

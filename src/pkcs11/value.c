@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the value of an attribute comes from: the identity, its public area, its certificates. Nothing asks the TPM. */
+#include <stdio.h>
+#include <string.h>
+
+#include "pkcs11/attr.h"
+
+static CK_RV give(struct attr_value *out, const void *data, size_t len)
+{
+    out->data = data;
+    out->len = len;
+    return CKR_OK;
+}
+
+static CK_RV give_slice(struct attr_value *out, struct devid_slice s)
+{
+    return give(out, s.data, s.len);
+}
+
+static CK_RV give_ulong(struct attr_value *out, CK_ULONG n)
+{
+    memcpy(out->room, &n, sizeof n);
+    return give(out, out->room, sizeof n);
+}
+
+static CK_RV give_bool(struct attr_value *out, bool is)
+{
+    out->room[0] = is ? CK_TRUE : CK_FALSE;
+    return give(out, out->room, 1);
+}
+
+/* The value is the row's own. */
+CK_RV attr_get_bool(const struct object *o, CK_ULONG is, struct attr_value *out)
+{
+    (void)o;
+    return give_bool(out, is != 0);
+}
+
+CK_RV attr_get_ulong(const struct object *o, CK_ULONG n, struct attr_value *out)
+{
+    (void)o;
+    return give_ulong(out, n);
+}
+
+CK_RV attr_get_empty(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)o, (void)arg;
+    return give(out, "", 0);
+}
+
+CK_RV attr_get_sensitive(const struct object *o, CK_ULONG alg, struct attr_value *out)
+{
+    (void)out;
+    return o->view->identity->pub.alg == (enum devid_alg)alg ? CKR_ATTRIBUTE_SENSITIVE : CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
+CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    switch (o->view->kind) {
+    case VIEW_PUBLIC:  return give_ulong(out, CKO_PUBLIC_KEY);
+    case VIEW_PRIVATE: return give_ulong(out, CKO_PRIVATE_KEY);
+    case VIEW_LEAF:
+    case VIEW_ISSUER:  break;
+    }
+    return give_ulong(out, CKO_CERTIFICATE);
+}
+
+CK_RV attr_get_label(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_identity *identity = o->view->identity;
+    const char *label = o->view->kind == VIEW_PUBLIC ? identity->public_label : identity->label;
+    struct devid_error err = {0};
+    CK_RV rv;
+
+    (void)arg;
+    if (o->view->kind != VIEW_ISSUER)
+        return give(out, label, strlen(label));
+    rv = rv_of(devid_cert_name_cn(o->view->cert->subject, &out->owned, &err), &err);
+    return rv == CKR_OK ? give_slice(out, devid_slice_of(out->owned)) : rv;
+}
+
+/* Content of the BIT STRING of a SubjectPublicKeyInfo, without the count of unused bits. Empty if it is none. */
+static struct devid_slice spki_bits(struct devid_slice spki)
+{
+    struct devid_slice rest = spki;
+
+    for (int level = 0; level < 2; level++) { /* into the SEQUENCE, then past AlgorithmIdentifier into the BIT STRING */
+        size_t len = devid_der_len(rest), header;
+
+        if (len < 2 || rest.data[0] != (level == 0 ? 0x30 : 0x03))
+            return (struct devid_slice){0};
+        header = rest.data[1] < 0x80 ? 2 : 2 + (size_t)(rest.data[1] & 0x7f);
+        if (header >= len)
+            return (struct devid_slice){0};
+        rest = (struct devid_slice){rest.data + header, len - header};
+        if (level == 0) {
+            len = devid_der_len(rest);
+            rest = (struct devid_slice){rest.data + len, rest.len - len};
+        }
+    }
+    return (struct devid_slice){rest.data + 1, rest.len - 1};
+}
+
+/* The key's id for key and leaf. An issuer's is made from its own key as identities' are. */
+CK_RV attr_get_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    struct devid_slice bits;
+    struct devid_error err = {0};
+    CK_RV rv;
+
+    (void)arg;
+    if (o->view->kind != VIEW_ISSUER)
+        return give_slice(out, o->view->identity->id);
+    bits = spki_bits(o->view->cert->spki);
+    rv = rv_of(devid_hash_once(DEVID_SHA1, bits, out->room, &err), &err);
+    return rv == CKR_OK ? give(out, out->room, devid_hash_len(DEVID_SHA1)) : rv;
+}
+
+/* Of token, kind and content: the same in every process, and after a change of label. */
+CK_RV attr_get_unique_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct view *v = o->view;
+    struct devid_slice content = v->cert != NULL ? v->cert->der : devid_slice_of(v->identity->pub.spki);
+    unsigned char digest[DEVID_HASH_MAX], kind = (unsigned char)v->kind;
+    struct devid_slice token = {(const unsigned char *)v->identity->token, strlen(v->identity->token)};
+    struct devid_hasher *hasher = NULL;
+    struct devid_error err = {0};
+    devid_rc rc = devid_hasher_new(DEVID_SHA256, &hasher, &err);
+
+    (void)arg;
+    if (rc == DEVID_OK)
+        rc = devid_hasher_update(hasher, token, &err);
+    if (rc == DEVID_OK)
+        rc = devid_hasher_update(hasher, (struct devid_slice){&kind, 1}, &err);
+    if (rc == DEVID_OK)
+        rc = devid_hasher_update(hasher, content, &err);
+    if (rc == DEVID_OK)
+        rc = devid_hasher_final(hasher, digest, &err);
+    devid_hasher_free(hasher);
+    if (rc != DEVID_OK)
+        return rv_of(rc, &err);
+    for (size_t i = 0; i < 16; i++)
+        (void)snprintf((char *)out->room + 2 * i, 3, "%02x", digest[i]);
+    return give(out, out->room, 32);
+}
+
+CK_RV attr_get_subject(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_identity *identity = o->view->identity;
+
+    (void)arg;
+    if (o->view->cert != NULL)
+        return give_slice(out, o->view->cert->subject);
+    return identity->n_chain > 0 ? give_slice(out, identity->chain[0].subject) : give(out, "", 0);
+}
+
+CK_RV attr_get_spki(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    if (o->view->cert != NULL)
+        return give_slice(out, o->view->cert->spki);
+    return give_slice(out, devid_slice_of(o->view->identity->pub.spki));
+}
+
+/* Keys. */
+
+CK_RV attr_get_key_type(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_ulong(out, o->view->identity->pub.alg == DEVID_EC ? CKK_EC : CKK_RSA);
+}
+
+/* CKA_SIGN and CKA_VERIFY: true if there is a way to. */
+CK_RV attr_get_can_sign(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_bool(out, mech_allowed(o, NULL) != 0);
+}
+
+CK_RV attr_get_allowed(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    struct devid_error err = {0};
+    size_t len = mech_allowed(o, NULL) * sizeof(CK_MECHANISM_TYPE);
+
+    (void)arg;
+    if (len > sizeof out->room)
+        return rv_of(devid_fail(&err, DEVID_E_ROOM, "%zu bytes of mechanisms are more than foreseen", len), &err);
+    (void)mech_allowed(o, (CK_MECHANISM_TYPE *)(void *)out->room);
+    return give(out, out->room, len);
+}
+
+/* The TPM made it and it never leaves: TPMA_OBJECT fixedTPM, fixedParent, sensitiveDataOrigin. */
+CK_RV attr_get_fixed(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_bool(out, o->view->identity->pub.is_fixed);
+}
+
+CK_RV attr_get_gen_mechanism(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_public *pub = &o->view->identity->pub;
+
+    (void)arg;
+    if (!pub->is_fixed)
+        return give_ulong(out, CK_UNAVAILABLE_INFORMATION);
+    return give_ulong(out, pub->alg == DEVID_EC ? CKM_EC_KEY_PAIR_GEN : CKM_RSA_PKCS_KEY_PAIR_GEN);
+}
+
+CK_RV attr_get_modulus(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_public *pub = &o->view->identity->pub;
+
+    (void)arg;
+    return pub->alg == DEVID_RSA ? give_slice(out, devid_slice_of(pub->modulus)) : CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
+CK_RV attr_get_modulus_bits(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_public *pub = &o->view->identity->pub;
+
+    (void)arg;
+    return pub->alg == DEVID_RSA ? give_ulong(out, pub->bits) : CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
+CK_RV attr_get_exponent(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_public *pub = &o->view->identity->pub;
+    size_t len = 0;
+
+    (void)arg;
+    if (pub->alg != DEVID_RSA)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    for (int shift = 24; shift >= 0; shift -= 8)
+        if (len > 0 || pub->exponent >> shift != 0)
+            out->room[len++] = (unsigned char)(pub->exponent >> shift);
+    return give(out, out->room, len);
+}
+
+/* OBJECT IDENTIFIER of the curve: SEC 2. */
+CK_RV attr_get_ec_params(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    static const unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    static const unsigned char p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
+    static const unsigned char p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
+    const struct devid_public *pub = &o->view->identity->pub;
+
+    (void)arg;
+    if (pub->alg != DEVID_EC)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    switch (pub->bits) {
+    case 256: return give(out, p256, sizeof p256);
+    case 384: return give(out, p384, sizeof p384);
+    case 521: return give(out, p521, sizeof p521);
+    default:  return CKR_ATTRIBUTE_TYPE_INVALID;
+    }
+}
+
+/* DER OCTET STRING of the point: PKCS#11 2.40 mechanisms, 2.3.3. P-521's is 133 bytes: a length of two. */
+CK_RV attr_get_ec_point(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    const struct devid_public *pub = &o->view->identity->pub;
+    size_t header = 0;
+
+    (void)arg;
+    if (pub->alg != DEVID_EC || pub->point.len > 255 - 3)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    out->room[header++] = 0x04;
+    if (pub->point.len > 127)
+        out->room[header++] = 0x81;
+    out->room[header++] = (unsigned char)pub->point.len;
+    memcpy(out->room + header, pub->point.data, pub->point.len);
+    return give(out, out->room, header + pub->point.len);
+}
+
+/* Certificates. */
+
+CK_RV attr_get_cert_value(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_slice(out, o->view->cert->der);
+}
+
+CK_RV attr_get_issuer(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_slice(out, o->view->cert->issuer);
+}
+
+CK_RV attr_get_serial(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_slice(out, o->view->cert->serial);
+}
+
+/* 1: the token's user, 2: an authority, 3: another. PKCS#11 2.40, 4.6.2. */
+CK_RV attr_get_category(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    if (o->view->cert->is_ca)
+        return give_ulong(out, 2);
+    return give_ulong(out, o->view->kind == VIEW_LEAF ? 1 : 3);
+}
+
+/* The first three bytes of the SHA-1 of the certificate. */
+CK_RV attr_get_check_value(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    struct devid_error err = {0};
+    CK_RV rv = rv_of(devid_hash_once(DEVID_SHA1, o->view->cert->der, out->room, &err), &err);
+
+    (void)arg;
+    return rv == CKR_OK ? give(out, out->room, 3) : rv;
+}
