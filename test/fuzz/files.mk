@@ -1,1 +1,2 @@
 # files of test/fuzz
+include test/fuzz/est.mk

@@ -2,6 +2,7 @@
 #include "est_server.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <signal.h>
 #include <stdio.h>
@@ -219,6 +220,7 @@ static void *run(void *arg)
                 (void)close(fd);
             return NULL;
         }
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         ssl = SSL_new(s->tls);
         MUST(ssl != NULL && SSL_set_fd(ssl, fd) == 1);
         converse(s, ssl);

@@ -80,7 +80,7 @@ static char *subject_text(const X509_NAME *name)
 
     assert_true(X509_NAME_print_ex(mem, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) >= 0);
     len = BIO_get_mem_data(mem, &data);
-    text = strndup(data, (size_t)len);
+    text = strndup(data != NULL ? data : "", (size_t)len);
     BIO_free(mem);
     return text;
 }
