@@ -1,1 +1,16 @@
-# files of tools
+bin_PROGRAMS += devid
+devid_SOURCES = \
+	tools/doctor.c \
+	tools/enroll.c \
+	tools/est.c \
+	tools/list.c \
+	tools/main.c \
+	tools/out.c \
+	tools/pem.c \
+	tools/plan.c \
+	tools/plan.h \
+	tools/provision.c \
+	tools/tool.h \
+	tools/write.c
+devid_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tools
+devid_LDADD = libdevid-est.la libdevid-core.la

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* devid doctor: what does not work, why, and what to do about it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/make.h"
+#include "est/est.h"
+#include "tool.h"
+
+struct examination {
+    struct tool *tool;
+    const struct devid_conf *conf;
+    unsigned n_bad;
+};
+
+static void good(const char *fmt, ...) DEVID_PRINTF(1, 2);
+static void bad(struct examination *x, const char *fmt, ...) DEVID_PRINTF(2, 3);
+
+static void good(const char *fmt, ...)
+{
+    va_list args;
+
+    (void)printf("ok   ");
+    va_start(args, fmt);
+    (void)vprintf(fmt, args);
+    va_end(args);
+    (void)printf("\n");
+}
+
+static void bad(struct examination *x, const char *fmt, ...)
+{
+    va_list args;
+
+    x->n_bad++;
+    (void)printf("BAD  ");
+    va_start(args, fmt);
+    (void)vprintf(fmt, args);
+    va_end(args);
+    (void)printf("\n");
+}
+
+static void examine_state(struct examination *x)
+{
+    const char *state = x->conf->state;
+
+    if (access(state, W_OK | X_OK) == 0)
+        good("state folder %s can be written", state);
+    else if (access(state, R_OK | X_OK) == 0)
+        good("state folder %s can be read; provisioning needs to write it, signing does not", state);
+    else
+        bad(x, "state folder %s: %s; run \"devid provision\" as its owner", state, strerror(errno));
+}
+
+/* Whoever cannot open the device is told which group it wants. */
+static void examine_device(struct examination *x)
+{
+    static const char *const devices[] = {"/dev/tpmrm0", "/dev/tpm0"};
+    bool found = false;
+
+    if (x->conf->tcti != NULL)
+        return;
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        struct stat st;
+
+        if (stat(devices[i], &st) != 0)
+            continue;
+        found = true;
+        if (access(devices[i], R_OK | W_OK) == 0)
+            good("%s may be opened", devices[i]);
+        else
+            bad(x, "%s: %s; add the user to the group that owns it (usually tss)", devices[i], strerror(errno));
+    }
+    if (!found)
+        bad(x, "there is no /dev/tpmrm0 and no /dev/tpm0: is the TPM switched on in the firmware? "
+               "For another one set \"tcti =\" in %s", x->conf->path);
+}
+
+static void examine_tpm(struct examination *x)
+{
+    struct devid_made made = {0};
+    struct devid_error err = {0};
+    devid_rc rc = devid_make_look(x->tool->store, 0x81010001, &made, &err);
+
+    if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
+        good("the TPM answers (%s)", x->conf->tcti != NULL ? x->conf->tcti : "found without \"tcti =\"");
+    else
+        bad(x, "%s", err.text);
+    devid_made_free(&made);
+}
+
+static void examine_faces(struct examination *x)
+{
+    struct devid_error err = {0};
+
+    if (access(DEVID_P11_MODULES "/devid-pkcs11.so", R_OK) == 0)
+        good("PKCS#11 module %s/devid-pkcs11.so", DEVID_P11_MODULES);
+    else
+        bad(x, "PKCS#11 module %s/devid-pkcs11.so: %s; run \"make install\" or reinstall the package", DEVID_P11_MODULES,
+            strerror(errno));
+    if (access(DEVID_P11_CONFIGS "/devid.module", R_OK) == 0)
+        good("registered with p11-kit by %s/devid.module", DEVID_P11_CONFIGS);
+    else
+        bad(x, "p11-kit does not know the module: %s/devid.module: %s", DEVID_P11_CONFIGS, strerror(errno));
+    if (est_keys_load(&err) == DEVID_OK)
+        good("the OpenSSL provider loads");
+    else
+        bad(x, "%s", err.text);
+}
+
+static void examine_identity(struct examination *x, const struct devid_conf_identity *want,
+                             const struct plan_found *found, int64_t now)
+{
+    char until[24];
+
+    if (!found->has_key) {
+        if (want->role == DEVID_ROLE_EK || want->est != NULL)
+            bad(x, "%s has no key; %s", want->name,
+                want->role == DEVID_ROLE_EK ? "the chip maker's EK is not at its handle" : "run \"devid provision\"");
+        return;
+    }
+    if (!found->has_cert && want->est == NULL) {
+        good("%s has a key and needs no certificate", want->name);
+        return;
+    }
+    if (!found->has_cert) {
+        bad(x, "%s has no certificate; run \"devid provision\"", want->name);
+        return;
+    }
+    devid_cert_time_text(found->not_after, until);
+    if (found->not_after <= now)
+        bad(x, "%s: its certificate expired at %s; run \"devid provision\"", want->name, until);
+    else if (found->not_before > now)
+        bad(x, "%s: its certificate is not valid yet: is the clock right?", want->name);
+    else
+        good("%s is valid until %s", want->name, until);
+    if (want->pem != NULL && !found->has_pem)
+        bad(x, "%s: %s is missing or outdated; run \"devid provision\"", want->name, want->pem);
+}
+
+static devid_rc examine_identities(struct examination *x, struct devid_error *err)
+{
+    struct plan_found *found = NULL;
+    devid_rc rc = tool_found(x->tool, &found, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    for (size_t i = 0; i < x->conf->n_identities; i++)
+        examine_identity(x, &x->conf->identities[i], &found[i], (int64_t)time(NULL));
+    free(found);
+    return DEVID_OK;
+}
+
+devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err)
+{
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    struct examination x = {.tool = tool};
+    devid_rc rc;
+
+    if (getopt_long(argc, argv, "", none, NULL) != -1 || optind < argc)
+        return devid_fail(err, TOOL_USAGE, "doctor: takes no arguments");
+    rc = devid_store_open(tool->config, &tool->store, err);
+    if (rc != DEVID_OK)
+        return rc; /* the configuration's own sentence is the diagnosis */
+    x.conf = devid_store_conf(tool->store);
+    good("configuration %s", x.conf->path);
+    examine_state(&x);
+    examine_device(&x);
+    examine_tpm(&x);
+    examine_faces(&x);
+    rc = examine_identities(&x, err);
+    if (rc == DEVID_OK && x.n_bad != 0)
+        rc = devid_fail(err, DEVID_E_ABSENT, "%u thing%s to mend", x.n_bad, x.n_bad == 1 ? "" : "s");
+    return rc;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* devid list, devid show: what this device is. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/ref.h"
+#include "core/uri.h"
+#include "tool.h"
+
+static const struct option json_only[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+
+static devid_rc take_json(struct tool *tool, int argc, char **argv, struct devid_error *err)
+{
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", json_only, NULL)) != -1) {
+        if (c != 'j')
+            return devid_fail(err, TOOL_USAGE, "%s: unknown option", argv[0]);
+        tool->json = true;
+    }
+    return DEVID_OK;
+}
+
+static devid_rc list_json(struct tool *tool, struct devid_error *err)
+{
+    const struct devid_identity *identity = NULL;
+    struct devid_snapshot *snap = NULL;
+    bool first = true;
+    devid_rc rc = devid_store_snapshot(tool->store, &snap, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    (void)printf("[");
+    while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL) {
+        (void)printf("%s\n  ", first ? "" : ",");
+        first = false;
+        rc = out_json_identity(tool, identity, err);
+    }
+    (void)printf("\n]\n");
+    devid_snapshot_free(snap);
+    return rc;
+}
+
+devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_error *err)
+{
+    devid_rc rc = take_json(tool, argc, argv, err);
+
+    if (rc == DEVID_OK && optind < argc)
+        rc = devid_fail(err, TOOL_USAGE, "list: \"%s\" is one argument too many", argv[optind]);
+    if (rc != DEVID_OK)
+        return rc;
+    return tool->json ? list_json(tool, err) : out_table(tool, err);
+}
+
+static devid_rc show_cert(const struct devid_identity *identity, const struct devid_conf_identity *want,
+                          struct devid_error *err)
+{
+    struct devid_bytes subject = {0}, issuer = {0};
+    char place[16], before[24], after[24], due[24];
+    const struct devid_cert *leaf = &identity->chain[0];
+    devid_rc rc = devid_cert_name_text(leaf->subject, &subject, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_cert_name_text(leaf->issuer, &issuer, err);
+    if (rc == DEVID_OK) {
+        out_cert_place(identity, place);
+        devid_cert_time_text(leaf->not_before, before);
+        devid_cert_time_text(leaf->not_after, after);
+        (void)printf("certificate  %s, %zu in its chain\n", place, identity->n_chain);
+        (void)printf("subject      %s\nissuer       %s\n", (char *)subject.data, (char *)issuer.data);
+        (void)printf("valid        %s until %s (%s)\n", before, after, out_state(identity, want, (int64_t)time(NULL)));
+        if (want != NULL && want->est != NULL && leaf->not_after < DEVID_CERT_NEVER) {
+            devid_cert_time_text(plan_due(leaf->not_before, leaf->not_after, want->renew_after), due);
+            (void)printf("renewal due  %s at %s\n", due, want->est);
+        }
+    }
+    devid_bytes_free(&subject);
+    devid_bytes_free(&issuer);
+    return rc;
+}
+
+static devid_rc show_text(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+{
+    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
+    struct devid_bytes uri = {0}, id = {0}, pem = {0};
+    char place[16];
+    devid_rc rc = devid_uri_of(identity, &uri, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_hex_encode(identity->id, &id, err);
+    if (rc == DEVID_OK)
+        rc = devid_pem_append(&pem, "PUBLIC KEY", devid_slice_of(identity->pub.spki), err);
+    if (rc != DEVID_OK)
+        goto out;
+    out_key_place(identity, place);
+    (void)printf("name         %s\ntoken        %s\nrole         %s\nid           %s\nuri          %s\n", identity->label,
+                 identity->token, devid_role_name(identity->role), (char *)id.data, (char *)uri.data);
+    (void)printf("key          %s, %s\n", devid_public_name(&identity->pub), place);
+    if (identity->n_chain != 0)
+        rc = show_cert(identity, want, err);
+    else
+        (void)printf("certificate  none\n");
+    if (rc == DEVID_OK)
+        rc = tool_chain_pem(identity->chain, identity->n_chain, &pem, err);
+    if (rc == DEVID_OK)
+        (void)fwrite(pem.data, 1, pem.len, stdout);
+out:
+    devid_bytes_free(&uri);
+    devid_bytes_free(&id);
+    devid_bytes_free(&pem);
+    return rc;
+}
+
+devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_error *err)
+{
+    const struct devid_identity *identity;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = take_json(tool, argc, argv, err);
+
+    if (rc == DEVID_OK && argc - optind != 1)
+        rc = devid_fail(err, TOOL_USAGE, "show: one name is expected; \"devid list\" tells them");
+    if (rc == DEVID_OK)
+        rc = tool_find(tool, argv[optind], &snap, &identity, err);
+    if (rc != DEVID_OK)
+        return rc;
+    rc = tool->json ? out_json_identity(tool, identity, err) : show_text(tool, identity, err);
+    if (rc == DEVID_OK && tool->json)
+        (void)printf("\n");
+    devid_snapshot_free(snap);
+    return rc;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* devid: the table of subcommands, and what each error means for a shell. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "est/est.h"
+#include "core/make.h"
+#include "tool.h"
+
+static const struct tool_command commands[] = {
+    {"provision", "[--dry-run] [--no-wait] [NAME ...]", "make this device match devid.conf",
+     "  --dry-run   only say what would be done\n"
+     "  --no-wait   do not wait for a server that says \"later\": exit with 75\n",
+     true, command_provision},
+    {"list", "[--json]", "the identities of this device", NULL, true, command_list},
+    {"show", "[--json] NAME", "all about one identity", NULL, true, command_show},
+    {"ref", "[--chain] [--out FILE] NAME", "write a key reference, a PEM file that programs open as their key",
+     "  --chain     also the certificate chain, behind the reference\n"
+     "  --out FILE  there instead of standard output; replaced at one instant\n",
+     true, command_ref},
+    {"csr", "[--out FILE] NAME", "write a certificate request, signed by the identity's key",
+     "  --out FILE  there instead of standard output\n", true, command_csr},
+    {"est", "cacerts|enroll|reenroll NAME", "talk to the EST server of one identity by hand", NULL, true, command_est},
+    {"doctor", "", "what does not work, why, and what to do", NULL, false, command_doctor},
+};
+
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static void usage(FILE *to)
+{
+    (void)fprintf(to, "usage: devid [--config FILE] COMMAND [OPTIONS]\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    (void)fprintf(to, "\n  --config FILE   instead of $DEVID_CONF or " DEVID_CONF_DEFAULT "\n"
+                      "  --version       print the version\n"
+                      "  --help          print this; \"devid COMMAND --help\" tells more. See devid(1).\n");
+}
+
+static void command_usage(FILE *to, const struct tool_command *command)
+{
+    (void)fprintf(to, "usage: devid [--config FILE] %s %s\n%s.\n", command->name, command->args, command->help);
+    if (command->options != NULL)
+        (void)fprintf(to, "\n%s", command->options);
+}
+
+/* HOUSE rule: no default, so that a new error asks what a shell shall see. 75 is EX_TEMPFAIL. */
+static int exit_status(devid_rc rc)
+{
+    switch (rc) {
+    case DEVID_OK:
+        return 0;
+    case DEVID_E_ARG:
+        return 2;
+    case DEVID_E_BUSY:
+    case DEVID_E_AWAY:
+        return 75;
+    case DEVID_E_MEM:
+    case DEVID_E_ROOM:
+    case DEVID_E_ABSENT:
+    case DEVID_E_EXISTS:
+    case DEVID_E_AUTH:
+    case DEVID_E_LOCKED:
+    case DEVID_E_DENIED:
+    case DEVID_E_KEY:
+    case DEVID_E_DATA:
+    case DEVID_E_TPM:
+    case DEVID_E_FILE:
+    case DEVID_E_NET:
+        return 1;
+    }
+    return 1;
+}
+
+static const struct tool_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **snap,
+                   const struct devid_identity **identity, struct devid_error *err)
+{
+    const struct devid_query query = {.label = name};
+    devid_rc rc = devid_store_snapshot(tool->store, snap, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = devid_snapshot_find(*snap, &query, identity, err);
+    if (rc != DEVID_OK) {
+        devid_snapshot_free(*snap);
+        *snap = NULL;
+    }
+    return rc;
+}
+
+uint64_t tool_commands(struct tool *tool)
+{
+    return devid_make_commands(tool->store) + est_keys_commands();
+}
+
+static int run(const struct tool_command *command, struct tool *tool, int argc, char **argv)
+{
+    struct devid_error err = {0};
+    devid_rc rc = DEVID_OK;
+
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            command_usage(stdout, command);
+            return 0;
+        }
+    if (command->needs_store)
+        rc = devid_store_open(tool->config, &tool->store, &err);
+    if (rc == DEVID_OK)
+        rc = command->run(tool, argc, argv, &err);
+    if (rc == DEVID_OK && fflush(stdout) != 0)
+        rc = devid_fail(&err, DEVID_E_FILE, "cannot write to standard output: %s", strerror(errno));
+    if (rc != DEVID_OK && err.text[0] != 0)
+        (void)fprintf(stderr, "devid: %s\n", err.text);
+    if (rc == TOOL_USAGE)
+        command_usage(stderr, command);
+    devid_store_free(tool->store);
+    return exit_status(rc);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    const struct tool_command *command;
+    struct tool tool = {0};
+    int c;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a person follows a slow TPM line by line */
+    while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            tool.config = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            return 0;
+        case 'V':
+            (void)printf("devid " PACKAGE_VERSION "\n");
+            return 0;
+        default:
+            usage(stderr);
+            return 2;
+        }
+    }
+    if (optind >= argc) {
+        usage(stderr);
+        return 2;
+    }
+    command = find_command(argv[optind]);
+    if (command == NULL) {
+        (void)fprintf(stderr, "devid: there is no command \"%s\"\n", argv[optind]);
+        usage(stderr);
+        return 2;
+    }
+    /* our provider, in this process, must read the same file */
+    if (tool.config != NULL && setenv("DEVID_CONF", tool.config, 1) != 0) {
+        (void)fprintf(stderr, "devid: %s\n", strerror(errno));
+        return 1;
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 0; /* glibc: begin anew with the subcommand's options */
+    return run(command, &tool, argc, argv);
+}

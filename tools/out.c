@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Text for people, JSON for programs: one writer for all subcommands. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tool.h"
+
+void out_json_string(const char *text)
+{
+    (void)putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
+        if (*c == '"' || *c == '\\')
+            (void)printf("\\%c", *c);
+        else if (*c < 0x20)
+            (void)printf("\\u%04x", *c);
+        else
+            (void)putchar(*c);
+    }
+    (void)putchar('"');
+}
+
+void out_json_field(bool *first, const char *name, const char *value)
+{
+    (void)printf("%s", *first ? "" : ", ");
+    *first = false;
+    out_json_string(name);
+    (void)printf(": ");
+    if (value == NULL)
+        (void)printf("null");
+    else
+        out_json_string(value);
+}
+
+devid_rc out_subject(const struct devid_identity *identity, struct devid_bytes *out, struct devid_error *err)
+{
+    if (identity->n_chain == 0)
+        return devid_bytes_copy((struct devid_slice){(const unsigned char *)"-", 1}, out, err);
+    return devid_cert_name_text(identity->chain[0].subject, out, err);
+}
+
+void out_key_place(const struct devid_identity *identity, char buf[16])
+{
+    if (identity->key_place == DEVID_PLACE_HANDLE)
+        (void)snprintf(buf, 16, "0x%08" PRIx32, identity->handle);
+    else
+        (void)snprintf(buf, 16, "%s", identity->key_place == DEVID_PLACE_BLOB ? "file" : "-");
+}
+
+void out_cert_place(const struct devid_identity *identity, char buf[16])
+{
+    if (identity->n_chain != 0 && identity->cert_place == DEVID_PLACE_NV)
+        (void)snprintf(buf, 16, "nv 0x%08" PRIx32, identity->nv_index);
+    else
+        (void)snprintf(buf, 16, "%s", identity->n_chain != 0 ? "file" : "-");
+}
+
+const char *out_state(const struct devid_identity *identity, const struct devid_conf_identity *want, int64_t now)
+{
+    const struct devid_cert *leaf = identity->chain;
+
+    if (identity->n_chain == 0)
+        return "none";
+    if (leaf->not_after <= now)
+        return "expired";
+    if (leaf->not_before > now)
+        return "not yet";
+    if (want != NULL && want->est != NULL && plan_due(leaf->not_before, leaf->not_after, want->renew_after) <= now)
+        return "due";
+    return "valid";
+}
+
+static devid_rc table_row(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+{
+    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
+    char key[16], cert[16], until[24] = "-";
+    struct devid_bytes subject = {0};
+    devid_rc rc = out_subject(identity, &subject, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    out_key_place(identity, key);
+    out_cert_place(identity, cert);
+    if (identity->n_chain != 0)
+        devid_cert_time_text(identity->chain[0].not_after, until);
+    (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", identity->token, identity->label,
+                 devid_public_name(&identity->pub), key, cert, out_state(identity, want, (int64_t)time(NULL)), until,
+                 (const char *)subject.data);
+    devid_bytes_free(&subject);
+    return DEVID_OK;
+}
+
+devid_rc out_table(struct tool *tool, struct devid_error *err)
+{
+    const struct devid_identity *identity = NULL;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = devid_store_snapshot(tool->store, &snap, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", "TOKEN", "NAME", "TYPE", "KEY", "CERTIFICATE", "STATE",
+                 "UNTIL", "SUBJECT");
+    while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL)
+        rc = table_row(tool, identity, err);
+    devid_snapshot_free(snap);
+    return rc;
+}
+
+static void json_cert(bool *first, const struct devid_identity *identity, const char *subject, const char *issuer,
+                      const char *serial)
+{
+    char before[24], after[24], place[16];
+
+    devid_cert_time_text(identity->chain[0].not_before, before);
+    devid_cert_time_text(identity->chain[0].not_after, after);
+    out_cert_place(identity, place);
+    out_json_field(first, "certificate", place);
+    out_json_field(first, "subject", subject);
+    out_json_field(first, "issuer", issuer);
+    out_json_field(first, "serial", serial);
+    out_json_field(first, "not_before", before);
+    out_json_field(first, "not_after", after);
+    (void)printf(", \"chain_length\": %zu", identity->n_chain);
+}
+
+devid_rc out_json_identity(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+{
+    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
+    struct devid_bytes subject = {0}, issuer = {0}, serial = {0}, id = {0};
+    bool first = true;
+    char place[16];
+    devid_rc rc = devid_hex_encode(identity->id, &id, err);
+
+    if (rc == DEVID_OK && identity->n_chain != 0) {
+        rc = devid_cert_name_text(identity->chain[0].subject, &subject, err);
+        if (rc == DEVID_OK)
+            rc = devid_cert_name_text(identity->chain[0].issuer, &issuer, err);
+        if (rc == DEVID_OK) /* without tag and length, as other tools print it */
+            rc = devid_hex_encode((struct devid_slice){identity->chain[0].serial.data + 2,
+                                                       identity->chain[0].serial.len - 2}, &serial, err);
+    }
+    if (rc != DEVID_OK)
+        goto out;
+    out_key_place(identity, place);
+    (void)printf("{");
+    out_json_field(&first, "token", identity->token);
+    out_json_field(&first, "name", identity->label);
+    out_json_field(&first, "role", devid_role_name(identity->role));
+    out_json_field(&first, "id", (const char *)id.data);
+    out_json_field(&first, "type", devid_public_name(&identity->pub));
+    out_json_field(&first, "key", place);
+    out_json_field(&first, "state", out_state(identity, want, (int64_t)time(NULL)));
+    if (identity->n_chain != 0)
+        json_cert(&first, identity, (const char *)subject.data, (const char *)issuer.data, (const char *)serial.data);
+    (void)printf("}");
+out:
+    devid_bytes_free(&subject);
+    devid_bytes_free(&issuer);
+    devid_bytes_free(&serial);
+    devid_bytes_free(&id);
+    return rc;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The PEM files that clients and servers are given. */
+#include "core/keyfile.h"
+#include "core/ref.h"
+#include "core/uri.h"
+#include "tool.h"
+
+devid_rc tool_chain_pem(const struct devid_cert *chain, size_t n, struct devid_bytes *out, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    for (size_t i = 0; rc == DEVID_OK && i < n; i++)
+        rc = devid_pem_append(out, "CERTIFICATE", chain[i].der, err);
+    return rc;
+}
+
+devid_rc tool_chain_parse(struct devid_slice pem, struct devid_bytes der[DEVID_CHAIN_MAX],
+                          struct devid_cert chain[DEVID_CHAIN_MAX], size_t *n, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    for (*n = 0; *n < DEVID_CHAIN_MAX; (*n)++) {
+        rc = devid_pem_find(pem, "CERTIFICATE", (unsigned)*n, &der[*n], err);
+        if (rc == DEVID_E_ABSENT && *n != 0)
+            return DEVID_OK;
+        if (rc == DEVID_OK)
+            rc = devid_cert_parse(devid_slice_of(der[*n]), &chain[*n], err);
+        if (rc != DEVID_OK)
+            return rc;
+    }
+    return rc;
+}
+
+devid_rc tool_reference_pem(const struct devid_identity *identity, bool with_chain, struct devid_bytes *out,
+                            struct devid_error *err)
+{
+    struct devid_ref ref = {0};
+    struct devid_bytes der = {0};
+    devid_rc rc;
+
+    rc = devid_uri_of(identity, &ref.uri, err);
+    if (rc == DEVID_OK)
+        rc = devid_bytes_copy(devid_slice_of(identity->pub.spki), &ref.spki, err);
+    if (rc == DEVID_OK)
+        rc = devid_ref_write_der(&ref, &der, err);
+    if (rc == DEVID_OK)
+        rc = devid_pem_append(out, DEVID_REF_LABEL, devid_slice_of(der), err);
+    if (rc == DEVID_OK && with_chain)
+        rc = tool_chain_pem(identity->chain, identity->n_chain, out, err);
+    devid_bytes_free(&der);
+    devid_ref_free(&ref);
+    return rc;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The plan: what devid.conf wants, less what the store has, is the steps to take. A pure function
+ * of its arguments: no TPM, no files, no clock. A device that matches has an empty plan, and
+ * a run that was killed continues where the plan begins again.
+ */
+#ifndef DEVID_TOOLS_PLAN_H
+#define DEVID_TOOLS_PLAN_H
+
+#include "core/conf.h"
+
+enum plan_action {
+    PLAN_MAKE_KEY,  /* a new key; at its handle if it is a primary, else wrapped */
+    PLAN_PERSIST,   /* the wrapped key goes to its handle */
+    PLAN_ENROLL,    /* simpleenroll: there is no certificate, or it has expired */
+    PLAN_RENEW,     /* simplereenroll: its time has come */
+    PLAN_WRITE_NV,  /* the certificate goes to its NV index */
+    PLAN_WRITE_PEM, /* key reference and chain go to the file that clients read */
+    PLAN_ABSENT,    /* it should be there and cannot be made by us (an EK) */
+    PLAN_CONFLICT,  /* what is there contradicts the file; a person must decide */
+};
+
+/* What the store has of one identity of the file. Zero-initialised: nothing. */
+struct plan_found {
+    bool has_key;
+    uint32_t handle; /* 0: a wrapped key */
+    enum devid_alg alg;
+    unsigned bits;
+    bool has_cert;
+    bool cert_in_nv;
+    int64_t not_before, not_after; /* seconds since 1970 */
+    bool has_pem;                  /* the client's file is there and is what it should be */
+};
+
+struct plan_step {
+    enum plan_action action;
+    size_t identity; /* index into the file's identities */
+};
+
+#define PLAN_STEPS_EACH 5 /* most steps of one identity */
+
+/**
+ * \param found  one for each identity of conf
+ * \param now    seconds since 1970
+ * \param steps  room for PLAN_STEPS_EACH * conf->n_identities
+ * \return number of steps; an identity comes after the one that it authenticates with
+ */
+size_t plan_make(const struct devid_conf *conf, const struct plan_found *found, int64_t now, struct plan_step *steps);
+
+/**
+ * When a certificate is due for renewal: not_before + percent of its lifetime; never for one without end.
+ */
+int64_t plan_due(int64_t not_before, int64_t not_after, unsigned percent);
+
+/** What a step does, for a person: "make the key", ... A literal. */
+const char *plan_action_text(enum plan_action action);
+
+#endif

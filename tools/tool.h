@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the subcommands share. */
+#ifndef DEVID_TOOLS_TOOL_H
+#define DEVID_TOOLS_TOOL_H
+
+#include "core/store.h"
+#include "plan.h"
+
+/* The global options and the store, which is open when a subcommand runs (unless it asks for none). */
+struct tool {
+    const char *config; /* --config, or NULL */
+    bool json;          /* --json */
+    bool no_wait;       /* --no-wait: a server that says "later" is not waited for */
+    struct devid_store *store;
+};
+
+/* A subcommand: a line in main.c's table. Returns an exit status only by its devid_rc. */
+struct tool_command {
+    const char *name;
+    const char *args; /* for the usage line */
+    const char *help; /* one line */
+    const char *options; /* further lines of --help; NULL if there are none */
+    bool needs_store;
+    devid_rc (*run)(struct tool *tool, int argc, char **argv, struct devid_error *err);
+};
+
+devid_rc command_provision(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_ref(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_csr(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err);
+
+/** Usage error: the sentence, exit status 2. */
+#define TOOL_USAGE DEVID_E_ARG
+
+/**
+ * The identity that a person named, in a fresh snapshot.
+ * \param snap  released by the caller, after the identity's last use
+ */
+devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **snap,
+                   const struct devid_identity **identity, struct devid_error *err);
+
+/** TPM commands that this process has sent, by both of its connections. */
+uint64_t tool_commands(struct tool *tool);
+
+/** What the store has of each identity of the file; freed by the caller with free(). */
+devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_error *err);
+
+/* enroll.c */
+
+/**
+ * Enroll (or renew) one identity of the file and put the certificate into the store. Waits and asks
+ * again while the server says "later", for a bounded time.
+ */
+devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal,
+                     struct devid_error *err);
+/** A signed request of an identity, DER. */
+devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *der,
+                  struct devid_error *err);
+/** The CA certificates of an identity's server, PEM. */
+devid_rc tool_cacerts(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *pem,
+                      struct devid_error *err);
+
+/* pem.c */
+
+/** Certificates as PEM, appended to *out. */
+devid_rc tool_chain_pem(const struct devid_cert *chain, size_t n, struct devid_bytes *out, struct devid_error *err);
+/** A chain from PEM: *der owns what the certificates point into. At most DEVID_CHAIN_MAX. */
+devid_rc tool_chain_parse(struct devid_slice pem, struct devid_bytes der[DEVID_CHAIN_MAX],
+                          struct devid_cert chain[DEVID_CHAIN_MAX], size_t *n, struct devid_error *err);
+/** Key reference, and the chain if wanted: what programs open as key and certificate file. */
+devid_rc tool_reference_pem(const struct devid_identity *identity, bool with_chain, struct devid_bytes *out,
+                            struct devid_error *err);
+
+/* out.c: text for people, JSON for programs */
+
+/** A string as JSON, quotes included. */
+void out_json_string(const char *text);
+/** "  "name": "value"" with the comma before it that is needed; NULL value: null. */
+void out_json_field(bool *first, const char *name, const char *value);
+/** The certificate's subject for a person; "-" if there is none. *out is freed by the caller. */
+devid_rc out_subject(const struct devid_identity *identity, struct devid_bytes *out, struct devid_error *err);
+/** "0x81000002" or "file"; buf has room for 16 characters. */
+void out_key_place(const struct devid_identity *identity, char buf[16]);
+/** "nv 0x01c90000", "file" or "-"; buf has room for 16 characters. */
+void out_cert_place(const struct devid_identity *identity, char buf[16]);
+/** The word for how a certificate stands: "valid", "due", "expired", "not yet", "none". A literal. */
+const char *out_state(const struct devid_identity *identity, const struct devid_conf_identity *want, int64_t now);
+/** The table of "devid list", also printed at the end of "devid provision". */
+devid_rc out_table(struct tool *tool, struct devid_error *err);
+/** One identity as a JSON object. */
+devid_rc out_json_identity(struct tool *tool, const struct devid_identity *identity, struct devid_error *err);
+
+#endif
