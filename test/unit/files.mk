@@ -1,5 +1,6 @@
 # files of test/unit: no TPM. A block a test program; each is in check_PROGRAMS and TESTS.
 include test/unit/est.mk
+include test/unit/tools.mk
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
 UNIT_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LIBS = libdevid-core.la $(CORE_LIBS) $(CMOCKA_LIBS)
