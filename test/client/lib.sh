@@ -1,0 +1,128 @@
+# shellcheck shell=bash
+# What the scripts of this folder share. They run programs as Debian ships them, and set FOLDER before they call it.
+set -u
+
+n_failed=0
+
+# ok WORDS COMMAND...: the command succeeds
+ok() {
+    local words=$1
+    shift
+    if "$@" >"$FOLDER/out" 2>&1; then
+        echo "ok - $ORDER: $words"
+    else
+        echo "not ok - $ORDER: $words: $*"
+        sed 's/^/    /' "$FOLDER/out" | tail -20
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+# fails WORDS PATTERN COMMAND...: the command fails and says so
+fails() {
+    local words=$1 pattern=$2
+    shift 2
+    if ! "$@" >"$FOLDER/out" 2>&1 && grep -q "$pattern" "$FOLDER/out"; then
+        echo "ok - $ORDER: $words"
+    else
+        echo "not ok - $ORDER: $words: $*"
+        sed 's/^/    /' "$FOLDER/out" | tail -20
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+# sends COMMANDS WORDS COMMAND...: the command succeeds and exactly these TPM commands were sent
+sends() {
+    local expected=$1 words=$2 got
+    shift 2
+    world_forget_commands
+    ok "$words" "$@"
+    got=$(world_commands | tr '\n' ' ' | sed 's/ $//')
+    if [ "$got" != "$expected" ]; then
+        echo "not ok - $ORDER: $words: TPM commands \"$got\", not \"$expected\""
+        n_failed=$((n_failed + 1))
+    fi
+}
+
+# openssl_conf ORDER: openssl.cnf for default-first, devid-first or preferred
+openssl_conf() {
+    # a section named [default] would be openssl.cnf's own
+    local first='default = default_provider' second='devid = devid_provider' properties=
+    ORDER=$1
+    case $1 in
+    devid-first)
+        second=$first
+        first='devid = devid_provider'
+        ;;
+    preferred) properties='default_properties = ?provider=devid' ;;
+    esac
+    cat >"$FOLDER/openssl.cnf" <<EOF
+openssl_conf = init
+[init]
+providers = providers
+alg_section = algorithms
+[algorithms]
+$properties
+[providers]
+$first
+$second
+[default_provider]
+activate = 1
+[devid_provider]
+activate = 1
+module = $DEVID_BUILD/.libs/devid.so
+config = $FOLDER/devid.conf
+[req]
+distinguished_name = dn
+[dn]
+EOF
+    export OPENSSL_CONF=$FOLDER/openssl.cnf
+}
+
+# free_port: a TCP port that nobody listens on
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 20000))
+        ss -ltnH "sport = :$port" | grep -q . || break
+    done
+    echo "$port"
+}
+
+# wait_port PORT: until somebody listens, ten seconds at most
+wait_port() {
+    local i
+    for i in $(seq 100); do
+        ss -ltnH "sport = :$1" | grep -q . && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+# handshake CLIENT-OPTIONS -- SERVER-OPTIONS: s_client fetches a page of s_server, which asks for its certificate
+handshake() {
+    local port server rc client=()
+    while [ "$1" != -- ]; do
+        client+=("$1")
+        shift
+    done
+    shift
+    port=$(free_port)
+    openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -www -naccept 1 "$@" >server.log 2>&1 &
+    server=$!
+    wait_port "$port"
+    printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "127.0.0.1:$port" -ign_eof -verify_return_error \
+        "${client[@]}" >client.log 2>&1
+    rc=$?
+    kill "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
+    cat client.log server.log
+    [ "$rc" = 0 ] && grep -q "Verification: OK" client.log && grep -q "200 ok" client.log
+}
+
+# finish: the TPM is as it was; exit status
+finish() {
+    world_assert_clean || n_failed=$((n_failed + 1))
+    world_stop
+    [ "$n_failed" = 0 ]
+    exit
+}

@@ -1,0 +1,78 @@
+#!/bin/bash
+# The openssl command with keys in the TPM, in each order of providers.
+. "$DEVID_SRC/test/tpm/world.sh"
+. "$DEVID_SRC/test/client/lib.sh"
+
+world_start
+"$DEVID_BUILD/prepare" "$FOLDER" || exit 1
+cd "$FOLDER" || exit 1
+echo "a message" >message
+key=azure:ldevid-key.pem cert=azure:ldevid-cert.pem
+
+# tls CLIENT SERVER OPTION...: s_client and s_server, by the names of their keys
+tls() {
+    local client=$1 server=$2
+    shift 2
+    handshake -key "$client-key.pem" -cert "$client-cert.pem" -CAfile ca-cert.pem "$@" -- \
+        -key "$server-key.pem" -cert "$server-cert.pem" -CAfile ca-cert.pem "$@"
+}
+
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem 2>/dev/null
+openssl req -x509 -new -key software-key.pem -subj /CN=server -CA ca-cert.pem -CAkey ca-key.pem -out software-cert.pem
+
+for order in default-first devid-first preferred; do
+    openssl_conf "$order"
+
+    sends "" "version reads openssl.cnf" openssl version
+    sends "" "the provider is active" openssl list -providers
+    sends "" "random numbers are not ours" openssl rand -hex 8
+    sends "" "the public half is written" openssl pkey -in "$key" -pubout -out public.pem
+    openssl x509 -in "$cert" -noout -pubkey >expected.pem
+    ok "the public half is the certificate's" cmp public.pem expected.pem
+    sends "" "the public half is shown" openssl pkey -in "$key" -text_pub -noout
+    fails "the private half is not written" . openssl pkey -in "$key" -out private.pem
+    ok "no rubbish is written" test ! -s private.pem
+
+    sends "Sign" "a request" openssl req -new -key "$key" -subj /CN=gw-1 -out request.pem
+    ok "the request is good" openssl req -in request.pem -verify -noout
+    sends "Load Sign FlushContext" "a request with a wrapped key" \
+        openssl req -new -key wrapped-key.pem -subj /CN=gw-1 -out request.pem
+    sends "Sign" "a request with PSS" openssl req -new -key rsa-key.pem -subj /CN=gw-1 -out request-pss.pem \
+        -sigopt rsa_padding_mode:pss
+    ok "the request with PSS is good" openssl req -in request-pss.pem -verify -noout
+    sends "Sign" "a self-signed certificate" openssl req -x509 -new -key "$key" -subj /CN=gw-ca -out gw-ca.pem
+    ok "the self-signed certificate is good" openssl verify -CAfile gw-ca.pem gw-ca.pem
+    sends "Sign" "a certificate issued" openssl x509 -req -in request.pem -CA gw-ca.pem -CAkey "$key" -out issued.pem
+    ok "the certificate issued is good" openssl verify -CAfile gw-ca.pem issued.pem
+
+    for name in azure:ldevid rsa; do
+        openssl x509 -in "$name-cert.pem" -noout -pubkey >expected.pem
+        sends "Sign" "a signature with $name" openssl dgst -sha256 -sign "$name-key.pem" -out signature message
+        ok "the signature is good" openssl dgst -sha256 -verify expected.pem -signature signature message
+        openssl dgst -sha384 -binary -out digest message
+        sends "Sign" "a digest signed with $name" \
+            openssl pkeyutl -sign -inkey "$name-key.pem" -in digest -pkeyopt digest:SHA384 -out signature
+        ok "the digest's signature is good" openssl pkeyutl -verify -pubin -inkey expected.pem -in digest \
+            -pkeyopt digest:SHA384 -sigfile signature
+    done
+    sends "Sign" "a CMS signature" openssl cms -sign -in message -signer "$cert" -inkey "$key" -nodetach -out cms.pem
+    ok "the CMS signature is good" openssl cms -verify -in cms.pem -CAfile ca-cert.pem -purpose any -out /dev/null
+
+    sends "" "the identities are listed" openssl storeutl -noout "pkcs11:token=owner"
+    ok "by name" grep -q "object=azure" "$FOLDER/out"
+    sends "" "an identity is opened" openssl storeutl -noout "pkcs11:token=owner;object=azure:ldevid"
+    ok "with key, certificate and chain" grep -q "Total found: 3" "$FOLDER/out"
+    sends "Sign" "a request by handle" openssl req -new -key handle:0x81000002 -subj /CN=gw-1 -out request.pem
+    sends "Sign" "a request by name" openssl req -new -key devid:azure:ldevid -subj /CN=gw-1 -out request.pem
+    sends "Sign" "a request by URI" \
+        openssl req -new -key "pkcs11:token=owner;object=azure:ldevid" -subj /CN=gw-1 -out request.pem
+    fails "a name that nobody has" "nobody" openssl req -new -key devid:nobody -subj /CN=gw-1
+
+    for version in -tls1_2 -tls1_3; do
+        sends "Sign" "client, $version" tls azure:ldevid software "$version"
+        sends "Sign" "RSA client, $version" tls rsa software "$version"
+        sends "Sign" "server, $version" tls software azure:ldevid "$version"
+    done
+    sends "Load Sign FlushContext" "client with a wrapped key" tls wrapped software
+done
+finish

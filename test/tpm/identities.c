@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See the header. */
+#include "tpm/identities.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/keyfile.h"
+#include "core/make.h"
+#include "core/ref.h"
+#include "core/uri.h"
+
+#define DAY (24L * 3600)
+#define MUST(call) assert_int_equal((call), DEVID_OK)
+
+X509 *identities_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
+{
+    static long serial = 1;
+    X509 *cert = X509_new();
+    X509V3_CTX ctx;
+    X509_EXTENSION *ext;
+
+    assert_int_equal(X509_set_version(cert, X509_VERSION_3), 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -DAY));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 30 * DAY));
+    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8,
+                                                (const unsigned char *)name, -1, -1, 0),
+                     1);
+    assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(issuer == NULL ? cert : issuer)), 1);
+    assert_int_equal(X509_set_pubkey(cert, key), 1);
+    X509V3_set_ctx(&ctx, issuer == NULL ? cert : issuer, cert, NULL, NULL, 0);
+    ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints, issuer == NULL ? "critical,CA:TRUE" : "CA:FALSE");
+    assert_int_equal(X509_add_ext(cert, ext, -1), 1);
+    X509_EXTENSION_free(ext);
+    assert_true(X509_sign(cert, issuer_key, EVP_sha256()) > 0);
+    return cert;
+}
+
+static struct devid_bytes der_of(X509 *cert)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(cert, &der);
+    struct devid_bytes copy = {0};
+
+    assert_true(len > 0);
+    MUST(devid_bytes_copy((struct devid_slice){der, (size_t)len}, &copy, NULL));
+    OPENSSL_free(der);
+    return copy;
+}
+
+static char *write_file(struct identities *ids, const char *label, const char *suffix, const char *text)
+{
+    char path[512];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s-%s.pem", ids->folder, label, suffix);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    return strdup(path);
+}
+
+/* Store the identity with a certificate of the CA, and write the files that a client is given. */
+static void enrol(struct identities *ids, struct devid_identity *identity, struct sample *out)
+{
+    const unsigned char *at = identity->pub.spki.data;
+    EVP_PKEY *public = d2i_PUBKEY(NULL, &at, (long)identity->pub.spki.len);
+    struct devid_bytes leaf, root = der_of(ids->ca), pem = {0}, der = {0};
+    struct devid_cert chain[2];
+    struct devid_ref ref = {.spki = identity->pub.spki};
+
+    out->cert = identities_certificate(identity->label, public, ids->ca, ids->ca_key);
+    leaf = der_of(out->cert);
+    MUST(devid_cert_parse(devid_slice_of(leaf), &chain[0], NULL));
+    MUST(devid_cert_parse(devid_slice_of(root), &chain[1], NULL));
+    identity->cert_place = DEVID_PLACE_FILE;
+    identity->chain = chain;
+    identity->n_chain = 2;
+    MUST(devid_store_put(ids->store, identity, NULL));
+
+    MUST(devid_uri_of(identity, &ref.uri, NULL));
+    MUST(devid_ref_write_der(&ref, &der, NULL));
+    MUST(devid_pem_append(&pem, DEVID_REF_LABEL, devid_slice_of(der), NULL));
+    out->uri = (char *)ref.uri.data;
+    out->key_pem = (char *)pem.data;
+    pem = (struct devid_bytes){0};
+    MUST(devid_pem_append(&pem, "CERTIFICATE", devid_slice_of(leaf), NULL));
+    MUST(devid_pem_append(&pem, "CERTIFICATE", devid_slice_of(root), NULL));
+    out->cert_pem = (char *)pem.data;
+    out->key_file = write_file(ids, identity->label, "key", out->key_pem);
+    out->cert_file = write_file(ids, identity->label, "cert", out->cert_pem);
+    devid_bytes_free(&leaf);
+    devid_bytes_free(&root);
+    devid_bytes_free(&der);
+    EVP_PKEY_free(public);
+}
+
+/* handle 0: the key stays wrapped. */
+static void make_identity(struct identities *ids, const char *label, enum devid_alg alg, uint32_t handle, struct sample *out)
+{
+    struct devid_store *store = ids->store;
+    unsigned bits = alg == DEVID_EC ? 256 : 2048;
+    struct devid_made wrapped = {0}, kept = {0};
+    struct devid_identity identity = {.token = "owner", .label = label, .public_label = label,
+                                      .role = DEVID_ROLE_LDEVID, .key_place = DEVID_PLACE_BLOB};
+
+    MUST(devid_make_wrapped(store, alg, bits, &wrapped, NULL));
+    identity.pub = wrapped.pub;
+    identity.blob = devid_slice_of(wrapped.blob);
+    identity.parent = wrapped.parent;
+    if (handle != 0) {
+        MUST(devid_make_persistent(store, &identity, handle, &kept, NULL));
+        identity.key_place = DEVID_PLACE_HANDLE;
+        identity.handle = handle;
+        identity.blob = (struct devid_slice){NULL, 0};
+        identity.parent = 0;
+        identity.object = devid_slice_of(kept.object);
+    } else {
+        struct devid_keyfile file = {wrapped.pub.area, wrapped.blob, wrapped.parent, true};
+        struct devid_bytes der = {0}, pem = {0};
+
+        MUST(devid_keyfile_write(&file, &der, NULL));
+        MUST(devid_pem_append(&pem, DEVID_KEYFILE_LABEL, devid_slice_of(der), NULL));
+        ids->wrapped_tss2_pem = (char *)pem.data;
+        devid_bytes_free(&der);
+    }
+    if (out != NULL)
+        enrol(ids, &identity, out);
+    else
+        MUST(devid_bytes_copy(devid_slice_of(wrapped.pub.spki), &ids->stray_spki, NULL));
+    devid_made_free(&wrapped);
+    devid_made_free(&kept);
+}
+
+static void write_pem(struct identities *ids)
+{
+    char path[512];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/ca-cert.pem", ids->folder);
+    assert_non_null(file = fopen(path, "w"));
+    assert_int_equal(PEM_write_X509(file, ids->ca), 1);
+    assert_int_equal(fclose(file), 0);
+    (void)snprintf(path, sizeof path, "%s/ca-key.pem", ids->folder);
+    assert_non_null(file = fopen(path, "w"));
+    assert_int_equal(PEM_write_PrivateKey(file, ids->ca_key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+void identities_make(struct devid_store *store, const char *folder, struct identities *ids)
+{
+    *ids = (struct identities){.store = store, .folder = folder};
+    ids->ca_key = EVP_EC_gen("P-256");
+    ids->ca = identities_certificate("test CA", ids->ca_key, NULL, ids->ca_key);
+    write_pem(ids);
+    make_identity(ids, "azure:ldevid", DEVID_EC, LDEVID_HANDLE, &ids->ldevid);
+    make_identity(ids, "wrapped", DEVID_EC, 0, &ids->wrapped);
+    make_identity(ids, "rsa", DEVID_RSA, RSA_HANDLE, &ids->rsa);
+    make_identity(ids, "stray", DEVID_EC, STRAY_HANDLE, NULL);
+}
+
+static void sample_free(struct sample *s)
+{
+    free(s->uri);
+    free(s->key_pem);
+    free(s->cert_pem);
+    free(s->key_file);
+    free(s->cert_file);
+    X509_free(s->cert);
+}
+
+void identities_free(struct identities *ids)
+{
+    sample_free(&ids->ldevid);
+    sample_free(&ids->wrapped);
+    sample_free(&ids->rsa);
+    free(ids->wrapped_tss2_pem);
+    devid_bytes_free(&ids->stray_spki);
+    X509_free(ids->ca);
+    EVP_PKEY_free(ids->ca_key);
+    *ids = (struct identities){0};
+}

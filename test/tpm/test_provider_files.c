@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where keys come from: PEM, DER and URIs; and that everybody else's files are left in peace. */
+#include "tpm/provider_face.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/store.h>
+#include <string.h>
+
+#include "core/keyfile.h"
+#include "core/ref.h"
+
+static EVP_PKEY *read_pem(struct face *f, struct devid_slice pem)
+{
+    BIO *in = BIO_new_mem_buf(pem.data, (int)pem.len);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey_ex(in, NULL, NULL, NULL, f->ctx, NULL);
+
+    BIO_free(in);
+    return key;
+}
+
+static void assert_signs_and_free(struct face *f, EVP_PKEY *key, const char *commands)
+{
+    assert_non_null(key);
+    assert_true(face_signs(f, key));
+    EVP_PKEY_free(key);
+    assert_commands(f, commands);
+}
+
+static struct devid_slice slice(const char *text)
+{
+    return (struct devid_slice){(const unsigned char *)text, strlen(text)};
+}
+
+/* haproxy and mosquitto keep all in one file, each in its own order. */
+static void certificates_may_stand_before_or_behind(void **state)
+{
+    struct face *f = *state;
+    struct devid_bytes before = {0}, behind = {0};
+
+    assert_int_equal(devid_bytes_append(&before, slice(f->ids.ldevid.cert_pem), NULL), DEVID_OK);
+    assert_int_equal(devid_bytes_append(&before, slice(f->ids.ldevid.key_pem), NULL), DEVID_OK);
+    assert_int_equal(devid_bytes_append(&behind, slice("a line of text\n"), NULL), DEVID_OK);
+    assert_int_equal(devid_bytes_append(&behind, slice(f->ids.ldevid.key_pem), NULL), DEVID_OK);
+    assert_int_equal(devid_bytes_append(&behind, slice(f->ids.ldevid.cert_pem), NULL), DEVID_OK);
+    assert_signs_and_free(f, read_pem(f, devid_slice_of(before)), "Sign");
+    assert_signs_and_free(f, read_pem(f, devid_slice_of(behind)), "Sign");
+    devid_bytes_free(&before);
+    devid_bytes_free(&behind);
+}
+
+/* strongSwan reads the DER. */
+static void raw_der_is_read(void **state)
+{
+    struct face *f = *state;
+    struct sample *samples[] = {&f->ids.ldevid, &f->ids.wrapped, &f->ids.rsa};
+    static const char *const commands[] = {"Sign", "Load Sign FlushContext", "Sign"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct devid_bytes der = {0};
+        const unsigned char *at;
+
+        assert_int_equal(devid_pem_find(slice(samples[i]->key_pem), DEVID_REF_LABEL, 0, &der, NULL), DEVID_OK);
+        at = der.data;
+        assert_signs_and_free(f, d2i_AutoPrivateKey_ex(NULL, &at, (long)der.len, f->ctx, NULL), commands[i]);
+        devid_bytes_free(&der);
+    }
+}
+
+static void a_tss2_private_key_is_read(void **state)
+{
+    struct face *f = *state;
+
+    assert_signs_and_free(f, read_pem(f, slice(f->ids.wrapped_tss2_pem)), "Load Sign FlushContext");
+}
+
+static char *pem_of_ref(const char *uri, struct devid_slice spki)
+{
+    struct devid_ref ref = {{(unsigned char *)(uintptr_t)uri, strlen(uri)}, {(unsigned char *)(uintptr_t)spki.data, spki.len}};
+    struct devid_bytes der = {0}, pem = {0};
+
+    assert_int_equal(devid_ref_write_der(&ref, &der, NULL), DEVID_OK);
+    assert_int_equal(devid_pem_append(&pem, DEVID_REF_LABEL, devid_slice_of(der), NULL), DEVID_OK);
+    devid_bytes_free(&der);
+    return (char *)pem.data;
+}
+
+static void a_reference_without_public_key_asks_the_store(void **state)
+{
+    struct face *f = *state;
+    char *pem = pem_of_ref(f->ids.ldevid.uri, (struct devid_slice){NULL, 0});
+
+    assert_signs_and_free(f, read_pem(f, slice(pem)), "Sign");
+    free(pem);
+}
+
+/* The factory may hand out a file before the store knows the handle. */
+static void a_handle_that_no_identity_has_is_found_in_the_tpm(void **state)
+{
+    struct face *f = *state;
+    char *pem = pem_of_ref("handle:0x81000009", devid_slice_of(f->ids.stray_spki));
+
+    assert_signs_and_free(f, read_pem(f, slice(pem)), "ReadPublic Sign");
+    free(pem);
+}
+
+static void a_reference_to_a_key_that_was_replaced_says_so(void **state)
+{
+    struct face *f = *state;
+    char *pem = pem_of_ref(f->ids.ldevid.uri, devid_slice_of(f->ids.stray_spki));
+    EVP_PKEY *key = read_pem(f, slice(pem));
+    const char *data = "";
+
+    assert_non_null(key);
+    assert_false(face_signs(f, key));
+    (void)ERR_peek_error_data(&data, NULL);
+    assert_non_null(strstr(data, "devid ref"));
+    ERR_clear_error();
+    EVP_PKEY_free(key);
+    free(pem);
+    assert_commands(f, "");
+}
+
+static void a_key_that_is_gone_says_so(void **state)
+{
+    struct face *f = *state;
+    char *pem = pem_of_ref("pkcs11:token=owner;object=nobody;type=private", devid_slice_of(f->ids.stray_spki));
+    EVP_PKEY *key = read_pem(f, slice(pem));
+    const char *data = "";
+
+    assert_false(face_signs(f, key));
+    (void)ERR_peek_error_data(&data, NULL);
+    assert_non_null(strstr(data, "nobody"));
+    ERR_clear_error();
+    EVP_PKEY_free(key);
+    free(pem);
+}
+
+static void a_damaged_reference_says_so(void **state)
+{
+    struct face *f = *state;
+
+    assert_null(read_pem(f, slice("-----BEGIN DEVID KEY REFERENCE-----\nMAMCAQA=\n-----END DEVID KEY REFERENCE-----\n")));
+    assert_int_not_equal(ERR_peek_error(), 0);
+    ERR_clear_error();
+    assert_commands(f, "");
+}
+
+static void other_files_are_read_as_without_us_and_leave_no_error(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY *software = EVP_PKEY_Q_keygen(f->ctx, NULL, "EC", "P-256"), *again;
+    BIO *file = BIO_new(BIO_s_mem());
+    X509 *cert;
+
+    assert_int_equal(PEM_write_bio_X509(file, f->ids.ldevid.cert), 1);
+    assert_int_equal(PEM_write_bio_PrivateKey(file, software, NULL, NULL, 0, NULL, NULL), 1);
+    cert = PEM_read_bio_X509(file, NULL, NULL, NULL);
+    again = PEM_read_bio_PrivateKey_ex(file, NULL, NULL, NULL, f->ctx, NULL);
+    assert_non_null(cert);
+    assert_int_equal(EVP_PKEY_eq(software, again), 1);
+    assert_int_equal(ERR_peek_error(), 0);
+    X509_free(cert);
+    EVP_PKEY_free(again);
+    EVP_PKEY_free(software);
+    BIO_free(file);
+    assert_commands(f, "");
+}
+
+/* "name", "key", "public", "cert", in order; at most 200 characters. */
+static const char *contents(struct face *f, const char *uri, int expect)
+{
+    static char text[256];
+    OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, f->ctx, NULL, NULL, NULL, NULL, NULL, NULL);
+
+    text[0] = 0;
+    if (store == NULL)
+        return "closed";
+    if (expect != 0)
+        assert_int_equal(OSSL_STORE_expect(store, expect), 1);
+    while (!OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+        int type = info == NULL ? 0 : OSSL_STORE_INFO_get_type(info);
+
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] == 0 ? "" : " ",
+                       type == OSSL_STORE_INFO_NAME     ? "name"
+                       : type == OSSL_STORE_INFO_PKEY   ? "key"
+                       : type == OSSL_STORE_INFO_PUBKEY ? "public"
+                       : type == OSSL_STORE_INFO_CERT   ? "cert"
+                                                        : "nothing");
+        OSSL_STORE_INFO_free(info);
+    }
+    (void)OSSL_STORE_close(store);
+    return text;
+}
+
+static void a_uri_opens_to_key_leaf_and_chain(void **state)
+{
+    struct face *f = *state;
+
+    assert_string_equal(contents(f, "pkcs11:token=owner;object=azure:ldevid", 0), "key cert cert");
+    assert_string_equal(contents(f, "devid:azure:ldevid", 0), "key cert cert");
+    assert_string_equal(contents(f, "handle:0x81000002", 0), "key cert cert");
+    assert_string_equal(contents(f, "devid:azure:ldevid", OSSL_STORE_INFO_PKEY), "key");
+    assert_string_equal(contents(f, "devid:azure:ldevid", OSSL_STORE_INFO_CERT), "cert cert");
+    assert_string_equal(contents(f, "devid:azure:ldevid", OSSL_STORE_INFO_PUBKEY), "public");
+    assert_string_equal(contents(f, "pkcs11:token=owner;object=azure:ldevid;type=cert", 0), "cert cert");
+    assert_string_equal(contents(f, "pkcs11:token=owner;object=azure:ldevid;type=public", 0), "public");
+    assert_commands(f, "");
+    assert_string_equal(contents(f, "devid:nobody", 0), "closed");
+    ERR_clear_error();
+}
+
+static void a_uri_without_a_name_lists_all(void **state)
+{
+    struct face *f = *state;
+
+    assert_string_equal(contents(f, "pkcs11:token=owner", 0), "name name name");
+    assert_string_equal(contents(f, "pkcs11:token=owner;type=private", 0), "key key key");
+    assert_commands(f, "");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        FACE_TEST(certificates_may_stand_before_or_behind),
+        FACE_TEST(raw_der_is_read),
+        FACE_TEST(a_tss2_private_key_is_read),
+        FACE_TEST(a_reference_without_public_key_asks_the_store),
+        FACE_TEST(a_handle_that_no_identity_has_is_found_in_the_tpm),
+        FACE_TEST(a_reference_to_a_key_that_was_replaced_says_so),
+        FACE_TEST(a_key_that_is_gone_says_so),
+        FACE_TEST(a_damaged_reference_says_so),
+        FACE_TEST(other_files_are_read_as_without_us_and_leave_no_error),
+        FACE_TEST(a_uri_opens_to_key_leaf_and_chain),
+        FACE_TEST(a_uri_without_a_name_lists_all),
+    };
+
+    return FACE_RUN(tests);
+}
