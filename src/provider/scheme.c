@@ -34,6 +34,12 @@ static devid_rc fetch(const struct pkey *pk, const char *name, EVP_MD **out, str
     return DEVID_OK;
 }
 
+static devid_rc wrong_length(const EVP_MD *md, size_t len, struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_DATA, "a %s digest has %d bytes, not %zu", EVP_MD_get0_name(md), EVP_MD_get_size(md),
+                      len);
+}
+
 /* PKCS#1 wants digests in a DigestInfo; the TPM makes it for those that it knows. */
 static devid_rc wrap_digest(const EVP_MD *md, struct devid_slice *digest, struct devid_bytes *made,
                             struct devid_error *err)
@@ -46,8 +52,7 @@ static devid_rc wrap_digest(const EVP_MD *md, struct devid_slice *digest, struct
     int len = 0;
 
     if (digest->len != (size_t)EVP_MD_get_size(md)) {
-        rc = devid_fail(err, DEVID_E_DATA, "a %s digest has %d bytes, not %zu", EVP_MD_get0_name(md),
-                        EVP_MD_get_size(md), digest->len);
+        rc = wrong_length(md, digest->len, err);
     } else if (info != NULL) {
         X509_SIG_getm(info, &alg, &value);
         if (X509_ALGOR_set0(alg, OBJ_nid2obj(EVP_MD_get_type(md)), V_ASN1_NULL, NULL) == 1 &&
@@ -129,7 +134,9 @@ devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_sli
     if (rc != DEVID_OK)
         goto out;
 
-    if (pk->alg == DEVID_EC)
+    if (pk->alg == DEVID_EC && md != NULL && digest->len != (size_t)EVP_MD_get_size(md))
+        rc = wrong_length(md, digest->len, err);
+    else if (pk->alg == DEVID_EC)
         *out = (struct devid_scheme){.padding = DEVID_ECDSA, .hash = hash_of(md)};
     else if (padding == RSA_PKCS1_PADDING)
         rc = pkcs1(md, digest, made, out, err);

@@ -58,7 +58,7 @@ static void an_rsa_client_sends_one_command(void **state)
 
         assert_true(tls_handshake(client, f->server));
         SSL_CTX_free(client);
-        assert_commands(f, "Sign");
+        assert_commands(f, "RSA_Decrypt"); /* PSS: padded in software, so that the salt is right */
     }
 }
 
@@ -80,7 +80,7 @@ static void a_server_uses_the_key_as_well(void **state)
     assert_true(tls_handshake(client, server));
     SSL_CTX_free(client);
     SSL_CTX_free(server);
-    assert_commands(f, "Sign Sign");
+    assert_commands(f, "Sign RSA_Decrypt");
 }
 
 static void a_certificate_request_sends_one_command(void **state)
