@@ -156,7 +156,9 @@ int keymgmt_export_object(void *ctx, const void *reference, size_t size, OSSL_CA
     if (reference == NULL || size != sizeof pk)
         return 0;
     memcpy(&pk, reference, sizeof pk);
-    return pk != NULL && keymgmt_export(pk, PUBLIC | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS, cb, arg);
+    /* Only if this fails does libcrypto turn to our own key type; a public half would satisfy it. */
+    return pk != NULL && pk->place == PKEY_SOFTWARE &&
+           keymgmt_export(pk, PUBLIC | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS, cb, arg);
 }
 
 int keymgmt_get_params(void *keydata, OSSL_PARAM params[])

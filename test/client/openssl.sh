@@ -30,7 +30,7 @@ for order in default-first devid-first preferred; do
     openssl x509 -in "$cert" -noout -pubkey >expected.pem
     ok "the public half is the certificate's" cmp public.pem expected.pem
     sends "" "the public half is shown" openssl pkey -in "$key" -text_pub -noout
-    fails "the private half is not written" . openssl pkey -in "$key" -out private.pem
+    fails "the private half is not written" "" openssl pkey -in "$key" -out private.pem
     ok "no rubbish is written" test ! -s private.pem
 
     sends "Sign" "a request" openssl req -new -key "$key" -subj /CN=gw-1 -out request.pem
