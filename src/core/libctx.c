@@ -15,9 +15,10 @@
  * Compare and exchange, not pthread_once: a call that failed for want of memory can be made again,
  * and a fork in the middle leaves nothing locked.
  */
+static _Atomic(OSSL_LIB_CTX *) the_one;
+
 OSSL_LIB_CTX *devid_libctx(void)
 {
-    static _Atomic(OSSL_LIB_CTX *) the_one;
     OSSL_LIB_CTX *ctx = atomic_load(&the_one), *none = NULL;
 
     if (ctx != NULL)
@@ -34,6 +35,11 @@ OSSL_LIB_CTX *devid_libctx(void)
         ctx = none;
     }
     return ctx;
+}
+
+void devid_libctx_drop(void)
+{
+    OSSL_LIB_CTX_free(atomic_exchange(&the_one, NULL));
 }
 
 /* Why OpenSSL would not have it: a sound key of another kind, or no key at all. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Core's own OpenSSL library context. The process's default one may have been given to an engine, to
- * a configuration, or to our own provider, which would call itself. Core's own.
+ * a configuration, or to our own provider, which would call itself. Core's own, and
+ * the provider's, whose public halves live in it.
  */
 #ifndef DEVID_CORE_LIBCTX_H
 #define DEVID_CORE_LIBCTX_H
@@ -18,6 +19,12 @@
  * Any thread; also after fork.
  */
 OSSL_LIB_CTX *devid_libctx(void);
+
+/**
+ * Free it; a later call makes a new one. For the provider alone, when the last of it is torn down: libcrypto then unloads
+ * the module and with it the variable that holds the context. No key or digest in it may be left.
+ */
+void devid_libctx_drop(void);
 
 /**
  * The key of a SubjectPublicKeyInfo, in that context; freed by the caller with EVP_PKEY_free.

@@ -17,9 +17,9 @@
 #define PUBLIC OSSL_KEYMGMT_SELECT_PUBLIC_KEY
 
 /* A context of the default provider for a new key. */
-static EVP_PKEY_CTX *fresh_ctx(struct provider *p, enum devid_alg alg)
+static EVP_PKEY_CTX *fresh_ctx(enum devid_alg alg)
 {
-    OSSL_LIB_CTX *ctx = provider_public_ctx(p);
+    OSSL_LIB_CTX *ctx = devid_libctx();
 
     return ctx == NULL ? NULL : EVP_PKEY_CTX_new_from_name(ctx, pkey_type(alg), NULL);
 }
@@ -97,7 +97,7 @@ int keymgmt_validate(const void *keydata, int selection, int check_type)
     EVP_PKEY_CTX *ctx;
     int ok = 0;
 
-    if (pk->soft == NULL || (ctx = EVP_PKEY_CTX_new_from_pkey(provider_public_ctx(pk->prov), pk->soft, NULL)) == NULL)
+    if (pk->soft == NULL || (ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL)) == NULL)
         return 0;
     if (is_private)
         ok = (selection & PUBLIC) != 0 ? EVP_PKEY_pairwise_check(ctx) : EVP_PKEY_private_check(ctx);
@@ -118,7 +118,7 @@ int keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
     EVP_PKEY_CTX *ctx;
     int ok;
 
-    if (pk->place != PKEY_SOFTWARE || (ctx = fresh_ctx(pk->prov, pk->alg)) == NULL)
+    if (pk->place != PKEY_SOFTWARE || (ctx = fresh_ctx(pk->alg)) == NULL)
         return 0;
     /* libcrypto lends the parameters to be read, whatever the prototype says */
     ok = EVP_PKEY_fromdata_init(ctx) == 1 &&
@@ -239,7 +239,7 @@ void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, co
     m->prov = p;
     m->alg = alg;
     m->is_parameters = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
-    m->ctx = fresh_ctx(p, alg);
+    m->ctx = fresh_ctx(alg);
     if (!making_start(m) || !keymgmt_gen_set_params(m, params)) {
         keymgmt_gen_cleanup(m);
         return NULL;
@@ -255,7 +255,7 @@ int keymgmt_gen_set_template(void *genctx, void *keydata)
     if (pk->soft == NULL)
         return 0;
     EVP_PKEY_CTX_free(m->ctx);
-    m->ctx = EVP_PKEY_CTX_new_from_pkey(provider_public_ctx(m->prov), pk->soft, NULL);
+    m->ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL);
     return making_start(m);
 }
 
@@ -274,10 +274,9 @@ void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
 }
 
 /* Tables of the default provider: constants of libcrypto, which stay when the fetched method goes. */
-static const OSSL_PARAM *of_default(struct provider *p, enum devid_alg alg,
-                                    const OSSL_PARAM *(*table)(const EVP_KEYMGMT *method))
+static const OSSL_PARAM *of_default(enum devid_alg alg, const OSSL_PARAM *(*table)(const EVP_KEYMGMT *method))
 {
-    OSSL_LIB_CTX *ctx = provider_public_ctx(p);
+    OSSL_LIB_CTX *ctx = devid_libctx();
     EVP_KEYMGMT *method = ctx == NULL ? NULL : EVP_KEYMGMT_fetch(ctx, pkey_type(alg), NULL);
     const OSSL_PARAM *found = method == NULL ? NULL : table(method);
 
@@ -285,19 +284,19 @@ static const OSSL_PARAM *of_default(struct provider *p, enum devid_alg alg,
     return found;
 }
 
-const OSSL_PARAM *keymgmt_gettable(struct provider *p, enum devid_alg alg)
+const OSSL_PARAM *keymgmt_gettable(enum devid_alg alg)
 {
-    return of_default(p, alg, EVP_KEYMGMT_gettable_params);
+    return of_default(alg, EVP_KEYMGMT_gettable_params);
 }
 
-const OSSL_PARAM *keymgmt_settable(struct provider *p, enum devid_alg alg)
+const OSSL_PARAM *keymgmt_settable(enum devid_alg alg)
 {
-    return of_default(p, alg, EVP_KEYMGMT_settable_params);
+    return of_default(alg, EVP_KEYMGMT_settable_params);
 }
 
-const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum devid_alg alg)
+const OSSL_PARAM *keymgmt_gen_settable(enum devid_alg alg)
 {
-    return of_default(p, alg, EVP_KEYMGMT_gen_settable_params);
+    return of_default(alg, EVP_KEYMGMT_gen_settable_params);
 }
 
 const OSSL_ALGORITHM provider_keymgmt[] = {

@@ -23,9 +23,9 @@ int keymgmt_gen_set_template(void *genctx, void *keydata);
 int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[]);
 void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg);
 void keymgmt_gen_cleanup(void *genctx);
-const OSSL_PARAM *keymgmt_gettable(struct provider *p, enum devid_alg alg);
-const OSSL_PARAM *keymgmt_settable(struct provider *p, enum devid_alg alg);
-const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum devid_alg alg);
+const OSSL_PARAM *keymgmt_gettable(enum devid_alg alg);
+const OSSL_PARAM *keymgmt_settable(enum devid_alg alg);
+const OSSL_PARAM *keymgmt_gen_settable(enum devid_alg alg);
 
 extern const OSSL_DISPATCH keymgmt_ec[], keymgmt_rsa[];
 

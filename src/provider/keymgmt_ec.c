@@ -57,18 +57,21 @@ static void *ec_gen_init(void *provctx, int selection, const OSSL_PARAM params[]
 
 static const OSSL_PARAM *ec_gettable(void *provctx)
 {
-    return keymgmt_gettable(provctx, DEVID_EC);
+    (void)provctx;
+    return keymgmt_gettable(DEVID_EC);
 }
 
 static const OSSL_PARAM *ec_settable(void *provctx)
 {
-    return keymgmt_settable(provctx, DEVID_EC);
+    (void)provctx;
+    return keymgmt_settable(DEVID_EC);
 }
 
 static const OSSL_PARAM *ec_gen_settable(void *genctx, void *provctx)
 {
     (void)genctx;
-    return keymgmt_gen_settable(provctx, DEVID_EC);
+    (void)provctx;
+    return keymgmt_gen_settable(DEVID_EC);
 }
 
 const OSSL_DISPATCH keymgmt_ec[] = {

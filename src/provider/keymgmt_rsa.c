@@ -73,18 +73,21 @@ static void *rsa_gen_init(void *provctx, int selection, const OSSL_PARAM params[
 
 static const OSSL_PARAM *rsa_gettable(void *provctx)
 {
-    return keymgmt_gettable(provctx, DEVID_RSA);
+    (void)provctx;
+    return keymgmt_gettable(DEVID_RSA);
 }
 
 static const OSSL_PARAM *rsa_settable(void *provctx)
 {
-    return keymgmt_settable(provctx, DEVID_RSA);
+    (void)provctx;
+    return keymgmt_settable(DEVID_RSA);
 }
 
 static const OSSL_PARAM *rsa_gen_settable(void *genctx, void *provctx)
 {
     (void)genctx;
-    return keymgmt_gen_settable(provctx, DEVID_RSA);
+    (void)provctx;
+    return keymgmt_gen_settable(DEVID_RSA);
 }
 
 const OSSL_DISPATCH keymgmt_rsa[] = {

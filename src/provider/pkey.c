@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The key object: the public half first, the TPM's key when a signature needs it. */
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,25 +45,12 @@ void pkey_free(struct pkey *pk)
 
 devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey **out, struct devid_error *err)
 {
-    OSSL_LIB_CTX *ctx = provider_public_ctx(p);
-    const unsigned char *at = spki.data;
     EVP_PKEY *soft = NULL;
     struct pkey *pk = NULL;
-    devid_rc rc = DEVID_OK;
+    devid_rc rc = devid_libctx_pkey(spki, &soft, err);
 
-    if (ctx == NULL)
-        return devid_fail(err, DEVID_E_MEM, "out of memory");
-    ERR_set_mark();
-    soft = d2i_PUBKEY_ex(NULL, &at, (long)spki.len, ctx, NULL);
-    ERR_pop_to_mark();
-
-    if (soft == NULL || at != spki.data + spki.len)
-        rc = devid_fail(err, DEVID_E_DATA, "the public key is malformed");
-    else if (!EVP_PKEY_is_a(soft, "EC") && !EVP_PKEY_is_a(soft, "RSA"))
-        rc = devid_fail(err, DEVID_E_KEY, "the public key is neither EC nor RSA");
-    else if ((pk = pkey_new(p, EVP_PKEY_is_a(soft, "EC") ? DEVID_EC : DEVID_RSA)) == NULL)
+    if (rc == DEVID_OK && (pk = pkey_new(p, EVP_PKEY_is_a(soft, "EC") ? DEVID_EC : DEVID_RSA)) == NULL)
         rc = devid_fail(err, DEVID_E_MEM, "out of memory");
-
     if (rc == DEVID_OK) {
         pk->soft = soft;
         *out = pk;
@@ -181,8 +166,8 @@ static devid_rc same_key(struct pkey *pk, const struct devid_key *key, struct de
     if (rc != DEVID_OK)
         return rc;
     if (EVP_PKEY_eq(pk->soft, other->soft) != 1) /* a PIN may stand behind the '?' */
-        rc = devid_fail(err, DEVID_E_KEY, "%.*s is not the key that this reference was made for: write it anew with \"devid ref\"",
-                        (int)strcspn(uri, "?"), uri);
+        rc = devid_fail(err, DEVID_E_KEY, "%.*s is not the key that this reference was made for: write it anew with "
+                        "\"devid ref\"", (int)strcspn(uri, "?"), uri);
     pkey_free(other);
     return rc;
 }

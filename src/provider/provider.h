@@ -2,7 +2,7 @@
 /*
  * The provider's own header: what its files share. libcrypto sees the tables only.
  *
- * A key of ours is a public half that lives in software, in a library context of our own, and a name
+ * A key of ours is a public half that lives in software, in core's library context, and a name
  * for the private half in the TPM. All that is public (parameters, comparison, export, verification)
  * is answered by the first; only a signature asks for the second.
  */
@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "core/key.h"
+#include "core/libctx.h"
 
 #define PROVIDER_NAME "devid"
 #define PROVIDER_PROPERTY "provider=" PROVIDER_NAME
@@ -31,9 +32,7 @@ struct provider {
     OSSL_FUNC_BIO_gets_fn *bio_gets;
     const char *conf_path;    /* openssl.cnf: config = PATH; libcrypto's, NULL if not said */
     bool is_without_pkcs11;   /* openssl.cnf: pkcs11 = no, so that another provider serves that scheme */
-    /* Made at first need, without a lock: after fork a lock might be held by nobody. */
-    _Atomic(OSSL_LIB_CTX *) public_ctx;
-    _Atomic(struct devid_store *) store;
+    _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
 };
 
 /* upcall.c */
@@ -45,12 +44,6 @@ void provider_free(struct provider *p);
 
 /** The store of the configuration, opened by the first caller. Sends nothing. */
 devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err);
-
-/**
- * The library context for all that is public. It knows nothing of openssl.cnf and has the built-in default
- * provider alone, so it never comes back to us. NULL if memory is short.
- */
-OSSL_LIB_CTX *provider_public_ctx(struct provider *p);
 
 /* err.c */
 
@@ -73,7 +66,7 @@ struct pkey {
     atomic_uint holders;
     struct provider *prov;
     enum devid_alg alg;
-    EVP_PKEY *soft; /* in the public context; the public half, for PKEY_SOFTWARE perhaps a pair; NULL: empty yet */
+    EVP_PKEY *soft; /* in core's library context; the public half, for PKEY_SOFTWARE perhaps a pair; NULL: empty yet */
     enum pkey_place place;
     struct devid_bytes where;
     _Atomic(struct devid_key *) key; /* found at the first signature */

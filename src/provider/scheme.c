@@ -26,9 +26,9 @@ static enum devid_hash hash_of(const EVP_MD *md)
     return DEVID_HASH_NONE;
 }
 
-static devid_rc fetch(const struct pkey *pk, const char *name, EVP_MD **out, struct devid_error *err)
+static devid_rc fetch(const char *name, EVP_MD **out, struct devid_error *err)
 {
-    *out = name[0] == 0 ? NULL : EVP_MD_fetch(provider_public_ctx(pk->prov), name, NULL);
+    *out = name[0] == 0 ? NULL : EVP_MD_fetch(devid_libctx(), name, NULL);
     if (name[0] != 0 && *out == NULL)
         return devid_fail(err, DEVID_E_ARG, "there is no digest named %s", name);
     return DEVID_OK;
@@ -128,9 +128,9 @@ devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_sli
     *out = (struct devid_scheme){0};
     if (EVP_PKEY_CTX_get_params(shadow, params) != 1)
         return devid_fail(err, DEVID_E_ARG, "the signature's parameters cannot be read");
-    rc = fetch(pk, md_name, &md, err);
+    rc = fetch(md_name, &md, err);
     if (rc == DEVID_OK)
-        rc = fetch(pk, mgf_name, &mgf, err);
+        rc = fetch(mgf_name, &mgf, err);
     if (rc != DEVID_OK)
         goto out;
 

@@ -168,7 +168,7 @@ static int begin_digested(struct signing *s, void *key, bool is_signing, int (*i
 {
     if (!signing_begin(s, key, is_signing))
         return 0;
-    s->inner = EVP_PKEY_CTX_new_from_pkey(provider_public_ctx(s->prov), s->key->soft, NULL);
+    s->inner = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), s->key->soft, NULL);
     return s->inner != NULL && (is_tpm(s) ? EVP_PKEY_verify_init(s->inner) : init(s->inner)) == 1 &&
            settle_salt(s) && signing_set_params(s, params);
 }
@@ -264,7 +264,7 @@ static const char *digest_name(const struct signing *s, const char *name, char r
 /* Signing by the TPM: the message is hashed here. */
 static bool begin_hash(struct signing *s, const char *name)
 {
-    OSSL_LIB_CTX *public = provider_public_ctx(s->prov);
+    OSSL_LIB_CTX *public = devid_libctx();
     EVP_MD *md = EVP_MD_fetch(public, name, NULL);
     OSSL_PARAM params[] = {
         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)(uintptr_t)name, 0),
@@ -291,7 +291,7 @@ static int digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL
     if (is_tpm(s))
         return begin_hash(s, mdname) && signing_set_params(s, params);
     s->inner_md = EVP_MD_CTX_new();
-    return s->inner_md != NULL && EVP_DigestSignInit_ex(s->inner_md, &s->inner, mdname, provider_public_ctx(s->prov),
+    return s->inner_md != NULL && EVP_DigestSignInit_ex(s->inner_md, &s->inner, mdname, devid_libctx(),
                                                         NULL, s->key->soft, params) == 1;
 }
 
@@ -335,7 +335,7 @@ static int digest_verify_init(void *ctx, const char *mdname, void *key, const OS
     if (!signing_begin(s, key, false) || (mdname = digest_name(s, mdname, room)) == NULL)
         return 0;
     s->inner_md = EVP_MD_CTX_new();
-    return s->inner_md != NULL && EVP_DigestVerifyInit_ex(s->inner_md, &s->inner, mdname, provider_public_ctx(s->prov),
+    return s->inner_md != NULL && EVP_DigestVerifyInit_ex(s->inner_md, &s->inner, mdname, devid_libctx(),
                                                           NULL, s->key->soft, params) == 1;
 }
 

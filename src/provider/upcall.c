@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One loaded provider: what libcrypto lent us, and what is made at first need. A library context is no
- * child of the program's: that would contain ourselves, and obey openssl.cnf.
+ * One loaded provider: what libcrypto lent us, and the store, which is opened at first need.
  */
 #include <openssl/crypto.h>
 #include <openssl/params.h>
@@ -9,6 +8,9 @@
 #include <strings.h>
 
 #include "provider/provider.h"
+
+/* One for each library context that has loaded us; core's library context is shared by all. */
+static atomic_uint n_alive;
 
 static void take_upcalls(struct provider *p, const OSSL_DISPATCH *in)
 {
@@ -61,7 +63,6 @@ struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH 
     if (p == NULL)
         return NULL;
     atomic_init(&p->holders, 1);
-    atomic_init(&p->public_ctx, NULL);
     atomic_init(&p->store, NULL);
     p->core = core;
     take_upcalls(p, upcalls);
@@ -71,6 +72,7 @@ struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH 
         return NULL;
     }
     take_settings(p);
+    atomic_fetch_add(&n_alive, 1);
     return p;
 }
 
@@ -85,8 +87,9 @@ void provider_free(struct provider *p)
     if (p == NULL || atomic_fetch_sub(&p->holders, 1) != 1)
         return;
     devid_store_free(atomic_load(&p->store));
-    OSSL_LIB_CTX_free(atomic_load(&p->public_ctx));
     free(p);
+    if (atomic_fetch_sub(&n_alive, 1) == 1)
+        devid_libctx_drop();
 }
 
 devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err)
@@ -105,17 +108,4 @@ devid_rc provider_store(struct provider *p, struct devid_store **out, struct dev
     }
     *out = there;
     return DEVID_OK;
-}
-
-OSSL_LIB_CTX *provider_public_ctx(struct provider *p)
-{
-    OSSL_LIB_CTX *mine, *there = atomic_load(&p->public_ctx);
-
-    if (there != NULL)
-        return there;
-    mine = OSSL_LIB_CTX_new(); /* without a configuration libcrypto activates "default" in it by itself */
-    if (mine == NULL || atomic_compare_exchange_strong(&p->public_ctx, &there, mine))
-        return mine;
-    OSSL_LIB_CTX_free(mine);
-    return there;
 }
