@@ -5,7 +5,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/provider.h>
 #include <openssl/x509.h>
 #include <stdatomic.h>
 
@@ -24,11 +23,7 @@ OSSL_LIB_CTX *devid_libctx(void)
     if (ctx != NULL)
         return ctx;
     (void)ERR_set_mark();
-    ctx = OSSL_LIB_CTX_new();
-    if (ctx != NULL && OSSL_PROVIDER_load(ctx, "default") == NULL) {
-        OSSL_LIB_CTX_free(ctx);
-        ctx = NULL;
-    }
+    ctx = OSSL_LIB_CTX_new(); /* it has no configuration, so libcrypto activates "default" in it at first need */
     (void)ERR_pop_to_mark();
     if (ctx != NULL && !atomic_compare_exchange_strong(&the_one, &none, ctx)) {
         OSSL_LIB_CTX_free(ctx); /* another thread was faster */

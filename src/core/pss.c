@@ -6,10 +6,8 @@
 #include "core/pss.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <string.h>
-
-#include "core/libctx.h"
+#include <unistd.h>
 
 #define MODULUS_MAX 512
 
@@ -109,6 +107,20 @@ static devid_rc hash_m_prime(enum devid_hash hash, struct devid_slice digest, st
     return rc;
 }
 
+/*
+ * From the kernel: OpenSSL's generator belongs to a thread, and is lost if its library context is freed at exit, as
+ * the provider's is.
+ */
+static bool make_salt(unsigned char *salt, size_t len)
+{
+    for (size_t n; len > 0; salt += n, len -= n) {
+        n = len < 256 ? len : 256; /* as much as getentropy(3) gives at once */
+        if (getentropy(salt, n) != 0)
+            return false;
+    }
+    return true;
+}
+
 devid_rc devid_pss_encode(const struct devid_scheme *scheme, struct devid_slice digest, unsigned bits,
                           unsigned char *block, struct devid_error *err)
 {
@@ -121,7 +133,7 @@ devid_rc devid_pss_encode(const struct devid_scheme *scheme, struct devid_slice 
     if (k > MODULUS_MAX || h_len == 0 || scheme->salt_len > em_len || em_len < h_len + scheme->salt_len + 2)
         return devid_fail(err, DEVID_E_ARG, "a PSS salt of %zu bytes does not fit into an RSA key of %u bits",
                           scheme->salt_len, bits);
-    if (scheme->salt_len != 0 && RAND_bytes_ex(devid_libctx(), salt, scheme->salt_len, 0) != 1)
+    if (!make_salt(salt, scheme->salt_len))
         return devid_fail(err, DEVID_E_MEM, "no random bytes for the salt");
     db_len = em_len - h_len - 1;
     h = em + db_len;
