@@ -72,61 +72,88 @@ void devid_secret_free(struct devid_secret *s)
     *s = (struct devid_secret){0};
 }
 
-/* Read up to room bytes; the file may grow or shrink meanwhile. */
-static devid_rc read_all(int fd, const char *path, unsigned char *data, size_t room, size_t *len,
+static void wipe_free(unsigned char *data, size_t len)
+{
+    if (data != NULL)
+        OPENSSL_cleanse(data, len);
+    free(data);
+}
+
+/* Twice the room, but no more than most + 1 (the one tells that there is more), without realloc: it may be a secret. */
+static unsigned char *grow(unsigned char *data, size_t len, size_t most, size_t *room)
+{
+    size_t wanted = *room > most / 2 ? most + 1 : 2 * *room;
+    unsigned char *bigger = malloc(wanted + 1);
+
+    if (bigger == NULL)
+        return NULL;
+    if (len != 0)
+        memcpy(bigger, data, len);
+    wipe_free(data, len);
+    *room = wanted;
+    return bigger;
+}
+
+/* To the end of the file, or to max + 1 bytes. The file may grow or shrink meanwhile, and pipes have no size. */
+static devid_rc read_all(int fd, const char *path, size_t max, size_t room, struct devid_bytes *out,
                          struct devid_error *err)
 {
-    *len = 0;
-    while (*len < room) {
-        ssize_t n = read(fd, data + *len, room - *len);
+    unsigned char *data = malloc(room + 1), *bigger;
+    size_t len = 0;
+    devid_rc rc = DEVID_OK;
 
+    while (data != NULL && len <= max) {
+        ssize_t n;
+
+        if (len == room) {
+            bigger = grow(data, len, max, &room);
+            if (bigger == NULL)
+                break;
+            data = bigger;
+        }
+        n = read(fd, data + len, room - len);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return devid_fail(err, DEVID_E_FILE, "cannot read %s: %s", path, strerror(errno));
-        if (n == 0)
-            break;
-        *len += (size_t)n;
+        if (n < 0) {
+            rc = devid_fail(err, DEVID_E_FILE, "cannot read %s: %s", path, strerror(errno));
+            goto out;
+        }
+        if (n == 0) {
+            data[len] = 0;
+            *out = (struct devid_bytes){data, len};
+            return DEVID_OK;
+        }
+        len += (size_t)n;
     }
-    return DEVID_OK;
+    if (len > max)
+        rc = devid_fail(err, DEVID_E_DATA, "%s is longer than %zu bytes", path, max);
+    else
+        rc = devid_fail(err, DEVID_E_MEM, "out of memory");
+out:
+    wipe_free(data, len);
+    return rc;
 }
 
 devid_rc devid_file_read(const char *path, size_t max, struct devid_bytes *out, struct devid_error *err)
 {
-    unsigned char *data = NULL;
+    size_t room = 512;
     struct stat st;
-    size_t len = 0, room;
     devid_rc rc;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe without a writer does not stop us */
 
     if (fd < 0)
         return devid_fail(err, errno == ENOENT ? DEVID_E_ABSENT : DEVID_E_FILE, "cannot open %s: %s", path,
                           strerror(errno));
     if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
         rc = devid_fail(err, DEVID_E_FILE, "%s is not a file", path);
-        goto out;
-    }
-    /* a pipe or a file of /proc has no size beforehand */
-    room = S_ISREG(st.st_mode) && st.st_size > 0 && (uintmax_t)st.st_size <= max ? (size_t)st.st_size + 1 : max + 1;
-    data = malloc(room + 1);
-    if (data == NULL) {
-        rc = devid_fail(err, DEVID_E_MEM, "out of memory");
-        goto out;
-    }
-    rc = read_all(fd, path, data, room, &len, err);
-    if (rc != DEVID_OK)
-        goto out;
-    if (len > max || (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > max)) {
+    } else if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > max) {
         rc = devid_fail(err, DEVID_E_DATA, "%s is longer than %zu bytes", path, max);
-        goto out;
+    } else {
+        if (S_ISREG(st.st_mode) && st.st_size > 0)
+            room = (size_t)st.st_size + 1;
+        (void)fcntl(fd, F_SETFL, 0); /* but a slow one is waited for */
+        rc = read_all(fd, path, max, room <= max ? room : max + 1, out, err);
     }
-    data[len] = 0;
-    *out = (struct devid_bytes){data, len};
-    data = NULL;
-out:
-    if (data != NULL)
-        OPENSSL_cleanse(data, len);
-    free(data);
     (void)close(fd);
     return rc;
 }
@@ -135,7 +162,7 @@ devid_rc devid_secret_read(const char *path, struct devid_secret *out, struct de
 {
     struct devid_bytes file = {0};
     struct devid_secret secret;
-    devid_rc rc = devid_file_read(path, SECRET_MAX, &file, err);
+    devid_rc rc = devid_file_read(path, SECRET_MAX + 2, &file, err); /* with a line end */
 
     if (rc != DEVID_OK)
         return rc == DEVID_E_ABSENT ? DEVID_E_FILE : rc;
@@ -146,6 +173,8 @@ devid_rc devid_secret_read(const char *path, struct devid_secret *out, struct de
         secret.data[--secret.len] = 0;
     if (secret.len == 0)
         rc = devid_fail(err, DEVID_E_DATA, "%s is empty: one line with the secret is expected", path);
+    else if (secret.len > SECRET_MAX)
+        rc = devid_fail(err, DEVID_E_DATA, "%s is longer than %d bytes", path, SECRET_MAX);
     else if (memchr(secret.data, '\n', secret.len) != NULL || memchr(secret.data, '\r', secret.len) != NULL ||
              memchr(secret.data, 0, secret.len) != NULL)
         rc = devid_fail(err, DEVID_E_DATA, "%s has more than one line: one line with the secret is expected", path);

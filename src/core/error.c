@@ -35,6 +35,7 @@ static const struct {
     {TPM2_RC_BAD_AUTH, DEVID_E_AUTH, NULL},
     {TPM2_RC_LOCKOUT, DEVID_E_LOCKED, "wait, or reset the lockout with tpm2_dictionarylockout"},
     {TPM2_RC_POLICY_FAIL, DEVID_E_DENIED, NULL},
+    {TPM2_RC_AUTH_UNAVAILABLE, DEVID_E_DENIED, "the object's own policy is needed"},
     {TPM2_RC_NV_AUTHORIZATION, DEVID_E_DENIED, NULL},
     {TPM2_RC_NV_LOCKED, DEVID_E_DENIED, NULL},
     {TPM2_RC_HIERARCHY, DEVID_E_DENIED, "the hierarchy is switched off or not allowed here"},
@@ -44,10 +45,12 @@ static const struct {
     {TPM2_RC_ATTRIBUTES, DEVID_E_KEY, NULL},
     {TPM2_RC_TICKET, DEVID_E_KEY, NULL},
     {TPM2_RC_CURVE, DEVID_E_KEY, NULL},
+    {TPM2_RC_KEY_SIZE, DEVID_E_KEY, NULL},
     {TPM2_RC_SIZE, DEVID_E_DATA, NULL},
     {TPM2_RC_VALUE, DEVID_E_DATA, NULL},
     {TPM2_RC_HASH, DEVID_E_DATA, NULL},
     {TPM2_RC_INTEGRITY, DEVID_E_DATA, "the key is not of this TPM, or its owner was cleared"},
+    {TPM2_RC_BINDING, DEVID_E_DATA, "the two halves of the key do not belong together"},
     {TPM2_RC_RETRY, DEVID_E_BUSY, "try again"},
     {TPM2_RC_YIELDED, DEVID_E_BUSY, "try again"},
     {TPM2_RC_TESTING, DEVID_E_BUSY, "try again"},
@@ -107,57 +110,63 @@ const char *devid_rc_word(devid_rc rc)
     return "unknown";
 }
 
-static void append(struct devid_error *err, const char *text)
+/* Cut off at the end, never in the middle of a UTF-8 character. */
+static void take_text(struct devid_error *err, const char *text)
 {
-    size_t used = strlen(err->text);
+    size_t len = strlen(text);
 
-    (void)snprintf(err->text + used, sizeof err->text - used, "%s", text);
+    if (len >= sizeof err->text) {
+        len = sizeof err->text - 1;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+            len--;
+    }
+    for (size_t i = 0; i < len; i++) /* names from files and servers are in it: it stays one line, and steers no terminal */
+        err->text[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    err->text[len] = 0;
 }
 
 devid_rc devid_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...)
 {
+    char text[sizeof err->text + 1]; /* err's own text may be among the arguments */
     va_list args;
 
     if (err == NULL)
         return rc;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
     err->tss = 0;
     err->handle = 0;
-    va_start(args, fmt);
-    (void)vsnprintf(err->text, sizeof err->text, fmt, args);
-    va_end(args);
+    take_text(err, text);
     return rc;
 }
 
 devid_rc devid_fail_tss(struct devid_error *err, uint32_t tss, uint32_t handle, const char *fmt, ...)
 {
     const char *remedy = remedy_of(tss);
-    char code[128];
+    char what[sizeof err->text], text[2 * sizeof err->text + 8];
     va_list args;
 
     if (err == NULL)
         return devid_rc_of_tss(tss);
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    (void)snprintf(text, sizeof text, "%s: %s (0x%x)%s%s", what, Tss2_RC_Decode(tss), tss, remedy != NULL ? "; " : "",
+                   remedy != NULL ? remedy : "");
     err->tss = tss;
     err->handle = handle;
-    va_start(args, fmt);
-    (void)vsnprintf(err->text, sizeof err->text, fmt, args);
-    va_end(args);
-    (void)snprintf(code, sizeof code, ": %s (0x%x)", Tss2_RC_Decode(tss), tss);
-    append(err, code);
-    if (remedy != NULL) {
-        append(err, "; ");
-        append(err, remedy);
-    }
+    take_text(err, text);
     return devid_rc_of_tss(tss);
 }
 
 devid_rc devid_error_in(struct devid_error *err, devid_rc rc, const char *noun)
 {
-    char text[sizeof err->text];
+    char text[2 * sizeof err->text + 8];
 
     if (err == NULL)
         return rc;
-    (void)snprintf(text, sizeof text, "%s: ", noun);
-    (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s", err->text);
-    memcpy(err->text, text, sizeof text);
+    (void)snprintf(text, sizeof text, "%.*s: %s", (int)sizeof err->text, noun, err->text);
+    take_text(err, text);
     return rc;
 }
