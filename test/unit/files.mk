@@ -8,6 +8,48 @@ EXTRA_DIST += test/unit/soft.h
 
 if HAVE_CMOCKA
 
+check_PROGRAMS += test/unit/test_bytes
+TESTS += test/unit/test_bytes
+test_unit_test_bytes_SOURCES = test/unit/test_bytes.c
+test_unit_test_bytes_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_bytes_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_bytes_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_cert
+TESTS += test/unit/test_cert
+test_unit_test_cert_SOURCES = test/unit/test_cert.c test/unit/soft.c
+test_unit_test_cert_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_cert_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_cert_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_error
+TESTS += test/unit/test_error
+test_unit_test_error_SOURCES = test/unit/test_error.c
+test_unit_test_error_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_error_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_error_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_hash
+TESTS += test/unit/test_hash
+test_unit_test_hash_SOURCES = test/unit/test_hash.c test/unit/soft.c
+test_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_hash_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_hash_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_keyfile
+TESTS += test/unit/test_keyfile
+test_unit_test_keyfile_SOURCES = test/unit/test_keyfile.c test/unit/soft.c
+test_unit_test_keyfile_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_keyfile_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_keyfile_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_ref
+TESTS += test/unit/test_ref
+test_unit_test_ref_SOURCES = test/unit/test_ref.c test/unit/soft.c
+test_unit_test_ref_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_ref_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_ref_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_public
 TESTS += test/unit/test_public
 test_unit_test_public_SOURCES = test/unit/test_public.c test/unit/soft.c
