@@ -126,7 +126,8 @@ static devid_rc fill(X509_REQ *req, const struct est_csr *request, X509_NAME *su
     else if (X509_REQ_set_pubkey(req, key) != 1)
         rc = ossl_fail(err, DEVID_E_KEY, "cannot put the public key into the request");
     else if (X509_REQ_sign(req, key, digest_of(key)) <= 0)
-        rc = ossl_fail(err, DEVID_E_KEY, "cannot sign the request with %s", request->key_uri);
+        rc = ossl_fail(err, DEVID_E_KEY, "cannot sign the request with %.*s", est_key_shown(request->key_uri),
+                       request->key_uri);
     sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
     return rc;
 }

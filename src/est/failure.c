@@ -4,10 +4,13 @@
 
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/log.h"
+#include "est/keys.h"
+#include "est/ossl.h"
 
 #define TEXT_MAX 100
 #define VAGUE_ALERT "alert handshake failure" /* of TLS 1.2, for a missing certificate and for other things */
@@ -82,10 +85,23 @@ static bool is_about_client_cert(const struct failure *f)
                                                strstr(f->words, VAGUE_ALERT) != NULL);
 }
 
+/* libcurl keeps of libcrypto's error its number and reason, "error:40800004:devid::no such key": our provider's are core's. */
+static bool is_of_our_key(const struct failure *f, devid_rc *rc)
+{
+    const char *number = strstr(f->words, "error:");
+
+    return f->client_cert != NULL && number != NULL && ossl_rc_of(strtoul(number + 6, NULL, 16), rc);
+}
+
 devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err)
 {
+    devid_rc rc;
+
     devid_log(DEVID_LOG_DEBUG, "est/failure", "%s: libcurl's error %d (%s), verification %ld, status %ld", f->name,
               (int)f->code, f->words, f->verify_result, f->status);
+    if (is_of_our_key(f, &rc))
+        return devid_fail(err, rc, "the client key %.*s failed in the handshake with %s: %s",
+                          est_key_shown(f->server->key_uri), f->server->key_uri, f->name, f->words);
     if (is_about_client_cert(f))
         return of_client_cert(f, err);
     if (f->code == CURLE_PEER_FAILED_VERIFICATION)

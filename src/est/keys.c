@@ -75,6 +75,11 @@ static const char *query_of(const char *uri)
     return NULL;
 }
 
+int est_key_shown(const char *uri)
+{
+    return (int)strcspn(uri, "?");
+}
+
 devid_rc est_key_open(const char *uri, EVP_PKEY **out, struct devid_error *err)
 {
     OSSL_STORE_CTX *store;
@@ -85,7 +90,7 @@ devid_rc est_key_open(const char *uri, EVP_PKEY **out, struct devid_error *err)
     store = OSSL_STORE_open_ex(uri, NULL, query_of(uri), UI_null(), NULL, NULL, NULL, NULL);
     if (store == NULL || OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) != 1) {
         (void)OSSL_STORE_close(store);
-        return ossl_fail(err, DEVID_E_KEY, "cannot open the key %s", uri);
+        return ossl_fail(err, DEVID_E_KEY, "cannot open the key %.*s", est_key_shown(uri), uri);
     }
     while (key == NULL && OSSL_STORE_eof(store) == 0) {
         OSSL_STORE_INFO *info = OSSL_STORE_load(store);
@@ -98,7 +103,7 @@ devid_rc est_key_open(const char *uri, EVP_PKEY **out, struct devid_error *err)
     }
     (void)OSSL_STORE_close(store);
     if (key == NULL)
-        return ossl_fail(err, DEVID_E_ABSENT, "%s names no private key", uri);
+        return ossl_fail(err, DEVID_E_ABSENT, "%.*s names no private key", est_key_shown(uri), uri);
     ERR_clear_error();
     *out = key;
     return DEVID_OK;

@@ -16,4 +16,7 @@
  */
 devid_rc est_key_open(const char *uri, EVP_PKEY **out, struct devid_error *err);
 
+/** How much of a URI may be shown, for "%.*s": not its query, which may hold a PIN (RFC 7512 section 2.4). */
+int est_key_shown(const char *uri);
+
 #endif

@@ -7,8 +7,12 @@
 
 /**
  * devid_fail with libcrypto's reason behind the sentence, if its queue has one; the queue is
- * emptied. Our provider puts its own sentence there (the error's data), which is preferred to the reason's name.
+ * emptied. Our provider puts core's sentence there (the error's data) and core's devid_rc (its reason): both are preferred.
+ * \return rc, or that of our provider's error
  */
 devid_rc ossl_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...) DEVID_PRINTF(3, 4);
+
+/** True if an error code is of our provider; its devid_rc. */
+bool ossl_rc_of(unsigned long code, devid_rc *rc);
 
 #endif

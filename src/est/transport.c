@@ -131,8 +131,8 @@ static devid_rc open_client_key(struct http *http, struct devid_error *err)
         return rc;
     ERR_clear_error();
     if (X509_check_private_key(sk_X509_value(http->chain, 0), http->key) != 1)
-        rc = devid_fail(err, DEVID_E_DATA, "the first certificate of the client chain is not for the key %s",
-                        server->key_uri);
+        rc = devid_fail(err, DEVID_E_DATA, "the first certificate of the client chain is not for the key %.*s",
+                        est_key_shown(server->key_uri), server->key_uri);
     ERR_clear_error();
     return rc;
 }

@@ -1,1 +1,2 @@
 # files of test/tpm
+include test/tpm/est.mk

@@ -185,6 +185,8 @@ static void converse(struct est_test_server *s, SSL *ssl)
     struct request r;
     X509 *client;
 
+    if (s->at_connect != NULL)
+        MUST(system(s->at_connect) == 0);
     if (SSL_accept(ssl) != 1)
         return;
     while (read_request(ssl, &r)) {

@@ -14,6 +14,7 @@
 struct est_test_server {
     const struct pki *pki;      /* issues by it */
     const char *elsewhere;      /* where the label "elsewhere" redirects to */
+    const char *at_connect;     /* a command to run before a handshake; NULL: none */
     SSL_CTX *tls;
     int fd;
     unsigned port;

@@ -273,6 +273,10 @@ static void a_key_that_is_not_there_is_named(void **state)
     (void)state;
     assert_rc(DEVID_E_KEY, est_csr_make(&request, &der, &err), &err);
     assert_says(&err, "file:/nonexistent/key.pem");
+    request.key_uri = "pkcs11:object=x?pin-value=12345678";
+    assert_rc(DEVID_E_KEY, est_csr_make(&request, &der, &err), &err);
+    assert_says(&err, "pkcs11:object=x");
+    assert_silent_about(&err, "12345678");
     assert_null(der.data);
     assert_int_equal(ERR_peek_error(), 0);
 }
