@@ -45,6 +45,7 @@ struct devid_store {
     struct seen seen[TOKENS_MAX];
     size_t n_seen;
     bool is_settled;
+    bool has_asked; /* the TPM for what no file tells, when snap was made */
     struct unwritten *unwritten;
     size_t n_unwritten;
 };
@@ -317,7 +318,7 @@ static devid_rc add_unseen(struct devid_store *store, struct devid_snapshot *sna
 }
 
 /* With the mutex held. */
-static devid_rc renew_snapshot(struct devid_store *store, struct devid_error *err)
+static devid_rc renew_snapshot(struct devid_store *store, bool ask, struct devid_error *err)
 {
     struct devid_snapshot *snap = NULL;
     devid_rc rc = devid_snapshot_new(store->number + 1, &snap, err);
@@ -326,7 +327,7 @@ static devid_rc renew_snapshot(struct devid_store *store, struct devid_error *er
     for (size_t i = 0; rc == DEVID_OK && i < store->n_seen; i++)
         if (store->seen[i].name[0] != 0)
             rc = add_token(store, snap, store->seen[i].name, err);
-    if (rc == DEVID_OK)
+    if (rc == DEVID_OK && ask)
         rc = add_unseen(store, snap, err);
     if (rc != DEVID_OK) {
         devid_snapshot_free(snap);
@@ -335,19 +336,64 @@ static devid_rc renew_snapshot(struct devid_store *store, struct devid_error *er
     devid_snapshot_sort(snap);
     devid_snapshot_free(store->snap);
     store->snap = snap;
+    store->has_asked = ask;
     store->number++;
     return DEVID_OK;
 }
 
-devid_rc devid_store_snapshot(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err)
+static devid_rc get_snapshot(struct devid_store *store, bool ask, struct devid_snapshot **out, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
 
     store_lock(store);
-    if (!is_current(store))
-        rc = renew_snapshot(store, err);
+    if (!is_current(store) || (ask && !store->has_asked))
+        rc = renew_snapshot(store, ask, err);
     if (rc == DEVID_OK)
         *out = devid_snapshot_hold(store->snap);
     (void)pthread_mutex_unlock(&store->mutex);
+    return rc;
+}
+
+devid_rc devid_store_snapshot(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err)
+{
+    return get_snapshot(store, true, out, err);
+}
+
+/* Is there an identity that neither file nor TPM has told of yet, and that the query could mean? */
+static bool may_be_unseen(const struct devid_store *store, const struct devid_snapshot *snap,
+                          const struct devid_query *query)
+{
+    for (size_t i = 0; i < store->conf->n_identities; i++) {
+        const struct devid_conf_identity *want = &store->conf->identities[i];
+
+        if (want->role <= DEVID_ROLE_IAK && (query->token == NULL || strcmp(query->token, want->token) == 0) &&
+            (query->label == NULL || strcmp(query->label, want->name) == 0) &&
+            (query->handle == 0 || query->handle == want->handle) && !is_known(snap, want))
+            return true;
+    }
+    return false;
+}
+
+devid_rc devid_store_find(struct devid_store *store, const struct devid_query *query, struct devid_snapshot **snap,
+                          const struct devid_identity **out, struct devid_error *err)
+{
+    bool names_one = query->label != NULL || query->id.len != 0 || query->handle != 0;
+    struct devid_snapshot *found = NULL;
+    devid_rc rc = get_snapshot(store, false, &found, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = devid_snapshot_find(found, query, out, err);
+    if ((rc != DEVID_OK || !names_one) && may_be_unseen(store, found, query)) {
+        devid_snapshot_free(found);
+        found = NULL;
+        rc = get_snapshot(store, true, &found, err);
+        if (rc == DEVID_OK)
+            rc = devid_snapshot_find(found, query, out, err);
+    }
+    if (rc == DEVID_OK)
+        *snap = found;
+    else
+        devid_snapshot_free(found);
     return rc;
 }

@@ -67,6 +67,17 @@ devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct dev
                              const struct devid_identity **out, struct devid_error *err);
 
 /**
+ * As devid_store_snapshot and devid_snapshot_find, for a program that knows what it wants: the TPM is asked only if an
+ * identity that it has not told of yet could be meant. A device without EK or IDevID would else pay for
+ * looking in every process.
+ *
+ * \param snap  has all identities that match, perhaps not all others; released by devid_snapshot_free
+ * \param out   the first that matches; lives as long as *snap
+ */
+devid_rc devid_store_find(struct devid_store *store, const struct devid_query *query, struct devid_snapshot **snap,
+                          const struct devid_identity **out, struct devid_error *err);
+
+/**
  * Write an identity: its file is made or replaced by one rename, the cache with it. Fields and PEM
  * blocks that the file has and this version does not know are kept.
  *

@@ -90,12 +90,10 @@ static devid_rc open_uri(struct provider *p, const char *text, struct devid_key 
     if (rc == DEVID_OK)
         rc = provider_store(p, &store, err);
     if (rc == DEVID_OK)
-        rc = devid_store_snapshot(store, &snap, err);
-    if (rc == DEVID_OK)
-        rc = devid_snapshot_find(snap, &uri.query, &identity, err);
+        rc = devid_store_find(store, &uri.query, &snap, &identity, err);
     if (rc == DEVID_OK)
         rc = devid_key_open(store, snap, identity, out, err);
-    else if (rc == DEVID_E_ABSENT && snap != NULL && uri.query.handle != 0)
+    else if (rc == DEVID_E_ABSENT && store != NULL && uri.query.handle != 0)
         rc = devid_key_open_handle(store, uri.query.handle, out, err);
 
     devid_snapshot_free(snap);

@@ -100,17 +100,15 @@ static devid_rc find_first(struct opened *o, struct devid_error *err)
     struct devid_store *store = NULL;
     devid_rc rc = provider_store(o->prov, &store, err);
 
-    if (rc == DEVID_OK)
-        rc = devid_store_snapshot(store, &o->snap, err);
-    if (rc == DEVID_OK)
-        rc = devid_snapshot_find(o->snap, q, &o->at, err);
     o->is_folder = q->label == NULL && q->id.len == 0 && q->handle == 0;
+    if (rc == DEVID_OK)
+        rc = devid_store_find(store, q, &o->snap, &o->at, err);
     if (rc == DEVID_OK) {
         o->step = o->is_folder && !wants_kind(&o->uri) ? STEP_NAME : STEP_KEY;
-    } else if (rc == DEVID_E_ABSENT && o->snap != NULL && q->handle != 0) {
+    } else if (rc == DEVID_E_ABSENT && store != NULL && q->handle != 0) {
         o->step = STEP_KEY; /* the TPM may have it all the same */
         rc = DEVID_OK;
-    } else if (rc == DEVID_E_ABSENT && o->snap != NULL && o->is_folder && q->token == NULL) {
+    } else if (rc == DEVID_E_ABSENT && store != NULL && o->is_folder && q->token == NULL) {
         o->step = STEP_DONE; /* a device without identities is no error: nothing is listed */
         rc = DEVID_OK;
     }
