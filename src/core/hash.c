@@ -4,7 +4,6 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/libctx.h"
@@ -33,26 +32,6 @@ const char *devid_hash_name(enum devid_hash hash)
     return (size_t)hash < N_HASHES ? hashes[hash].name : NULL;
 }
 
-/* Fetched once and kept, as the library context is: a fetch costs more than hashing a short message. */
-static const EVP_MD *md_of(enum devid_hash hash)
-{
-    static _Atomic(EVP_MD *) fetched[N_HASHES];
-    EVP_MD *md, *none = NULL;
-
-    if (devid_hash_name(hash) == NULL)
-        return NULL;
-    md = atomic_load(&fetched[hash]);
-    if (md != NULL)
-        return md;
-    if (devid_libctx() != NULL)
-        md = EVP_MD_fetch(devid_libctx(), devid_hash_name(hash), NULL);
-    if (md != NULL && !atomic_compare_exchange_strong(&fetched[hash], &none, md)) {
-        EVP_MD_free(md); /* another thread was faster */
-        md = none;
-    }
-    return md;
-}
-
 devid_rc devid_hasher_new(enum devid_hash hash, struct devid_hasher **out, struct devid_error *err)
 {
     struct devid_hasher *h;
@@ -65,7 +44,7 @@ devid_rc devid_hasher_new(enum devid_hash hash, struct devid_hasher **out, struc
     if (h == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     (void)ERR_set_mark();
-    md = md_of(hash);
+    md = devid_libctx_md(hash);
     h->ctx = EVP_MD_CTX_new();
     if (md == NULL || h->ctx == NULL || EVP_DigestInit_ex2(h->ctx, md, NULL) != 1)
         rc = devid_fail(err, DEVID_E_MEM, "%s cannot be started: out of memory", devid_hash_name(hash));

@@ -15,6 +15,7 @@
  * and a fork in the middle leaves nothing locked.
  */
 static _Atomic(OSSL_LIB_CTX *) the_one;
+static _Atomic(EVP_MD *) digests[DEVID_SHA512 + 1];
 
 OSSL_LIB_CTX *devid_libctx(void)
 {
@@ -32,8 +33,30 @@ OSSL_LIB_CTX *devid_libctx(void)
     return ctx;
 }
 
+const EVP_MD *devid_libctx_md(enum devid_hash hash)
+{
+    OSSL_LIB_CTX *ctx = devid_libctx();
+    EVP_MD *md, *none = NULL;
+
+    if (ctx == NULL || devid_hash_name(hash) == NULL)
+        return NULL;
+    md = atomic_load(&digests[hash]);
+    if (md != NULL)
+        return md;
+    (void)ERR_set_mark();
+    md = EVP_MD_fetch(ctx, devid_hash_name(hash), NULL);
+    (void)ERR_pop_to_mark();
+    if (md != NULL && !atomic_compare_exchange_strong(&digests[hash], &none, md)) {
+        EVP_MD_free(md);
+        md = none;
+    }
+    return md;
+}
+
 void devid_libctx_drop(void)
 {
+    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
+        EVP_MD_free(atomic_exchange(&digests[i], NULL));
     OSSL_LIB_CTX_free(atomic_exchange(&the_one, NULL));
 }
 

@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "core/bytes.h"
+#include "core/hash.h"
 
 #define DEVID_SPKI_MAX 8192 /* bytes: an RSA key of 16,384 bits takes 2,100 */
 
@@ -21,8 +22,14 @@
 OSSL_LIB_CTX *devid_libctx(void);
 
 /**
- * Free it; a later call makes a new one. For the provider alone, when the last of it is torn down: libcrypto then unloads
- * the module and with it the variable that holds the context. No key or digest in it may be left.
+ * A digest of that context, fetched once: a fetch costs more than hashing a short message. It is the
+ * context's and not to be freed. NULL if memory is short or hash is none.
+ */
+const EVP_MD *devid_libctx_md(enum devid_hash hash);
+
+/**
+ * Free it and its digests; a later call makes a new one. For the provider alone, when the last of it is torn down: libcrypto
+ * then unloads the module and with it the variable that holds the context. No key or hasher in it may be left.
  */
 void devid_libctx_drop(void);
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/libctx.h"
 #include "unit/soft.h"
 
 static const unsigned char bytes[64] = "a digest is any bytes to a signature, if there are enough";
@@ -318,6 +319,21 @@ static void threads_and_children_may_be_the_first(void **state)
     assert_int_equal(status, 0);
 }
 
+/* The provider is torn down, and loaded again by another part of the program. */
+static void the_library_context_may_be_dropped_and_made_again(void **state)
+{
+    unsigned char digest[DEVID_HASH_MAX];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(devid_hash_once(DEVID_SHA256, TEXT("abc"), digest, NULL), DEVID_OK);
+        assert_int_equal(digest[0], 0xba);
+        devid_libctx_drop();
+        devid_libctx_drop();
+    }
+    assert_queue_is_empty();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +346,7 @@ int main(void)
         cmocka_unit_test(rsa_signatures_with_each_hash),
         cmocka_unit_test(rsa_without_a_hash_and_raw),
         cmocka_unit_test(pss_has_the_salt_and_the_mask_that_were_asked_for),
+        cmocka_unit_test(the_library_context_may_be_dropped_and_made_again),
         cmocka_unit_test(a_scheme_that_does_not_fit_the_key_or_the_digest_is_told),
     };
 
