@@ -67,6 +67,13 @@ static devid_rc of_client_cert(const struct failure *f, struct devid_error *err)
                                : " (it closed the connection): does it know the CA that issued it?");
 }
 
+/* What libcurl calls a connection that the server closed; over HTTP/2 it has names of its own. */
+static bool is_hang_up(CURLcode code)
+{
+    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
+           code == CURLE_HTTP2_STREAM;
+}
+
 /*
  * Alerts by their names, a reset after the server had asked for a certificate, and libcurl's own mixture: it takes the alert
  * "certificate expired" for a verification of its own that failed, with these words alone.
@@ -81,8 +88,7 @@ static bool is_about_client_cert(const struct failure *f)
     for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++)
         if (strcasestr(f->words, alerts[i]) != NULL)
             return true;
-    return f->was_asked && f->status == 0 && (f->code == CURLE_SEND_ERROR || f->code == CURLE_RECV_ERROR ||
-                                               strstr(f->words, VAGUE_ALERT) != NULL);
+    return f->was_asked && f->status == 0 && (is_hang_up(f->code) || strstr(f->words, VAGUE_ALERT) != NULL);
 }
 
 /* libcurl keeps of libcrypto's error its number and reason, "error:40800004:devid::no such key": our provider's are core's. */

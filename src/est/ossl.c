@@ -18,45 +18,57 @@ bool ossl_rc_of(unsigned long code, devid_rc *rc)
     return true;
 }
 
+/* What an error queue comes to: the sentence, and the name of the reason where the sentence alone says too little. */
+struct cause {
+    const char *reason, *data;
+};
+
 /*
- * The last error with data tells most: libcrypto adds errors of its own on the way up. Without any
- * data the first error is the cause.
+ * An error of our provider if there is one; else the last one with data tells most, for libcrypto adds errors of its own on the
+ * way up; without any data the first is the cause.
  */
-static const char *reason_of_queue(devid_rc *rc)
+static struct cause cause_of_queue(devid_rc *rc)
 {
-    const char *data = NULL, *best = NULL, *first = NULL;
+    const char *data = NULL;
+    struct cause best = {0};
     unsigned long code;
-    bool is_ours = false;
     int flags = 0;
 
     while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
-        if (!is_ours && ossl_rc_of(code, rc)) {
-            is_ours = true; /* core knew what it was about: no one knows better */
-            best = data;
+        bool has_data = (flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != 0;
+
+        if (ossl_rc_of(code, rc)) {
+            best = (struct cause){NULL, has_data ? data : ERR_reason_error_string(code)};
+            break;
         }
-        if (first == NULL)
-            first = ERR_reason_error_string(code);
-        if (!is_ours && (flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != 0)
-            best = data;
+        if (has_data || best.reason == NULL)
+            best = (struct cause){ERR_reason_error_string(code), has_data ? data : NULL};
     }
-    return best != NULL ? best : first;
+    return best;
+}
+
+static void append(struct devid_error *err, const char *before, const char *text)
+{
+    size_t used = strlen(err->text);
+
+    if (text != NULL)
+        (void)snprintf(err->text + used, sizeof err->text - used, "%s%s", before, text);
 }
 
 devid_rc ossl_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...)
 {
-    const char *reason = reason_of_queue(&rc);
+    struct cause cause = cause_of_queue(&rc);
     va_list args;
-    size_t used;
 
-    if (err == NULL)
-        return rc;
-    err->tss = 0;
-    err->handle = 0;
-    va_start(args, fmt);
-    (void)vsnprintf(err->text, sizeof err->text, fmt, args);
-    va_end(args);
-    used = strlen(err->text);
-    if (reason != NULL)
-        (void)snprintf(err->text + used, sizeof err->text - used, ": %s", reason);
+    if (err != NULL) {
+        err->tss = 0;
+        err->handle = 0;
+        va_start(args, fmt);
+        (void)vsnprintf(err->text, sizeof err->text, fmt, args);
+        va_end(args);
+        append(err, ": ", cause.reason);
+        append(err, ": ", cause.data);
+    }
+    ERR_clear_error();
     return rc;
 }

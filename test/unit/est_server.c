@@ -232,6 +232,15 @@ static void *run(void *arg)
     }
 }
 
+static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+                     void *user)
+{
+    (void)ssl, (void)in, (void)in_len, (void)user;
+    *out = (const unsigned char *)"h2";
+    *out_len = 2;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static void set_up_tls(struct est_test_server *s, const struct pki *pki, const struct est_test_tls *tls)
 {
     static const struct pki_wish usual = {.cn = "server", .san = "IP:127.0.0.1"};
@@ -242,6 +251,8 @@ static void set_up_tls(struct est_test_server *s, const struct pki *pki, const s
     MUST(s->tls != NULL && SSL_CTX_use_certificate(s->tls, cert) == 1 && SSL_CTX_use_PrivateKey(s->tls, key) == 1 &&
          SSL_CTX_add1_chain_cert(s->tls, pki->ca) == 1);
     MUST(tls->max_version == 0 || SSL_CTX_set_max_proto_version(s->tls, tls->max_version) == 1);
+    if (tls->offers_h2)
+        SSL_CTX_set_alpn_select_cb(s->tls, choose_h2, NULL);
     if (tls->clients != NULL) {
         MUST(X509_STORE_add_cert(SSL_CTX_get_cert_store(s->tls), tls->clients->root) == 1);
         SSL_CTX_set_verify(s->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

@@ -31,6 +31,7 @@ struct est_test_server {
 struct est_test_tls {
     const struct pki_wish *wish; /* of its certificate; NULL: for 127.0.0.1 */
     const struct pki *clients;   /* client certificates of this PKI are demanded; NULL: none */
+    bool offers_h2;              /* and cannot speak it: for what ends before HTTP begins */
     int max_version;             /* TLS1_2_VERSION; 0: what there is */
 };
 
