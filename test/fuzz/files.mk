@@ -1,2 +1,43 @@
-# files of test/fuzz
+# files of test/fuzz: a target for each parser of outside bytes. A block a target, named in FUZZ_TARGETS.
+# By default each is a test that replays test/fuzz/seeds/TARGET; with --enable-fuzzers (clang) it is a fuzzer:
+#   test/fuzz/keyfile -max_total_time=60 corpus-folder test/fuzz/seeds/keyfile
 include test/fuzz/est.mk
+FUZZ_TARGETS = \
+	test/fuzz/cert \
+	test/fuzz/keyfile \
+	test/fuzz/public \
+	test/fuzz/ref
+FUZZ_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+FUZZ_LIBS = libdevid-core.la $(CORE_LIBS)
+EXTRA_DIST += test/fuzz/seeds test/fuzz/replay.c
+
+if FUZZERS
+FUZZ_MAIN =
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += $(FUZZ_TARGETS)
+else
+FUZZ_MAIN = test/fuzz/replay.c
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+endif
+
+test_fuzz_cert_SOURCES = test/fuzz/cert.c $(FUZZ_MAIN)
+test_fuzz_cert_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_cert_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_cert_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)
+test_fuzz_keyfile_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_keyfile_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_keyfile_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_public_SOURCES = test/fuzz/public.c $(FUZZ_MAIN)
+test_fuzz_public_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_public_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_public_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_ref_SOURCES = test/fuzz/ref.c $(FUZZ_MAIN)
+test_fuzz_ref_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_ref_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_ref_LDADD = $(FUZZ_LIBS)
