@@ -14,4 +14,5 @@ libdevid_est_la_SOURCES = \
 	src/est/subject.c src/est/subject.h \
 	src/est/transport.c src/est/transport.h \
 	src/est/trust.c src/est/trust.h \
-	src/est/url.c src/est/url.h
+	src/est/url.c src/est/url.h \
+	src/est/wiped.c src/est/wiped.h

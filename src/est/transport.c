@@ -19,6 +19,7 @@
 #include "est/ossl.h"
 #include "est/retry.h"
 #include "est/trust.h"
+#include "est/wiped.h"
 
 #define TIMEOUT_MS 30000U
 #define CONNECT_TIMEOUT_MS 10000U
@@ -46,7 +47,8 @@ static CURLcode curl_ready = CURLE_FAILED_INIT;
 
 static void start_curl(void)
 {
-    curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_ready = curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiped_malloc, wiped_free, wiped_realloc, wiped_strdup,
+                                      wiped_calloc);
 }
 
 void http_reply_free(struct http_reply *reply)
@@ -172,6 +174,7 @@ static CURLcode set_tls(struct http *http)
 /* What holds for every exchange. A failure here is a libcurl that was built without what we need. */
 static CURLcode set_up(struct http *http)
 {
+    bool has_secret = http->server->secret_header != NULL || http->server->user != NULL;
     CURL *curl = http->curl;
     CURLcode code = set_tls(http);
 
@@ -188,7 +191,9 @@ static CURLcode set_up(struct http *http)
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                            (long)(http->timeout_ms < CONNECT_TIMEOUT_MS ? http->timeout_ms : CONNECT_TIMEOUT_MS));
-    (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    /* HTTP/2 keeps header values in a table, in memory that no one wipes */
+    (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
+                           (long)(has_secret ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "devid/" PACKAGE_VERSION);
     (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->words);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
