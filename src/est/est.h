@@ -12,7 +12,8 @@
 /* Everything about a server. Strings and slices are lent for the call. */
 struct est_server {
     const char *url;              /* "https://host[:port]/.well-known/est[/label]", no trailing '/' needed */
-    const char *anchors;          /* PEM file of explicit trust anchors; NULL: the system's */
+    const char *anchors;          /* PEM file of explicit trust anchors; NULL: the system's, and for what is issued
+                                     also the roots that /cacerts shows (RFC 7030 section 4.1.3) */
     struct devid_slice anchors_pem; /* the same as bytes; empty: none. Both given: both are trusted */
     const char *secret_header;    /* name of a header whose value is secret; NULL: none */
     struct devid_slice secret;    /* its value */
@@ -64,7 +65,8 @@ devid_rc est_bootstrap(const struct est_server *server, struct devid_slice finge
 /**
  * POST /simpleenroll (or /simplereenroll) and check what comes back: among its certificates one is for spki
  * and verifies to the server's anchors (with intermediates from the reply and, if they are
- * missing, from GET /cacerts). It is put first, then its chain, without the root.
+ * missing, from GET /cacerts). It is put first, then its chain, without the root. Redirects are followed within the origin
+ * alone; to another one they are DEVID_E_DENIED, and nothing is sent there.
  *
  * \param csr        PKCS#10, DER
  * \param is_renewal simplereenroll: the key_uri and chain_pem of the server are those of the old certificate
