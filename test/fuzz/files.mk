@@ -1,9 +1,9 @@
 # files of test/fuzz: a target for each parser of outside bytes. A block a target, named in FUZZ_TARGETS.
 # By default each is a test that replays test/fuzz/seeds/TARGET; with --enable-fuzzers (clang) it is a fuzzer:
 #   test/fuzz/keyfile -max_total_time=60 corpus-folder test/fuzz/seeds/keyfile
-include test/fuzz/est.mk
 FUZZ_TARGETS = \
 	test/fuzz/cert \
+	test/fuzz/est_message \
 	test/fuzz/keyfile \
 	test/fuzz/public \
 	test/fuzz/ref
@@ -26,6 +26,11 @@ test_fuzz_cert_SOURCES = test/fuzz/cert.c $(FUZZ_MAIN)
 test_fuzz_cert_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_cert_LDFLAGS = $(FUZZ_LDFLAGS)
 test_fuzz_cert_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_est_message_SOURCES = test/fuzz/est_message.c $(FUZZ_MAIN)
+test_fuzz_est_message_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_est_message_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_est_message_LDADD = libdevid-est.la $(FUZZ_LIBS)
 
 test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)
 test_fuzz_keyfile_CFLAGS = $(FUZZ_CFLAGS)

@@ -1,16 +1,18 @@
 # tests of src/est: no TPM; keys are files, servers are on loopback
 if HAVE_CMOCKA
 check_LTLIBRARIES += libest-test.la
-libest_test_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(SSL_CFLAGS)
+libest_test_la_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(SSL_CFLAGS)
 libest_test_la_SOURCES = \
 	test/unit/est_pki.c test/unit/est_pki.h \
 	test/unit/est_server.c test/unit/est_server.h \
-	test/unit/est_test.h
+	test/unit/est_test.h \
+	test/unit/est_world.c test/unit/est_world.h
 EST_TESTS = \
 	test/unit/test_est_csr \
 	test/unit/test_est_enroll \
 	test/unit/test_est_message \
 	test/unit/test_est_retry \
+	test/unit/test_est_transport \
 	test/unit/test_est_trust \
 	test/unit/test_est_url
 EST_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(SSL_CFLAGS)
@@ -25,6 +27,8 @@ test_unit_test_est_message_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_message_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_retry_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_retry_LDADD = $(EST_TEST_LIBS)
+test_unit_test_est_transport_CFLAGS = $(EST_TEST_CFLAGS)
+test_unit_test_est_transport_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_trust_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_trust_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_url_CFLAGS = $(EST_TEST_CFLAGS)
