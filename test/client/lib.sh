@@ -1,32 +1,43 @@
 # shellcheck shell=bash
-# What the scripts of this folder share. They run programs as Debian ships them, and set FOLDER before they call it.
+# What the scripts of this folder share. They run programs as Debian ships them, in the folder FOLDER.
 set -u
 
 n_failed=0
+
+# keep COMMAND...: what it writes is in the file "out" afterwards, where the next command may look for it
+keep() {
+    local rc
+    "$@" >out.new 2>&1
+    rc=$?
+    mv out.new out
+    return "$rc"
+}
+
+complain() {
+    echo "not ok - $ORDER: $1"
+    sed 's/^/    /' out | tail -20
+    n_failed=$((n_failed + 1))
+}
 
 # ok WORDS COMMAND...: the command succeeds
 ok() {
     local words=$1
     shift
-    if "$@" >"$FOLDER/out" 2>&1; then
+    if keep "$@"; then
         echo "ok - $ORDER: $words"
     else
-        echo "not ok - $ORDER: $words: $*"
-        sed 's/^/    /' "$FOLDER/out" | tail -20
-        n_failed=$((n_failed + 1))
+        complain "$words: $*"
     fi
 }
 
-# fails WORDS PATTERN COMMAND...: the command fails and says so
+# fails WORDS PATTERN COMMAND...: the command fails, and PATTERN is in what it says
 fails() {
     local words=$1 pattern=$2
     shift 2
-    if ! "$@" >"$FOLDER/out" 2>&1 && grep -q "$pattern" "$FOLDER/out"; then
+    if ! keep "$@" && grep -q "$pattern" out; then
         echo "ok - $ORDER: $words"
     else
-        echo "not ok - $ORDER: $words: $*"
-        sed 's/^/    /' "$FOLDER/out" | tail -20
-        n_failed=$((n_failed + 1))
+        complain "$words: $*"
     fi
 }
 

@@ -63,6 +63,9 @@ static char *write_file(struct identities *ids, const char *label, const char *s
     FILE *file;
 
     (void)snprintf(path, sizeof path, "%s/%s-%s.pem", ids->folder, label, suffix);
+    for (char *at = path + strlen(ids->folder); *at != 0; at++)
+        if (*at == ':') /* curl takes what follows for a password */
+            *at = '-';
     file = fopen(path, "w");
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);

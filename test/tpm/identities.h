@@ -17,7 +17,7 @@
 
 struct sample {
     char *uri, *key_pem, *cert_pem; /* texts; cert_pem has the chain */
-    char *key_file, *cert_file;     /* FOLDER/LABEL-key.pem, FOLDER/LABEL-cert.pem */
+    char *key_file, *cert_file;     /* FOLDER/LABEL-key.pem, FOLDER/LABEL-cert.pem, ':' as '-' */
     X509 *cert;
 };
 

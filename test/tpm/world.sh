@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# A software TPM of a script's own, with devid.conf and the TCTI that counts: FOLDER, DEVID_CONF, and what they need.
+set -u
+
+# world_start: makes FOLDER, starts swtpm in it
+world_start() {
+    local i
+    FOLDER=$(mktemp -d) || exit 1
+    trap world_stop EXIT
+    swtpm socket --tpm2 --tpmstate "dir=$FOLDER" --server "type=unixio,path=$FOLDER/swtpm" \
+        --ctrl "type=unixio,path=$FOLDER/swtpm.ctrl" --flags not-need-init,startup-clear >"$FOLDER/swtpm.log" 2>&1 &
+    WORLD_PID=$!
+    for i in $(seq 100); do
+        [ -S "$FOLDER/swtpm" ] && break
+        sleep 0.05
+    done
+    WORLD_TCTI=swtpm:path=$FOLDER/swtpm
+    export DEVID_CONF=$FOLDER/devid.conf
+    printf '[device]\ntcti = %s:log=%s,%s\nstate = %s\n' "$DEVID_BUILD/.libs/libtss2-tcti-count.so" "$FOLDER/commands" \
+        "$WORLD_TCTI" "$FOLDER/state" >"$DEVID_CONF"
+    WORLD_LOCKOUT=$(world_lockout)
+}
+
+world_stop() {
+    trap - EXIT
+    kill "$WORLD_PID" 2>/dev/null
+    wait "$WORLD_PID" 2>/dev/null
+    rm -rf "$FOLDER"
+}
+
+# world_commands: names of the TPM commands since the last world_forget_commands, one a line
+world_commands() {
+    [ ! -e "$FOLDER/commands" ] || cut -d' ' -f2 "$FOLDER/commands"
+}
+
+world_forget_commands() {
+    rm -f "$FOLDER/commands"
+}
+
+world_lockout() {
+    tpm2_getcap -T "$WORLD_TCTI" properties-variable | sed -n 's/^TPM2_PT_LOCKOUT_COUNTER: //p'
+}
+
+# world_assert_clean: nothing is loaded in the TPM, and nobody failed to authorise
+world_assert_clean() {
+    local left
+    left=$(tpm2_getcap -T "$WORLD_TCTI" handles-transient; tpm2_getcap -T "$WORLD_TCTI" handles-loaded-session)
+    if [ -n "$left" ]; then
+        echo "not ok - left in the TPM: $left"
+        return 1
+    fi
+    if [ "$(world_lockout)" != "$WORLD_LOCKOUT" ]; then
+        echo "not ok - the lockout counter has changed"
+        return 1
+    fi
+}
