@@ -3,8 +3,11 @@
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 
+needs curl curl
+needs swtpm swtpm
+needs tpm2_getcap tpm2-tools
 world_start
-"$DEVID_BUILD/prepare" "$FOLDER" || exit 1
+"$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
 cd "$FOLDER" || exit 1
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem 2>/dev/null
 openssl_conf default-first

@@ -1,13 +1,16 @@
-# files of test/client
-check_PROGRAMS += prepare
-prepare_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
-prepare_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
-prepare_LDADD = libdevid-core.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
-prepare_SOURCES = test/client/prepare.c test/tpm/identities.c test/tpm/identities.h
-client_tests = \
+# files of test/client: programs as Debian ships them
+CLIENT_TESTS = \
 	test/client/curl.sh \
 	test/client/mosquitto.sh \
 	test/client/openssl.sh \
 	test/client/software.sh
-TESTS += $(client_tests)
-EXTRA_DIST += $(client_tests) test/client/lib.sh
+EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh
+
+if HAVE_CMOCKA
+check_PROGRAMS += test/client/prepare
+TESTS += $(CLIENT_TESTS)
+test_client_prepare_SOURCES = test/client/prepare.c test/tpm/identities.c test/tpm/identities.h
+test_client_prepare_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_client_prepare_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_client_prepare_LDADD = $(PROVIDER_TEST_LIBS)
+endif

@@ -4,6 +4,13 @@ set -u
 
 n_failed=0
 
+# needs PROGRAM PACKAGE: the script is passed over without it
+needs() {
+    command -v "$1" >/dev/null && return
+    echo "passed over: $1 is needed: apt-get install $2"
+    exit 77
+}
+
 # keep COMMAND...: what it writes is in the file "out" afterwards, where the next command may look for it
 keep() {
     local rc

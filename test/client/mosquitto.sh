@@ -3,14 +3,18 @@
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 
+PATH=$PATH:/usr/sbin
+needs mosquitto mosquitto
+needs mosquitto_pub mosquitto-clients
+needs swtpm swtpm
+needs tpm2_getcap tpm2-tools
 world_start
-"$DEVID_BUILD/prepare" "$FOLDER" || exit 1
+"$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
 cd "$FOLDER" || exit 1
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem 2>/dev/null
 openssl_conf default-first
 openssl req -x509 -new -key software-key.pem -subj /CN=localhost -CA ca-cert.pem -CAkey ca-key.pem \
     -addext subjectAltName=DNS:localhost -out software-cert.pem
-PATH=$PATH:/usr/sbin
 
 # broker KEY CERT: starts one that demands client certificates; sets port and broker
 broker() {

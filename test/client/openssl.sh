@@ -3,8 +3,10 @@
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 
+needs swtpm swtpm
+needs tpm2_getcap tpm2-tools
 world_start
-"$DEVID_BUILD/prepare" "$FOLDER" || exit 1
+"$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
 cd "$FOLDER" || exit 1
 echo "a message" >message
 key=azure-ldevid-key.pem cert=azure-ldevid-cert.pem

@@ -1,2 +1,3 @@
 # files of test/tpm
 include test/tpm/est.mk
+include test/tpm/provider.mk

@@ -81,6 +81,10 @@ int face_run(const char *file, const struct CMUnitTest *tests, size_t n)
     static const char *const names[] = {"default first", "devid first", "?provider=devid"};
     int failed = 0;
 
+    /* before libcrypto wakes: the default context is a program's without us */
+    if (setenv("OPENSSL_CONF", "/dev/null", 1) != 0)
+        return 1;
+
     for (int order = DEFAULT_FIRST; order <= DEVID_PREFERRED; order++) {
         char name[512];
 
@@ -168,4 +172,28 @@ bool face_signs(struct face *f, EVP_PKEY *key)
          EVP_DigestVerify(ctx, sig, len, message, sizeof message) == 1;
     EVP_MD_CTX_free(ctx);
     return ok;
+}
+
+void assert_commands_of(struct face *f, const char *expected, const char *file, int line)
+{
+    char text[2048];
+
+    world_commands(f->world, text, sizeof text);
+    world_forget_commands(f->world);
+    _assert_string_equal(text, expected, file, line);
+}
+
+size_t face_commands(struct face *f, const char *name)
+{
+    return world_count(f->world, name);
+}
+
+void face_forget_commands(struct face *f)
+{
+    world_forget_commands(f->world);
+}
+
+void face_stop_tpm(struct face *f)
+{
+    world_stop_tpm(f->world);
 }

@@ -6,17 +6,11 @@
 #ifndef DEVID_TEST_PROVIDER_FACE_H
 #define DEVID_TEST_PROVIDER_FACE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 
-#include "tpm/fixture.h"
 #include "tpm/identities.h"
+#include "tpm/world.h"
 
 enum order { DEFAULT_FIRST, DEVID_FIRST, DEVID_PREFERRED };
 

@@ -1,0 +1,35 @@
+# the provider as programs meet it, on a software TPM
+PROVIDER_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
+PROVIDER_TEST_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(SSL_CFLAGS) $(CMOCKA_CFLAGS)
+PROVIDER_TEST_LIBS = libdevid-core.la $(CORE_LIBS) $(SSL_LIBS) $(CMOCKA_LIBS)
+PROVIDER_TEST_SOURCES = \
+	test/tpm/identities.c test/tpm/identities.h \
+	test/tpm/provider_face.c test/tpm/provider_face.h \
+	test/tpm/provider_tls.c \
+	test/tpm/world.c test/tpm/world.h
+EXTRA_DIST += test/tpm/world.sh
+
+if HAVE_CMOCKA
+
+check_PROGRAMS += test/tpm/test_provider
+TESTS += test/tpm/test_provider
+test_tpm_test_provider_SOURCES = test/tpm/test_provider.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_LDADD = $(PROVIDER_TEST_LIBS)
+
+check_PROGRAMS += test/tpm/test_provider_files
+TESTS += test/tpm/test_provider_files
+test_tpm_test_provider_files_SOURCES = test/tpm/test_provider_files.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_files_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_files_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_files_LDADD = $(PROVIDER_TEST_LIBS)
+
+check_PROGRAMS += test/tpm/test_provider_sign
+TESTS += test/tpm/test_provider_sign
+test_tpm_test_provider_sign_SOURCES = test/tpm/test_provider_sign.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_sign_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_sign_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_sign_LDADD = $(PROVIDER_TEST_LIBS)
+
+endif
