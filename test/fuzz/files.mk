@@ -13,18 +13,18 @@ EXTRA_DIST += test/fuzz/seeds test/fuzz/replay.c
 
 if FUZZERS
 FUZZ_MAIN =
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZ_LINKING = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += $(FUZZ_TARGETS)
 else
 FUZZ_MAIN = test/fuzz/replay.c
-FUZZ_LDFLAGS = $(AM_LDFLAGS)
+FUZZ_LINKING = $(AM_LDFLAGS)
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 endif
 
 test_fuzz_cert_SOURCES = test/fuzz/cert.c $(FUZZ_MAIN)
 test_fuzz_cert_CFLAGS = $(FUZZ_CFLAGS)
-test_fuzz_cert_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_cert_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_cert_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_est_message_SOURCES = test/fuzz/est_message.c $(FUZZ_MAIN)
@@ -34,15 +34,15 @@ test_fuzz_est_message_LDADD = libdevid-est.la $(FUZZ_LIBS)
 
 test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)
 test_fuzz_keyfile_CFLAGS = $(FUZZ_CFLAGS)
-test_fuzz_keyfile_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_keyfile_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_keyfile_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_public_SOURCES = test/fuzz/public.c $(FUZZ_MAIN)
 test_fuzz_public_CFLAGS = $(FUZZ_CFLAGS)
-test_fuzz_public_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_public_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_public_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_ref_SOURCES = test/fuzz/ref.c $(FUZZ_MAIN)
 test_fuzz_ref_CFLAGS = $(FUZZ_CFLAGS)
-test_fuzz_ref_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_ref_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_ref_LDADD = $(FUZZ_LIBS)
