@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define PATH_LEN 256
+#define TRANSIENT_FIRST 0x80000000U /* TPM2_TRANSIENT_FIRST shifts a signed number */
+#define SESSION_FIRST 0x02000000U
 
 struct world {
     char folder[PATH_LEN / 2], log[PATH_LEN], tcti[PATH_LEN];
@@ -167,8 +169,8 @@ void world_assert_clean(struct world *w)
         return;
     assert_int_equal(Tss2_TctiLdr_Initialize(w->tcti, &tcti), 0);
     assert_int_equal(Esys_Initialize(&esys, tcti, NULL), 0);
-    assert_int_equal(property(esys, TPM2_TRANSIENT_FIRST, TPM2_CAP_HANDLES), 0);
-    assert_int_equal(property(esys, TPM2_LOADED_SESSION_FIRST, TPM2_CAP_HANDLES), 0);
+    assert_int_equal(property(esys, TRANSIENT_FIRST, TPM2_CAP_HANDLES), 0);
+    assert_int_equal(property(esys, SESSION_FIRST, TPM2_CAP_HANDLES), 0);
     assert_int_equal(property(esys, TPM2_PT_LOCKOUT_COUNTER, TPM2_CAP_TPM_PROPERTIES), 0);
     Esys_Finalize(&esys);
     Tss2_TctiLdr_Finalize(&tcti);
