@@ -93,6 +93,7 @@ config = $FOLDER/devid.conf
 distinguished_name = dn
 [dn]
 EOF
+    unset DEVID_CONF # "config =" has to do
     export OPENSSL_CONF=$FOLDER/openssl.cnf
 }
 

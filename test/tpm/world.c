@@ -124,8 +124,8 @@ static size_t read_log(struct world *w, const char *name, char *text, size_t roo
     while (log != NULL && fscanf(log, "%*d %63s %x", word, &answer) == 2) {
         n += name == NULL || strcmp(name, word) == 0;
         if (used < room)
-            used += (size_t)snprintf(text + used, room - used, answer == 0 ? "%s%s" : "%s%s(0x%x)", used == 0 ? "" : " ",
-                                     word, answer);
+            used += (size_t)snprintf(text + used, room - used, answer == 0 ? "%s%s" : "%s%s(0x%x)",
+                                     used == 0 ? "" : " ", word, answer);
     }
     if (log != NULL)
         (void)fclose(log);
