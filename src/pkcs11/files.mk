@@ -1,7 +1,8 @@
 # files of src/pkcs11
 p11module_LTLIBRARIES = devid-pkcs11.la
 devid_pkcs11_la_CFLAGS = $(AM_CFLAGS) $(P11KIT_CFLAGS)
-devid_pkcs11_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -Wl,--version-script=$(srcdir)/dist/pkcs11.map
+# -Bsymbolic: libp11-kit exports C_GetFunctionList as well, and ours must not give its function for our own.
+devid_pkcs11_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -Wl,-Bsymbolic -Wl,--version-script=$(srcdir)/dist/pkcs11.map
 devid_pkcs11_la_LIBADD = libdevid-core.la -lpthread
 devid_pkcs11_la_DEPENDENCIES = libdevid-core.la dist/pkcs11.map
 EXTRA_DIST += dist/pkcs11.map

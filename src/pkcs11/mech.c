@@ -97,7 +97,7 @@ size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list)
     struct devid_key *key = NULL;
     size_t n = 0;
 
-    if (devid_key_open(o->catalogue->store, o->catalogue->snap, identity, &key, NULL) != DEVID_OK)
+    if (object_key(o, &key) != CKR_OK)
         return 0;
     for (size_t i = 0; i < N_ROWS; i++) {
         struct devid_scheme scheme = {.padding = rows[i].padding, .hash = rows[i].hash};
@@ -114,6 +114,5 @@ size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list)
             list[n] = rows[i].type;
         n++;
     }
-    devid_key_free(key);
     return n;
 }

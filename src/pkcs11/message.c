@@ -73,7 +73,13 @@ CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *sc
     case DEVID_PSS:   fits = data.len == devid_hash_len(scheme->hash); break;
     case DEVID_RAW:   fits = data.len <= modulus && modulus <= DEVID_BLOCK_MAX; break;
     }
-    return fits ? CKR_OK : CKR_DATA_LEN_RANGE;
+    if (!fits)
+        return CKR_DATA_LEN_RANGE;
+    /* A block is a number below the modulus: the TPM's word for a larger one says nothing. */
+    if (scheme->padding == DEVID_RAW && data.len == pub->modulus.len && data.len != 0 &&
+        memcmp(data.data, pub->modulus.data, data.len) >= 0)
+        return CKR_DATA_INVALID;
+    return CKR_OK;
 }
 
 struct devid_slice message_block(const struct devid_public *pub, const struct devid_scheme *scheme,

@@ -99,12 +99,13 @@ enum view_kind {
     VIEW_ISSUER = 8,  /* CKO_CERTIFICATE of the rest of its chain */
 };
 
-/* One side of an identity, as PKCS#11 shows it. */
+/* One side of an identity, as PKCS#11 shows it. Immutable but for the key. */
 struct view {
     CK_OBJECT_HANDLE handle;
     const struct devid_identity *identity;
     const struct devid_cert *cert; /* VIEW_LEAF, VIEW_ISSUER */
     enum view_kind kind;
+    _Atomic(struct devid_key *) key; /* opened by the first who needs it, for all: see object_key */
 };
 
 /* All views of one snapshot. Immutable, counted. */
@@ -114,7 +115,7 @@ struct catalogue {
     struct devid_snapshot *snap;
     struct view *views; /* by token, label, kind */
     size_t n_views;
-    const struct view **by_handle;
+    struct view **by_handle;
 };
 
 /** The identities as they are now: one stat if nothing changed. The caller releases it. */
@@ -126,7 +127,7 @@ bool catalogue_has_token(const struct catalogue *c, const char *token);
 /* A view, and the catalogue that keeps it alive. */
 struct object {
     struct catalogue *catalogue;
-    const struct view *view;
+    struct view *view;
 };
 
 struct session;
@@ -136,6 +137,11 @@ CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct objec
 /** A key for an operation: CKR_KEY_HANDLE_INVALID, or CKR_KEY_FUNCTION_NOT_PERMITTED for the other half. */
 CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum view_kind half, struct object *out);
 void object_free(struct object *o);
+/**
+ * The key behind a view; lives as long as the catalogue. One for all sessions: behind a resource manager a wrapped key
+ * is then loaded once, not for each signature. Sends nothing.
+ */
+CK_RV object_key(const struct object *o, struct devid_key **out);
 
 /* attr.c */
 
@@ -187,7 +193,7 @@ CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struc
 CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
                     struct devid_slice *out);
 void message_free(struct message *m);
-/** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE. */
+/** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE, CKR_DATA_INVALID. */
 CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data);
 /**
  * A raw RSA block shorter than the modulus gets zeros in front (PKCS#11, "X.509 (raw) RSA"); all else is given back.
@@ -208,7 +214,8 @@ struct finding {
 struct signing {
     const struct mechanism *mech; /* NULL: none is active */
     struct devid_scheme scheme;
-    struct devid_key *key;
+    struct object object;
+    struct devid_key *key; /* the object's */
     struct message message;
 };
 

@@ -32,7 +32,7 @@ static int view_compare(const struct view *a, const struct view *b)
 
 static int by_handle(const void *a, const void *b)
 {
-    const struct view *x = *(const struct view *const *)a, *y = *(const struct view *const *)b;
+    const struct view *x = *(struct view *const *)a, *y = *(struct view *const *)b;
 
     return (x->handle > y->handle) - (x->handle < y->handle);
 }
@@ -118,6 +118,8 @@ void catalogue_free(struct catalogue *c)
 {
     if (c == NULL || atomic_fetch_sub(&c->holders, 1) > 1)
         return;
+    for (size_t i = 0; i < c->n_views; i++)
+        devid_key_free(atomic_load(&c->views[i].key));
     devid_snapshot_free(c->snap);
     free(c->by_handle);
     free(c->views);
@@ -187,7 +189,7 @@ CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct objec
 {
     struct catalogue *c = catalogue_current();
     struct view wanted = {.handle = handle};
-    const struct view *key = &wanted, **found = NULL;
+    struct view *key = &wanted, **found = NULL;
 
     if (c != NULL)
         found = bsearch(&key, c->by_handle, c->n_views, sizeof c->by_handle[0], by_handle);
@@ -219,6 +221,25 @@ void object_free(struct object *o)
 {
     catalogue_free(o->catalogue);
     *o = (struct object){0};
+}
+
+CK_RV object_key(const struct object *o, struct devid_key **out)
+{
+    struct devid_key *mine = NULL, *first = atomic_load(&o->view->key);
+    struct devid_error err = {0};
+    CK_RV rv;
+
+    if (first == NULL) {
+        rv = rv_of(devid_key_open(o->catalogue->store, o->catalogue->snap, o->view->identity, &mine, &err), &err);
+        if (rv != CKR_OK)
+            return rv;
+        if (atomic_compare_exchange_strong(&o->view->key, &first, mine))
+            first = mine;
+        else
+            devid_key_free(mine); /* another thread was here before */
+    }
+    *out = first;
+    return CKR_OK;
 }
 
 static const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TYPE type)

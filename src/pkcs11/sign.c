@@ -4,7 +4,7 @@
 
 void sign_end(struct signing *op)
 {
-    devid_key_free(op->key);
+    object_free(&op->object);
     message_free(&op->message);
     *op = (struct signing){0};
 }
@@ -13,7 +13,6 @@ static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_
 {
     struct signing *op = &s->signing, next = {0};
     struct devid_error err = {0};
-    struct object o = {0};
     CK_RV rv;
 
     if (given == NULL && op->mech != NULL) { /* PKCS#11 3.0, 5.13.1: it ends what is going on */
@@ -26,20 +25,20 @@ static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_
         return CKR_ARGUMENTS_BAD;
     rv = mech_take(given, CKF_SIGN, &next.mech, &next.scheme);
     if (rv == CKR_OK)
-        rv = object_find_key(s, handle, VIEW_PRIVATE, &o);
-    if (rv == CKR_OK && o.view->identity->pub.alg != next.mech->alg)
+        rv = object_find_key(s, handle, VIEW_PRIVATE, &next.object);
+    if (rv == CKR_OK && next.object.view->identity->pub.alg != next.mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
     if (rv == CKR_OK)
-        rv = rv_of(devid_key_open(o.catalogue->store, o.catalogue->snap, o.view->identity, &next.key, &err), &err);
+        rv = object_key(&next.object, &next.key);
     if (rv == CKR_OK)
         rv = rv_of(devid_key_can_sign(next.key, &next.scheme, &err), &err);
-    next.message.hash = rv == CKR_OK ? next.mech->hash : DEVID_HASH_NONE;
-    object_free(&o);
-    if (rv == CKR_OK)
-        *op = next;
-    else
+    if (rv != CKR_OK) {
         sign_end(&next);
-    return rv;
+        return rv;
+    }
+    next.message.hash = next.mech->hash;
+    *op = next;
+    return CKR_OK;
 }
 
 CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM *given, CK_OBJECT_HANDLE key)
