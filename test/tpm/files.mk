@@ -1,3 +1,4 @@
 # files of test/tpm
 include test/tpm/est.mk
+include test/tpm/pkcs11.mk
 include test/tpm/provider.mk

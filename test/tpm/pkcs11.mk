@@ -1,0 +1,40 @@
+# the module as programs meet it, on a software TPM
+PKCS11_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
+PKCS11_TEST_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(CMOCKA_CFLAGS)
+PKCS11_TEST_LIBS = libdevid-core.la $(CORE_LIBS) $(CMOCKA_LIBS) -ldl
+PKCS11_TEST_SOURCES = \
+	test/tpm/identities.c test/tpm/identities.h \
+	test/tpm/pkcs11_face.c test/tpm/pkcs11_face.h \
+	test/tpm/world.c test/tpm/world.h
+
+if HAVE_CMOCKA
+
+check_PROGRAMS += test/tpm/test_pkcs11
+TESTS += test/tpm/test_pkcs11
+test_tpm_test_pkcs11_SOURCES = test/tpm/test_pkcs11.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_LDADD = $(PKCS11_TEST_LIBS)
+
+check_PROGRAMS += test/tpm/test_pkcs11_object
+TESTS += test/tpm/test_pkcs11_object
+test_tpm_test_pkcs11_object_SOURCES = test/tpm/test_pkcs11_object.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_object_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_object_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_object_LDADD = $(PKCS11_TEST_LIBS)
+
+check_PROGRAMS += test/tpm/test_pkcs11_process
+TESTS += test/tpm/test_pkcs11_process
+test_tpm_test_pkcs11_process_SOURCES = test/tpm/test_pkcs11_process.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_process_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_process_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_process_LDADD = $(PKCS11_TEST_LIBS)
+
+check_PROGRAMS += test/tpm/test_pkcs11_sign
+TESTS += test/tpm/test_pkcs11_sign
+test_tpm_test_pkcs11_sign_SOURCES = test/tpm/test_pkcs11_sign.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_sign_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_sign_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_sign_LDADD = $(PKCS11_TEST_LIBS)
+
+endif
