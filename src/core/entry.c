@@ -306,7 +306,7 @@ static devid_rc write_key(const struct devid_identity *identity, struct devid_by
 static devid_rc keep_unknown(struct devid_slice rest, struct devid_bytes *out, struct devid_error *err)
 {
     static const char *const ours[] = {DEVID_REF_LABEL, DEVID_KEYFILE_LABEL, "CERTIFICATE"};
-    const char *at = (const char *)rest.data, *end = at + rest.len;
+    const char *at = rest.len != 0 ? (const char *)rest.data : "", *end = at + rest.len;
     bool is_ours = false;
     devid_rc rc = DEVID_OK;
 

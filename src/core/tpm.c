@@ -183,7 +183,10 @@ bool devid_tpm_has_manager(const struct devid_tpm *tpm)
 
 uint64_t devid_tpm_generation(const struct devid_tpm *tpm)
 {
-    return atomic_load(&((struct devid_tpm *)(uintptr_t)tpm)->generation);
+    struct devid_tpm *mine = (struct devid_tpm *)(uintptr_t)tpm;
+
+    follow_fork(mine); /* a child that frees a key must not connect only to find that it has nothing to flush */
+    return atomic_load(&mine->generation);
 }
 
 void devid_tpm_lost(struct devid_tpm *tpm)

@@ -60,6 +60,18 @@ devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey *
     return rc;
 }
 
+devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_error *err)
+{
+    struct pkey *half = pkey_new(pk->prov, pk->alg);
+
+    if (half == NULL || (half->soft = EVP_PKEY_dup(pk->soft)) == NULL) {
+        pkey_free(half);
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    }
+    *out = half;
+    return DEVID_OK;
+}
+
 /* The public half, and a name for the private one. */
 static devid_rc pkey_of_half(struct provider *p, struct devid_slice spki, enum pkey_place place,
                              struct devid_slice where, struct pkey **out, struct devid_error *err)

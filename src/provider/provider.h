@@ -87,6 +87,9 @@ devid_rc pkey_of_uri(struct provider *p, const char *uri, struct pkey **out, str
 /** The public half alone, as software. */
 devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey **out, struct devid_error *err);
 
+/** The public half of a key of the TPM alone, as software. */
+devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_error *err);
+
 /** The private half; lives as long as pk. \return DEVID_E_KEY if it is no longer the one that pk was made of */
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err);
 

@@ -161,7 +161,11 @@ static int give_name(struct opened *o, OSSL_CALLBACK *cb, void *arg)
     struct devid_error err = {0};
     char words[512];
     devid_rc rc = devid_uri_of(o->at, &uri, &err);
+    char *kind;
 
+    /* the name of the whole, which opens to the certificates too */
+    if (rc == DEVID_OK && (kind = strstr((char *)uri.data, ";type=")) != NULL)
+        *kind = 0;
     if (rc == DEVID_OK && o->at->n_chain > 0)
         rc = devid_cert_name_text(o->at->chain[0].subject, &subject, &err);
     if (rc == DEVID_OK) {
@@ -170,7 +174,7 @@ static int give_name(struct opened *o, OSSL_CALLBACK *cb, void *arg)
                        subject.len == 0 ? "no certificate" : (const char *)subject.data);
         const OSSL_PARAM params[] = {
             OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
-            OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA, uri.data, uri.len),
+            OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA, uri.data, strlen((char *)uri.data)),
             OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DESC, words, strlen(words)),
             OSSL_PARAM_END,
         };
@@ -183,24 +187,39 @@ static int give_name(struct opened *o, OSSL_CALLBACK *cb, void *arg)
     return ok;
 }
 
+/* From the store's snapshot if it has the public half, else by name. */
+static devid_rc key_at_hand(struct opened *o, bool wants_private, struct pkey **out, struct devid_error *err)
+{
+    struct devid_bytes uri = {0};
+    struct pkey *pair = NULL;
+    devid_rc rc;
+
+    if (o->at != NULL && !wants_private)
+        return pkey_of_spki(o->prov, devid_slice_of(o->at->pub.spki), out, err);
+    if (o->at == NULL || !o->is_folder)
+        rc = pkey_of_uri(o->prov, o->text, &pair, err);
+    else if ((rc = devid_uri_of(o->at, &uri, err)) == DEVID_OK)
+        rc = pkey_of_uri(o->prov, (const char *)uri.data, &pair, err);
+    devid_bytes_free(&uri);
+    if (rc == DEVID_OK && wants_private) {
+        *out = pair;
+        return rc;
+    }
+    if (rc == DEVID_OK)
+        rc = pkey_public(pair, out, err);
+    pkey_free(pair);
+    return rc;
+}
+
 /* The key by reference: keymgmt_load takes its own hold of it. */
 static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg)
 {
     bool wants_private = o->uri.wants_private || !o->uri.wants_public;
     int type = OSSL_OBJECT_PKEY, ok = 0;
-    struct devid_bytes uri = {0};
     struct devid_error err = {0};
     struct pkey *pk = NULL;
-    devid_rc rc = DEVID_OK;
+    devid_rc rc = key_at_hand(o, wants_private && o->expect != OSSL_STORE_INFO_PUBKEY, &pk, &err);
 
-    if (o->expect == OSSL_STORE_INFO_PUBKEY)
-        wants_private = false;
-    if (o->at != NULL && !wants_private)
-        rc = pkey_of_spki(o->prov, devid_slice_of(o->at->pub.spki), &pk, &err);
-    else if (o->at != NULL && o->is_folder && (rc = devid_uri_of(o->at, &uri, &err)) == DEVID_OK)
-        rc = pkey_of_uri(o->prov, (const char *)uri.data, &pk, &err);
-    else if (rc == DEVID_OK)
-        rc = pkey_of_uri(o->prov, o->text, &pk, &err);
     if (rc == DEVID_OK) {
         const char *name = pkey_type(pk->alg);
         const OSSL_PARAM params[] = {
@@ -213,7 +232,6 @@ static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg)
     } else {
         (void)RAISE(o->prov, rc, &err);
     }
-    devid_bytes_free(&uri);
     pkey_free(pk);
     return ok;
 }

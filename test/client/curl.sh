@@ -26,8 +26,9 @@ for order in default-first devid-first preferred; do
     openssl_conf "$order"
     for version in 1.2 1.3; do
         for name in azure-ldevid rsa; do
-            sends "${command[$name]}" "curl with $name, TLS $version" curl -sS --fail --cacert ca-cert.pem "--tlsv$version" \
-                --tls-max "$version" --cert "./$name-cert.pem" --key "./$name-key.pem" "https://localhost:$port/"
+            sends "${command[$name]}" "curl with $name, TLS $version" \
+                curl -sS --fail --cacert ca-cert.pem "--tlsv$version" --tls-max "$version" \
+                --cert "./$name-cert.pem" --key "./$name-key.pem" "https://localhost:$port/"
             ok "the server saw its certificate" grep -Eq "Subject: CN ?= ?${subject[$name]}" out
         done
     done

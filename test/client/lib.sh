@@ -93,6 +93,7 @@ config = $FOLDER/devid.conf
 distinguished_name = dn
 [dn]
 EOF
+    unset DEVID_CONF # "config =" has to do
     export OPENSSL_CONF=$FOLDER/openssl.cnf
 }
 
@@ -108,8 +109,7 @@ free_port() {
 
 # wait_port PORT: until somebody listens, ten seconds at most
 wait_port() {
-    local i
-    for i in $(seq 100); do
+    for _ in $(seq 100); do
         ss -ltnH "sport = :$1" | grep -q . && return 0
         sleep 0.1
     done
@@ -118,9 +118,9 @@ wait_port() {
 
 # handshake CLIENT-OPTIONS -- SERVER-OPTIONS: s_client fetches a page of s_server, which asks for its certificate
 handshake() {
-    local port server rc client=()
+    local port server rc options=()
     while [ "$1" != -- ]; do
-        client+=("$1")
+        options+=("$1")
         shift
     done
     shift
@@ -129,7 +129,7 @@ handshake() {
     server=$!
     wait_port "$port"
     printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect "127.0.0.1:$port" -ign_eof -verify_return_error \
-        "${client[@]}" >client.log 2>&1
+        "${options[@]}" >client.log 2>&1
     rc=$?
     kill "$server" 2>/dev/null
     wait "$server" 2>/dev/null

@@ -73,6 +73,9 @@ for order in default-first devid-first preferred; do
     sends "Sign" "a request by name" openssl req -new -key devid:azure:ldevid -subj /CN=gw-1 -out request.pem
     sends "Sign" "a request by URI" \
         openssl req -new -key "pkcs11:token=owner;object=azure:ldevid" -subj /CN=gw-1 -out request.pem
+    sends "" "all identities are opened" openssl storeutl -noout -r "pkcs11:token=owner"
+    ok "with all certificates" test "$(grep -c Certificate out)" = 6
+    sends "" "a public key by URI" openssl storeutl -noout -keys "devid:rsa"
     fails "a name that nobody has" "nobody" openssl req -new -key devid:nobody -subj /CN=gw-1
 
     for version in -tls1_2 -tls1_3; do
@@ -82,4 +85,10 @@ for order in default-first devid-first preferred; do
     done
     sends "Load Sign FlushContext" "client with a wrapped key" tls wrapped software
 done
+
+# another provider may serve pkcs11: URIs
+sed -i 's/^\[devid_provider\]$/&\npkcs11 = no/' openssl.cnf
+fails "pkcs11: is left to others" "unregistered scheme" openssl storeutl -noout "pkcs11:token=owner"
+sends "Sign" "a request by name, without pkcs11:" \
+    openssl req -new -key devid:azure:ldevid -subj /CN=gw-1 -out request.pem
 finish

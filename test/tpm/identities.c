@@ -109,7 +109,8 @@ static void enrol(struct identities *ids, struct devid_identity *identity, struc
 }
 
 /* handle 0: the key stays wrapped. */
-static void make_identity(struct identities *ids, const char *label, enum devid_alg alg, uint32_t handle, struct sample *out)
+static void make_identity(struct identities *ids, const char *label, enum devid_alg alg, uint32_t handle,
+                          struct sample *out)
 {
     struct devid_store *store = ids->store;
     unsigned bits = alg == DEVID_EC ? 256 : 2048;

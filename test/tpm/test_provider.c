@@ -178,6 +178,25 @@ static void a_child_signs_with_the_key_that_its_parent_loaded(void **state)
     assert_commands(f, "Sign Sign Sign");
 }
 
+/* A server loads its key as root and signs in workers; the first of them finds nothing ready. */
+static void a_child_may_be_the_first_to_sign(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY *key = face_key(f, &f->ids.wrapped);
+    int status = 0;
+
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+            _exit(face_signs(f, key) ? 0 : 1);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    EVP_PKEY_free(key);
+    assert_commands(f, "Load Sign FlushContext Load Sign FlushContext");
+}
+
 struct thread {
     pthread_t id;
     struct face *face;
@@ -268,6 +287,7 @@ int main(void)
         FACE_TEST(a_key_is_equal_to_its_public_half_both_ways),
         FACE_TEST(parameters_are_those_of_the_public_half),
         FACE_TEST(a_child_signs_with_the_key_that_its_parent_loaded),
+        FACE_TEST(a_child_may_be_the_first_to_sign),
         FACE_TEST(many_threads_share_a_key),
         FACE_TEST(software_keys_work_whatever_the_order),
         FACE_TEST(a_key_may_outlive_the_provider),

@@ -76,7 +76,8 @@ static void a_tss2_private_key_is_read(void **state)
 
 static char *pem_of_ref(const char *uri, struct devid_slice spki)
 {
-    struct devid_ref ref = {{(unsigned char *)(uintptr_t)uri, strlen(uri)}, {(unsigned char *)(uintptr_t)spki.data, spki.len}};
+    struct devid_ref ref = {{(unsigned char *)(uintptr_t)uri, strlen(uri)},
+                            {(unsigned char *)(uintptr_t)spki.data, spki.len}};
     struct devid_bytes der = {0}, pem = {0};
 
     assert_int_equal(devid_ref_write_der(&ref, &der, NULL), DEVID_OK);
@@ -146,7 +147,9 @@ static void a_damaged_reference_says_so(void **state)
 {
     struct face *f = *state;
 
-    assert_null(read_pem(f, slice("-----BEGIN DEVID KEY REFERENCE-----\nMAMCAQA=\n-----END DEVID KEY REFERENCE-----\n")));
+    assert_null(read_pem(f, slice("-----BEGIN DEVID KEY REFERENCE-----\n"
+                                  "MAMCAQA=\n"
+                                  "-----END DEVID KEY REFERENCE-----\n")));
     assert_int_not_equal(ERR_peek_error(), 0);
     ERR_clear_error();
     assert_commands(f, "");
@@ -213,6 +216,9 @@ static void a_uri_opens_to_key_leaf_and_chain(void **state)
     assert_string_equal(contents(f, "pkcs11:token=owner;object=azure:ldevid;type=cert", 0), "cert cert");
     assert_string_equal(contents(f, "pkcs11:token=owner;object=azure:ldevid;type=public", 0), "public");
     assert_commands(f, "");
+    assert_string_equal(contents(f, "handle:0x81000009", 0), "key");
+    assert_string_equal(contents(f, "handle:0x81000009", OSSL_STORE_INFO_PUBKEY), "public");
+    face_forget_commands(f);
     assert_string_equal(contents(f, "devid:nobody", 0), "closed");
     ERR_clear_error();
 }

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define PATH_LEN 256
+#define TRANSIENT_FIRST 0x80000000U /* TPM2_TRANSIENT_FIRST shifts a signed number */
+#define SESSION_FIRST 0x02000000U
 
 struct world {
     char folder[PATH_LEN / 2], log[PATH_LEN], tcti[PATH_LEN];
@@ -122,8 +124,8 @@ static size_t read_log(struct world *w, const char *name, char *text, size_t roo
     while (log != NULL && fscanf(log, "%*d %63s %x", word, &answer) == 2) {
         n += name == NULL || strcmp(name, word) == 0;
         if (used < room)
-            used += (size_t)snprintf(text + used, room - used, answer == 0 ? "%s%s" : "%s%s(0x%x)", used == 0 ? "" : " ",
-                                     word, answer);
+            used += (size_t)snprintf(text + used, room - used, answer == 0 ? "%s%s" : "%s%s(0x%x)",
+                                     used == 0 ? "" : " ", word, answer);
     }
     if (log != NULL)
         (void)fclose(log);
@@ -167,8 +169,8 @@ void world_assert_clean(struct world *w)
         return;
     assert_int_equal(Tss2_TctiLdr_Initialize(w->tcti, &tcti), 0);
     assert_int_equal(Esys_Initialize(&esys, tcti, NULL), 0);
-    assert_int_equal(property(esys, TPM2_TRANSIENT_FIRST, TPM2_CAP_HANDLES), 0);
-    assert_int_equal(property(esys, TPM2_LOADED_SESSION_FIRST, TPM2_CAP_HANDLES), 0);
+    assert_int_equal(property(esys, TRANSIENT_FIRST, TPM2_CAP_HANDLES), 0);
+    assert_int_equal(property(esys, SESSION_FIRST, TPM2_CAP_HANDLES), 0);
     assert_int_equal(property(esys, TPM2_PT_LOCKOUT_COUNTER, TPM2_CAP_TPM_PROPERTIES), 0);
     Esys_Finalize(&esys);
     Tss2_TctiLdr_Finalize(&tcti);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A software TPM of a test's own, with a devid.conf, a store, and the TCTI that counts. world.sh is the same for scripts. */
+/*
+ * A software TPM of a test's own, with a devid.conf, a store, and the TCTI that counts. world.sh is the same for
+ * scripts.
+ */
 #ifndef DEVID_TEST_WORLD_H
 #define DEVID_TEST_WORLD_H
 

@@ -4,13 +4,12 @@ set -u
 
 # world_start: makes FOLDER, starts swtpm in it
 world_start() {
-    local i
     FOLDER=$(mktemp -d) || exit 1
     trap world_stop EXIT
     swtpm socket --tpm2 --tpmstate "dir=$FOLDER" --server "type=unixio,path=$FOLDER/swtpm" \
         --ctrl "type=unixio,path=$FOLDER/swtpm.ctrl" --flags not-need-init,startup-clear >"$FOLDER/swtpm.log" 2>&1 &
     WORLD_PID=$!
-    for i in $(seq 100); do
+    for _ in $(seq 100); do
         [ -S "$FOLDER/swtpm" ] && break
         sleep 0.05
     done
