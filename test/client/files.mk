@@ -3,6 +3,8 @@ CLIENT_TESTS = \
 	test/client/curl.sh \
 	test/client/mosquitto.sh \
 	test/client/openssl.sh \
+	test/client/p11tool.sh \
+	test/client/pkcs11-tool.sh \
 	test/client/software.sh
 EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh
 

@@ -20,6 +20,16 @@ world_start() {
     WORLD_LOCKOUT=$(world_lockout)
 }
 
+# world_manufacture: EK and IDevID at their usual handles, as a device leaves its factories. While one of them is
+# missing, each process that lists everything looks for it.
+world_manufacture() {
+    export TPM2TOOLS_TCTI=$WORLD_TCTI
+    tpm2_createek -Q -c 0x81010001 -G rsa -u "$FOLDER/ek.pub" && tpm2_flushcontext -Q -t &&
+        tpm2_createprimary -Q -C e -G ecc256 -c "$FOLDER/idevid.ctx" \
+            -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign' &&
+        tpm2_evictcontrol -Q -C o -c "$FOLDER/idevid.ctx" 0x81020000 && tpm2_flushcontext -Q -t
+}
+
 world_stop() {
     trap - EXIT
     kill "$WORLD_PID" 2>/dev/null
