@@ -84,6 +84,8 @@ devid_rc devid_flock_enter(const char *folder, int *fd, struct devid_error *err)
 
 void devid_flock_leave(int fd)
 {
-    if (fd >= 0)
-        (void)close(fd); /* the only descriptor of it: closing frees the lock */
+    if (fd < 0)
+        return;
+    (void)flock(fd, LOCK_UN); /* closing is not enough: a child forked meanwhile has a copy, and may keep it for long */
+    (void)close(fd);
 }
