@@ -21,18 +21,31 @@ devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *o
     return rc;
 }
 
+/* A saved object is a file's content: one of another handle is not taken. */
+static bool restore(ESYS_CONTEXT *esys, uint32_t handle, struct devid_slice saved, ESYS_TR *out)
+{
+    TPM2_HANDLE of = 0;
+
+    if (saved.len == 0 || Esys_TR_Deserialize(esys, saved.data, saved.len, out) != TSS2_RC_SUCCESS)
+        return false;
+    if (Esys_TR_GetTpmHandle(esys, *out, &of) == TSS2_RC_SUCCESS && of == handle)
+        return true;
+    (void)Esys_TR_Close(esys, out);
+    return false;
+}
+
 devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, uint32_t handle,
                                 struct devid_slice saved, ESYS_TR *out, struct devid_error *err)
 {
     struct devid_bytes cached = {0};
-    TSS2_RC tss = TSS2_ESYS_RC_BAD_VALUE;
+    TSS2_RC tss;
+    bool is_known;
 
     if (saved.len == 0 && devid_cache_get(store, handle, NULL, &cached, NULL) == DEVID_OK)
         saved = devid_slice_of(cached);
-    if (saved.len != 0)
-        tss = Esys_TR_Deserialize(esys, saved.data, saved.len, out);
+    is_known = restore(esys, handle, saved, out);
     devid_bytes_free(&cached);
-    if (tss == TSS2_RC_SUCCESS)
+    if (is_known)
         return DEVID_OK;
 
     tss = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
@@ -71,7 +84,9 @@ static devid_rc load(struct devid_store *store, ESYS_CONTEXT *esys, const struct
     used = 0;
     if (Tss2_MU_TPM2B_PRIVATE_Unmarshal(identity->blob.data, identity->blob.len, &used, &private) != TSS2_RC_SUCCESS)
         return devid_fail(err, DEVID_E_DATA, "the key file's private area is damaged");
-    rc = devid_object_of_handle(store, esys, identity->parent, (struct devid_slice){0}, &parent, err);
+    rc = devid_tpm_flush_discarded(devid_store_tpm(store), err);
+    if (rc == DEVID_OK)
+        rc = devid_object_of_handle(store, esys, identity->parent, (struct devid_slice){0}, &parent, err);
     if (rc != DEVID_OK)
         return rc;
     tss = Esys_Load(esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, &object->tr);

@@ -2,11 +2,12 @@
 /* The one connection: opened late, used in turn, never shared over fork. */
 #include "core/tpm.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
@@ -14,7 +15,8 @@
 #include "core/log.h"
 #include "core/trace.h"
 
-#define SWEEP_MAX 64 /* transient handles asked for at once */
+#define SWEEP_MAX 64    /* transient handles asked for at once */
+#define DISCARDED_MAX 8 /* far below what a resource manager keeps for one connection, tabrmd 27 */
 
 struct devid_tpm {
     char *tcti, *folder;
@@ -23,6 +25,8 @@ struct devid_tpm {
     int flock_fd;
     _Atomic uint64_t generation;
     bool has_manager;
+    ESYS_TR discarded[DISCARDED_MAX]; /* of this generation */
+    size_t n_discarded;
     struct devid_trace trace;
     TSS2_TCTI_CONTEXT *real;
     ESYS_CONTEXT *esys;
@@ -54,6 +58,7 @@ static void disconnect(struct devid_tpm *tpm)
         Esys_Finalize(&tpm->esys);
     if (tpm->real != NULL)
         Tss2_TctiLdr_Finalize(&tpm->real);
+    tpm->n_discarded = 0; /* they went with the connection */
 }
 
 void devid_tpm_free(struct devid_tpm *tpm)
@@ -69,14 +74,23 @@ void devid_tpm_free(struct devid_tpm *tpm)
     free(tpm);
 }
 
-/* Where a resource manager is known by name; a TCTI that wraps another names that one behind a comma. */
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* A resource manager is known by its name. A TCTI may wrap another, whose name then follows a comma. */
 static bool names_manager(const char *tcti)
 {
-    const char *inner = strrchr(tcti, ',');
+    const char *comma = strchr(tcti, ',');
 
-    if (strncmp(tcti, "tabrmd", 6) == 0 || strncmp(tcti, "device:/dev/tpmrm", 17) == 0)
+    if (starts_with(tcti, "libtss2-tcti-"))
+        tcti += strlen("libtss2-tcti-");
+    if (starts_with(tcti, "tabrmd"))
         return true;
-    return inner != NULL && inner[1] != 0 && names_manager(inner + 1);
+    if (starts_with(tcti, "device") && strstr(tcti, ":/dev/tpmrm") == strchr(tcti, ':') && strchr(tcti, ':') != NULL)
+        return true;
+    return comma != NULL && names_manager(comma + 1);
 }
 
 /* The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr. */
@@ -106,6 +120,16 @@ static TSS2_RC connect_any(struct devid_tpm *tpm)
     return rc == TSS2_RC_SUCCESS ? rc : connect_by(tpm, "device:/dev/tpm0");
 }
 
+devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err)
+{
+    (void)devid_fail(err, DEVID_E_AWAY,
+                     "no TPM at %s (0x%" PRIx32 "): is it there, may this user open it (group tss), is \"tcti =\" right?",
+                     tpm->tcti != NULL ? tpm->tcti : "/dev/tpmrm0, tabrmd or /dev/tpm0", tss);
+    if (err != NULL)
+        err->tss = tss;
+    return DEVID_E_AWAY;
+}
+
 static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
 {
     TSS2_RC rc;
@@ -124,31 +148,50 @@ static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
         return DEVID_OK;
     }
     disconnect(tpm);
-    (void)devid_fail(err, DEVID_E_AWAY,
-                     "no TPM at %s (0x%x): is it there, may this user open it (group tss), is \"tcti =\" right?",
-                     tpm->tcti != NULL ? tpm->tcti : "/dev/tpmrm0, tabrmd or /dev/tpm0", rc);
-    if (err != NULL)
-        err->tss = rc;
-    return DEVID_E_AWAY;
+    return devid_tpm_away(tpm, rc, err);
 }
 
 /*
  * In a child of fork a lock may be held by a thread that does not exist here, and the connection
- * is the parent's. The first to come puts both anew, before any lock is touched.
+ * is the parent's. The first to come puts both anew, before any lock is touched; -pid says that it is at it.
  */
 static void follow_fork(struct devid_tpm *tpm)
 {
+    const struct timespec pause = {.tv_nsec = 100000};
     pid_t self = getpid(), known = atomic_load(&tpm->owner);
 
-    if (known == self || !atomic_compare_exchange_strong(&tpm->owner, &known, self))
+    while (known != self && (known == -self || !atomic_compare_exchange_strong(&tpm->owner, &known, -self))) {
+        (void)nanosleep(&pause, NULL);
+        known = atomic_load(&tpm->owner);
+    }
+    if (known == self)
         return;
     devid_fair_init(&tpm->lock);
     tpm->esys = NULL; /* abandoned, not finalized: it is the parent's */
     tpm->real = NULL;
+    tpm->n_discarded = 0;
     if (tpm->flock_fd >= 0)
         (void)close(tpm->flock_fd); /* our copy; the parent's holds the lock on */
     tpm->flock_fd = -1;
     atomic_fetch_add(&tpm->generation, 1);
+    atomic_store(&tpm->owner, self);
+}
+
+/* The folder, or the nearest one above it that there is: a key file may be used where nothing was provisioned. */
+static devid_rc lock_folder(struct devid_tpm *tpm, struct devid_error *err)
+{
+    char *folder = strdup(tpm->folder), *slash;
+    devid_rc rc;
+
+    if (folder == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    rc = devid_flock_enter(folder, &tpm->flock_fd, err);
+    while (rc == DEVID_OK && tpm->flock_fd < 0 && (slash = strrchr(folder, '/')) != NULL && slash != folder) {
+        *slash = 0;
+        rc = devid_flock_enter(folder, &tpm->flock_fd, err);
+    }
+    free(folder);
+    return rc;
 }
 
 devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err)
@@ -160,7 +203,7 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
     if (tpm->esys == NULL)
         rc = connect_tpm(tpm, err);
     if (rc == DEVID_OK && use == DEVID_TPM_TRANSIENT && !tpm->has_manager)
-        rc = devid_flock_enter(tpm->folder, &tpm->flock_fd, err);
+        rc = lock_folder(tpm, err);
     if (rc != DEVID_OK) {
         devid_fair_leave(&tpm->lock);
         return rc;
@@ -200,6 +243,25 @@ uint64_t devid_tpm_commands(const struct devid_tpm *tpm)
     return atomic_load(&((struct devid_tpm *)(uintptr_t)tpm)->trace.n_commands);
 }
 
+devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err)
+{
+    while (tpm->n_discarded > 0) {
+        TSS2_RC rc = Esys_FlushContext(tpm->esys, tpm->discarded[tpm->n_discarded - 1]);
+
+        if (devid_rc_of_tss(rc) == DEVID_E_AWAY)
+            return devid_fail_tss(err, rc, 0, "flush a key that is no longer used");
+        tpm->n_discarded--; /* a manager that does not know it has flushed it already */
+    }
+    return DEVID_OK;
+}
+
+void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object)
+{
+    if (tpm->n_discarded == DISCARDED_MAX && devid_tpm_flush_discarded(tpm, NULL) != DEVID_OK)
+        return; /* the next command finds the connection lost, and the object with it */
+    tpm->discarded[tpm->n_discarded++] = object;
+}
+
 static TSS2_RC flush_one(ESYS_CONTEXT *esys, TPM2_HANDLE handle)
 {
     ESYS_TR tr = ESYS_TR_NONE;
@@ -214,7 +276,7 @@ devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
     TSS2_RC rc;
 
     if (tpm->has_manager)
-        return DEVID_OK;
+        return DEVID_OK; /* it shows only what is ours */
     rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, TPM2_TRANSIENT_FIRST,
                             SWEEP_MAX, NULL, &found);
     if (rc != TSS2_RC_SUCCESS)

@@ -39,7 +39,7 @@ enum devid_tpm_use {
 devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err);
 void devid_tpm_leave(struct devid_tpm *tpm);
 
-/* The next four only between enter and leave. */
+/* The next seven only between enter and leave. */
 
 /** True behind /dev/tpmrm* or tabrmd: loaded objects are this process's own and may stay. */
 bool devid_tpm_has_manager(const struct devid_tpm *tpm);
@@ -47,6 +47,14 @@ bool devid_tpm_has_manager(const struct devid_tpm *tpm);
 uint64_t devid_tpm_generation(const struct devid_tpm *tpm);
 /** After a TCTI I/O error: drop the connection, so that the next enter makes a new one. */
 void devid_tpm_lost(struct devid_tpm *tpm);
+/** The sentence for it, which names the TCTI. \return DEVID_E_AWAY */
+devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err);
+/**
+ * Behind a resource manager: a loaded object of this generation that nobody uses any more. It is flushed before the
+ * next load, or by the connection's end: a process that uses one key and ends need not send a flush.
+ */
+void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object);
+devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err);
 /**
  * Flush every transient object, without a resource manager only (else nothing is done): what a
  * killed process left. The file lock is held (DEVID_TPM_TRANSIENT), so none is in use by devid.
