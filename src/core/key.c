@@ -2,12 +2,25 @@
 /* Opening a key: nothing is sent before it is used. */
 #include "core/key.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/cache.h"
 #include "core/keyfile.h"
-#include "core/make.h"
 #include "core/use.h"
+
+static void made_free(struct devid_made *made)
+{
+    devid_made_free(made);
+    free(made);
+}
+
+const struct devid_public *devid_key_facts(const struct devid_key *key)
+{
+    const struct devid_made *learned = atomic_load(&((struct devid_key *)(uintptr_t)key)->learned);
+
+    return learned != NULL ? &learned->pub : &key->identity.pub;
+}
 
 static devid_rc key_new(struct devid_store *store, struct devid_key **out, struct devid_error *err)
 {
@@ -77,44 +90,50 @@ devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struc
     return rc;
 }
 
+/*
+ * Threads share a key: what one learns is put up once, and never changes again.
+ */
 devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err)
 {
-    struct devid_made found = {0};
+    struct devid_made *found, *none = NULL;
     devid_rc rc;
 
-    if (key->identity.pub.area.len != 0 || key->identity.key_place != DEVID_PLACE_HANDLE)
+    if (devid_key_facts(key)->area.len != 0 || key->identity.key_place != DEVID_PLACE_HANDLE)
         return DEVID_OK;
-    rc = devid_make_look(key->store, key->identity.handle, &found, err);
-    if (rc != DEVID_OK)
-        return rc;
-    if (key->identity.pub.spki.len != 0 &&
-        !devid_slice_eq(devid_slice_of(key->identity.pub.spki), devid_slice_of(found.pub.spki))) {
-        rc = devid_fail(err, DEVID_E_DATA, "0x%08x holds another key than the one that was provisioned", key->identity.handle);
-    } else {
-        devid_cache_put(key->store, key->identity.handle, devid_slice_of(found.pub.area), devid_slice_of(found.object));
-        key->own_pub = found.pub;
-        key->own_object = found.object;
-        key->identity.pub = key->own_pub;
-        key->identity.object = devid_slice_of(key->own_object);
-        found.pub = (struct devid_public){0};
-        found.object = (struct devid_bytes){0};
+    found = calloc(1, sizeof *found);
+    if (found == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    rc = devid_make_look(key->store, key->identity.handle, found, err);
+    if (rc == DEVID_OK && key->identity.pub.spki.len != 0 &&
+        !devid_slice_eq(devid_slice_of(key->identity.pub.spki), devid_slice_of(found->pub.spki)))
+        rc = devid_fail(err, DEVID_E_DATA, "0x%08x holds another key than the one that was provisioned",
+                        key->identity.handle);
+    if (rc == DEVID_OK) {
+        devid_cache_put(key->store, key->identity.handle, devid_slice_of(found->pub.area),
+                        devid_slice_of(found->object));
+        if (atomic_compare_exchange_strong(&key->learned, &none, found))
+            found = NULL;
     }
-    devid_made_free(&found);
+    made_free(found);
     return rc;
 }
 
-/* Behind a resource manager a loaded blob is ours until it is flushed or the connection ends. */
+/*
+ * Behind a resource manager a loaded blob is ours until it is flushed or the connection ends. A connection that is
+ * another's (after fork) or gone has nothing of ours.
+ */
 static void unload(struct devid_key *key)
 {
+    struct devid_tpm *tpm = devid_store_tpm(key->store);
     ESYS_CONTEXT *esys;
 
-    if (!key->object.is_ready || !key->object.is_transient ||
-        key->object.generation != devid_tpm_generation(devid_store_tpm(key->store)))
+    if (!key->object.is_ready || !key->object.is_transient || key->object.generation != devid_tpm_generation(tpm))
         return;
-    if (devid_tpm_enter(devid_store_tpm(key->store), DEVID_TPM_PERSISTENT, &esys, NULL) != DEVID_OK)
+    if (devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, NULL) != DEVID_OK)
         return;
-    devid_object_drop(key->store, esys, &key->object);
-    devid_tpm_leave(devid_store_tpm(key->store));
+    if (key->object.generation == devid_tpm_generation(tpm))
+        devid_tpm_discard(tpm, key->object.tr);
+    devid_tpm_leave(tpm);
 }
 
 void devid_key_free(struct devid_key *key)
@@ -124,17 +143,17 @@ void devid_key_free(struct devid_key *key)
     unload(key);
     devid_snapshot_free(key->snap);
     devid_bytes_free(&key->own_blob);
-    devid_bytes_free(&key->own_object);
     devid_public_free(&key->own_pub);
+    made_free(atomic_load(&key->learned));
     free(key);
 }
 
 const struct devid_public *devid_key_public(const struct devid_key *key)
 {
-    return &key->identity.pub;
+    return devid_key_facts(key);
 }
 
 size_t devid_key_sig_len(const struct devid_key *key)
 {
-    return devid_public_sig_len(&key->identity.pub);
+    return devid_public_sig_len(devid_key_facts(key));
 }

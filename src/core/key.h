@@ -32,7 +32,7 @@ devid_rc devid_key_open_file(struct devid_store *store, struct devid_slice der, 
 devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struct devid_key **out,
                                struct devid_error *err);
 
-/** NULL allowed. Sends nothing: a loaded object is flushed behind a resource manager only by its going. */
+/** NULL allowed. Sends nothing: behind a resource manager a loaded key is flushed before the next one is loaded. */
 void devid_key_free(struct devid_key *key);
 
 /** Its public half; lives as long as the key. Sends nothing. */

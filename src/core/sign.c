@@ -28,10 +28,30 @@ static bool is_raw_rsa(const struct devid_public *pub)
     return pub->alg == DEVID_RSA && pub->can_decrypt && !pub->has_scheme && !pub->is_restricted;
 }
 
+/* The longest salt that fits: what a TPM of a revision before 1.38 puts into its PSS. */
+static size_t longest_salt(const struct devid_public *pub, enum devid_hash hash)
+{
+    return pub->modulus.len - devid_hash_len(hash) - 2;
+}
+
+/* What TPM2_Sign by RSAPSS leaves to the caller: nothing. */
+static devid_rc can_chip_pss(const struct devid_key *key, const struct devid_scheme *scheme, struct devid_error *err)
+{
+    size_t longest = longest_salt(devid_key_facts(key), scheme->hash);
+
+    if (scheme->mgf != DEVID_HASH_NONE && scheme->mgf != scheme->hash)
+        return devid_fail(err, DEVID_E_KEY,
+                          "the TPM makes PSS with one hash only, and the key may not be used without a scheme");
+    if (((struct devid_key *)(uintptr_t)key)->salts_longest && scheme->salt_len != longest)
+        return devid_fail(err, DEVID_E_KEY,
+                          "this TPM salts PSS with %zu bytes, not %zu, and the key may not be used without its scheme",
+                          longest, scheme->salt_len);
+    return DEVID_OK;
+}
+
 devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_scheme *scheme, struct devid_error *err)
 {
-    const struct devid_public *pub = &key->identity.pub;
-    size_t salt = ((struct devid_key *)(uintptr_t)key)->chip_salt;
+    const struct devid_public *pub = devid_key_facts(key);
 
     if ((scheme->padding == DEVID_ECDSA) != (pub->alg == DEVID_EC))
         return devid_fail(err, DEVID_E_KEY, "an %s key cannot sign so", devid_public_name(pub));
@@ -39,7 +59,7 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
         return DEVID_OK; /* the TPM is asked when it comes to it */
     if (pub->is_restricted)
         return devid_fail(err, DEVID_E_KEY, "the key is restricted: it signs only what the TPM made itself");
-    if (!pub->can_sign && !is_raw_rsa(pub))
+    if (!pub->can_sign)
         return devid_fail(err, DEVID_E_KEY, "the key is not for signing");
     if (pub->alg == DEVID_EC || is_raw_rsa(pub))
         return DEVID_OK;
@@ -47,23 +67,18 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
         (scheme->padding != pub->padding || (scheme->hash != pub->hash && scheme->hash != DEVID_HASH_NONE)))
         return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s with %s",
                           pub->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(pub->hash));
-    if (scheme->padding == DEVID_PSS && salt != 0 && salt != 1 + scheme->salt_len)
-        return devid_fail(err, DEVID_E_KEY,
-                          "this TPM salts PSS with %zu bytes, not %zu, and the key may not be used without its scheme",
-                          salt - 1, scheme->salt_len);
-    return DEVID_OK;
+    return scheme->padding == DEVID_PSS ? can_chip_pss(key, scheme, err) : DEVID_OK;
 }
 
-/* The hash that the digest is given out as: the key's own, else the shortest that holds it. */
+/* The hash that the digest is given out as: the key's own, else the shortest that every TPM has and that holds it. */
 static enum devid_hash hash_for(const struct devid_public *pub, size_t len)
 {
-    static const enum devid_hash by_len[] = {DEVID_SHA1, DEVID_SHA256, DEVID_SHA384, DEVID_SHA512};
-    size_t order = (pub->bits + 7U) / 8U;
+    static const enum devid_hash by_len[] = {DEVID_SHA256, DEVID_SHA384, DEVID_SHA512};
 
     if (pub->has_scheme)
         return pub->hash;
     for (size_t i = 0; i < sizeof by_len / sizeof by_len[0]; i++)
-        if (devid_hash_len(by_len[i]) >= len && devid_hash_len(by_len[i]) <= order)
+        if (devid_hash_len(by_len[i]) >= len)
             return by_len[i];
     return DEVID_HASH_NONE;
 }
@@ -72,23 +87,26 @@ static enum devid_hash hash_for(const struct devid_public *pub, size_t len)
  * FIPS 186-4, 6.4: a digest longer than the order counts by its leftmost bits, a shorter one as the
  * number it is; so cutting on the right and zeros on the left change nothing.
  */
-static devid_rc use_ecdsa(const struct devid_public *pub, struct devid_slice digest, struct devid_use *use,
-                          struct devid_error *err)
+static devid_rc use_ecdsa(const struct devid_public *pub, enum devid_hash wanted, struct devid_slice digest,
+                          struct devid_use *use, struct devid_error *err)
 {
     size_t order = (pub->bits + 7U) / 8U, len = digest.len < order ? digest.len : order;
     enum devid_hash hash = hash_for(pub, len);
-    size_t size = devid_hash_len(hash);
+    size_t size = devid_hash_len(hash), counted = size < order ? size : order;
 
     if (digest.len == 0)
         return devid_fail(err, DEVID_E_DATA, "there is nothing to sign");
-    if (size == 0 || len > size)
+    if (wanted != DEVID_HASH_NONE && digest.len != devid_hash_len(wanted))
+        return devid_fail(err, DEVID_E_DATA, "a digest of %zu bytes is expected, not %zu", devid_hash_len(wanted),
+                          digest.len);
+    if (len > counted)
         return devid_fail(err, DEVID_E_DATA, "%zu bytes are no digest that this TPM signs with an %s key", digest.len,
                           devid_public_name(pub));
     use->scheme.scheme = TPM2_ALG_ECDSA;
     use->scheme.details.ecdsa.hashAlg = alg_of_hash(hash);
     use->digest.size = (UINT16)size;
-    memset(use->digest.buffer, 0, size - len);
-    memcpy(use->digest.buffer + size - len, digest.data, len);
+    memset(use->digest.buffer, 0, size); /* bytes after those that count are cut off by the TPM */
+    memcpy(use->digest.buffer + counted - len, digest.data, len);
     return DEVID_OK;
 }
 
@@ -165,24 +183,26 @@ static devid_rc use_pss(const struct devid_public *pub, const struct devid_schem
 static devid_rc check_salt(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
                            struct devid_slice sig, struct devid_error *err)
 {
-    const struct devid_public *pub = &key->identity.pub;
+    const struct devid_public *pub = devid_key_facts(key);
     struct devid_scheme tried = *scheme;
-    size_t longest = pub->modulus.len - devid_hash_len(scheme->hash) - 2;
     devid_rc rc = devid_verify(devid_slice_of(pub->spki), scheme, digest, sig, NULL);
 
     if (rc == DEVID_OK)
         return rc;
-    tried.salt_len = longest;
+    tried.salt_len = longest_salt(pub, scheme->hash);
     if (devid_verify(devid_slice_of(pub->spki), &tried, digest, sig, NULL) != DEVID_OK)
-        return devid_fail(err, DEVID_E_KEY, "this TPM salts PSS in another way than with %zu bytes", scheme->salt_len);
-    key->chip_salt = 1 + longest;
-    return devid_key_can_sign(key, scheme, err);
+        return devid_fail(err, DEVID_E_KEY,
+                          "this TPM salts PSS in another way than with %zu bytes, and the key may not be used without "
+                          "its scheme",
+                          scheme->salt_len);
+    key->salts_longest = true;
+    return can_chip_pss(key, scheme, err);
 }
 
 devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
                         unsigned char *sig, size_t *sig_len, struct devid_error *err)
 {
-    const struct devid_public *pub = &key->identity.pub;
+    const struct devid_public *pub;
     struct devid_use use = {0};
     size_t len = devid_key_sig_len(key);
     devid_rc rc;
@@ -194,9 +214,10 @@ devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme
         rc = devid_key_can_sign(key, scheme, err);
     if (rc != DEVID_OK)
         return rc;
+    pub = devid_key_facts(key);
     switch (scheme->padding) {
     case DEVID_ECDSA:
-        rc = use_ecdsa(pub, digest, &use, err);
+        rc = use_ecdsa(pub, scheme->hash, digest, &use, err);
         break;
     case DEVID_PKCS1:
         rc = use_pkcs1(pub, scheme->hash, digest, &use, err);
@@ -225,7 +246,7 @@ devid_rc devid_key_rsa_raw(struct devid_key *key, struct devid_slice block, unsi
     devid_rc rc = devid_key_learn(key, err);
 
     if (rc == DEVID_OK)
-        rc = use_block(&key->identity.pub, block, &use, err);
+        rc = use_block(devid_key_facts(key), block, &use, err);
     if (rc == DEVID_OK)
         rc = devid_use_key(key, &use, out, err);
     OPENSSL_cleanse(&use, sizeof use);

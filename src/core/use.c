@@ -18,17 +18,17 @@ static void pad_left(unsigned char *out, size_t size, const unsigned char *in, s
 static devid_rc take_signature(const struct devid_key *key, const TPMT_SIGNATURE *sig, unsigned char *out,
                                struct devid_error *err)
 {
-    size_t size = (key->identity.pub.bits + 7U) / 8U;
+    size_t size = (devid_key_facts(key)->bits + 7U) / 8U;
     const TPMS_SIGNATURE_ECDSA *ec = &sig->signature.ecdsa;
     const TPM2B_PUBLIC_KEY_RSA *rsa = &sig->signature.rsassa.sig; /* RSAPSS has the same layout */
 
-    if (sig->sigAlg == TPM2_ALG_ECDSA && key->identity.pub.alg == DEVID_EC && ec->signatureR.size <= size &&
+    if (sig->sigAlg == TPM2_ALG_ECDSA && devid_key_facts(key)->alg == DEVID_EC && ec->signatureR.size <= size &&
         ec->signatureS.size <= size) {
         pad_left(out, size, ec->signatureR.buffer, ec->signatureR.size);
         pad_left(out + size, size, ec->signatureS.buffer, ec->signatureS.size);
         return DEVID_OK;
     }
-    if (sig->sigAlg != TPM2_ALG_ECDSA && key->identity.pub.alg == DEVID_RSA && rsa->size <= size) {
+    if (sig->sigAlg != TPM2_ALG_ECDSA && devid_key_facts(key)->alg == DEVID_RSA && rsa->size <= size) {
         pad_left(out, size, rsa->buffer, rsa->size);
         return DEVID_OK;
     }
@@ -54,7 +54,7 @@ static TSS2_RC send_decrypt(ESYS_CONTEXT *esys, struct devid_key *key, const str
 {
     static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
     static const TPM2B_DATA no_label = {0};
-    size_t size = key->identity.pub.modulus.len;
+    size_t size = devid_key_facts(key)->modulus.len;
     TPM2B_PUBLIC_KEY_RSA *plain = NULL;
     TSS2_RC tss = Esys_RSA_Decrypt(esys, key->object.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->block,
                                    &no_scheme, &no_label, &plain);
@@ -69,30 +69,49 @@ static TSS2_RC send_decrypt(ESYS_CONTEXT *esys, struct devid_key *key, const str
     return tss;
 }
 
-/* Between enter and leave. true: something was mended, and the same may be tried once more. */
-static bool mended(struct devid_key *key, ESYS_CONTEXT *esys, TSS2_RC tss, unsigned attempt)
+/* The TPM or its manager does not know the handle: swept by another process, or lost in a restart. */
+static bool says_gone(TSS2_RC tss)
+{
+    TSS2_RC code = tss & 0xffffU;
+
+    return code == TPM2_RC_REFERENCE_H0 || ((code & TPM2_RC_FMT1) != 0 && (code & (TPM2_RC_FMT1 | 0x3fU)) == TPM2_RC_HANDLE);
+}
+
+/* What the next try does about the last one's failure. */
+struct healing {
+    unsigned attempt;
+    bool again, sweep;
+};
+
+/* Between enter and leave. */
+static void heal(struct devid_key *key, ESYS_CONTEXT *esys, TSS2_RC tss, struct healing *h)
 {
     struct devid_tpm *tpm = devid_store_tpm(key->store);
-    struct timespec pause = {.tv_nsec = 1000000L << attempt};
+    struct timespec pause = {.tv_nsec = 1000000L << h->attempt};
+    TSS2_RC code = tss & 0xffffU;
 
     switch (devid_rc_of_tss(tss)) {
     case DEVID_E_BUSY:
         (void)nanosleep(&pause, NULL);
-        return attempt + 1 < TRIES;
+        h->again = h->attempt + 1 < TRIES;
+        return;
     case DEVID_E_AWAY:
         devid_tpm_lost(tpm);
-        return attempt == 0;
+        h->again = h->attempt == 0;
+        return;
     default:
         break;
     }
-    if ((tss & 0xffffU) == TPM2_RC_OBJECT_MEMORY || (tss & 0xffffU) == TPM2_RC_SESSION_MEMORY)
-        return attempt == 0 && devid_tpm_sweep(tpm, NULL) == DEVID_OK;
-    if ((tss & 0xffffU) == TPM2_RC_REFERENCE_H0) {
+    if (code == TPM2_RC_OBJECT_MEMORY || code == TPM2_RC_SESSION_MEMORY) {
+        if (devid_tpm_has_manager(tpm)) /* all that it keeps for us is our keys: begin anew with this one */
+            devid_tpm_lost(tpm);
+        h->sweep = true;
+        h->again = h->attempt == 0;
+    } else if (key->object.is_ready && key->object.is_transient && says_gone(tss)) {
         (void)Esys_TR_Close(esys, &key->object.tr); /* it is gone there: nothing to flush */
         key->object = (struct devid_object){0};
-        return attempt == 0;
+        h->again = h->attempt == 0;
     }
-    return false;
 }
 
 static devid_rc name_key(const struct devid_key *key, devid_rc rc, struct devid_error *err)
@@ -100,30 +119,43 @@ static devid_rc name_key(const struct devid_key *key, devid_rc rc, struct devid_
     return key->identity.label != NULL && rc != DEVID_OK ? devid_error_in(err, rc, key->identity.label) : rc;
 }
 
-static devid_rc try_once(struct devid_key *key, const struct devid_use *use, unsigned char *out, unsigned attempt,
-                         bool *again, struct devid_error *err)
+static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, unsigned char *out,
+                     struct devid_error *err)
 {
-    bool is_blob = key->identity.key_place == DEVID_PLACE_BLOB;
-    struct devid_tpm *tpm = devid_store_tpm(key->store);
-    struct devid_error why = {0};
-    TSS2_RC tss = TSS2_RC_SUCCESS;
-    ESYS_CONTEXT *esys;
-    devid_rc rc = devid_tpm_enter(tpm, is_blob ? DEVID_TPM_TRANSIENT : DEVID_TPM_PERSISTENT, &esys, err);
+    devid_rc rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
+    TSS2_RC tss;
 
     if (rc != DEVID_OK)
         return rc;
-    rc = devid_object_ready(key->store, esys, &key->identity, &key->object, &why);
-    if (rc != DEVID_OK) {
-        tss = why.tss;
-    } else {
-        tss = use->is_decrypt ? send_decrypt(esys, key, use, out, &rc, &why) : send_sign(esys, key, use, out, &rc, &why);
-        if (tss != TSS2_RC_SUCCESS && key->identity.handle != 0)
-            rc = devid_fail_tss(&why, tss, key->identity.handle, "sign with 0x%08" PRIx32, key->identity.handle);
-        else if (tss != TSS2_RC_SUCCESS)
-            rc = devid_fail_tss(&why, tss, 0, "sign with a wrapped key");
-    }
-    if (rc != DEVID_OK && tss != TSS2_RC_SUCCESS)
-        *again = mended(key, esys, tss, attempt);
+    tss = use->is_decrypt ? send_decrypt(esys, key, use, out, &rc, err) : send_sign(esys, key, use, out, &rc, err);
+    if (tss != TSS2_RC_SUCCESS && key->identity.handle != 0)
+        rc = devid_fail_tss(err, tss, key->identity.handle, "sign with 0x%08" PRIx32, key->identity.handle);
+    else if (tss != TSS2_RC_SUCCESS)
+        rc = devid_fail_tss(err, tss, 0, "sign with a wrapped key");
+    return rc;
+}
+
+/* A persistent key needs a free slot while it signs, too: to make one, the other processes must wait. */
+static devid_rc try_once(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct healing *h,
+                         struct devid_error *err)
+{
+    bool is_alone = key->identity.key_place == DEVID_PLACE_BLOB || h->sweep;
+    struct devid_tpm *tpm = devid_store_tpm(key->store);
+    struct devid_error why = {0};
+    ESYS_CONTEXT *esys;
+    devid_rc rc = devid_tpm_enter(tpm, is_alone ? DEVID_TPM_TRANSIENT : DEVID_TPM_PERSISTENT, &esys, err);
+
+    h->again = false;
+    if (rc != DEVID_OK)
+        return rc;
+    if (h->sweep)
+        rc = devid_tpm_sweep(tpm, &why);
+    if (rc == DEVID_OK)
+        rc = send(key, esys, use, out, &why);
+    if (rc == DEVID_E_AWAY)
+        (void)devid_tpm_away(tpm, why.tss, &why);
+    if (rc != DEVID_OK && why.tss != TSS2_RC_SUCCESS)
+        heal(key, esys, why.tss, h);
     devid_object_rest(key->store, esys, &key->object);
     devid_tpm_leave(tpm);
     if (rc != DEVID_OK && err != NULL)
@@ -133,14 +165,12 @@ static devid_rc try_once(struct devid_key *key, const struct devid_use *use, uns
 
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
 {
-    devid_rc rc = DEVID_E_TPM;
-    bool again = true;
+    struct healing h = {0};
+    devid_rc rc;
 
-    for (unsigned attempt = 0; again; attempt++) {
-        again = false;
-        rc = try_once(key, use, out, attempt, &again, err);
-        if (rc == DEVID_OK)
-            break;
-    }
+    do {
+        rc = try_once(key, use, out, &h, err);
+        h.attempt++;
+    } while (h.again);
     return name_key(key, rc, err);
 }

@@ -3,7 +3,10 @@
 #ifndef DEVID_CORE_USE_H
 #define DEVID_CORE_USE_H
 
+#include <stdatomic.h>
+
 #include "core/key.h"
+#include "core/make.h"
 #include "core/object.h"
 
 struct devid_key {
@@ -11,10 +14,10 @@ struct devid_key {
     struct devid_snapshot *snap;    /* NULL: the key is of no store, and the next two own its parts */
     struct devid_bytes own_blob;
     struct devid_public own_pub;
-    struct devid_bytes own_object;
-    struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the three above */
+    struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the two above */
+    struct devid_made *_Atomic learned; /* by devid_key_learn; NULL: not yet */
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
-    _Atomic size_t chip_salt;       /* 1 + bytes of salt that the chip puts into its own PSS; 0: not seen yet */
+    atomic_bool salts_longest;      /* the chip was seen to put the longest salt that fits into its own PSS */
 };
 
 /* What is sent: TPM2_Sign by a scheme, or TPM2_RSA_Decrypt with none. */
@@ -32,6 +35,9 @@ struct devid_use {
  * \param out  room for devid_public_sig_len bytes, written on success only
  */
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err);
+
+/** What is known of the public half: as the identity has it, or as learned. Lives as long as the key. */
+const struct devid_public *devid_key_facts(const struct devid_key *key);
 
 /** Attributes of the key, asked of the TPM if neither store nor cache knew them (TPM2_ReadPublic, once). */
 devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err);
