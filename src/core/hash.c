@@ -2,6 +2,7 @@
 /* Digests in software. FIPS 180-4. */
 #include "core/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -100,4 +101,13 @@ devid_rc devid_hash_once(enum devid_hash hash, struct devid_slice data, unsigned
         rc = devid_hasher_final(h, digest, err);
     devid_hasher_free(h);
     return rc;
+}
+
+void devid_hash_end(void)
+{
+    (void)ERR_set_mark();
+    /* 0 after OPENSSL_cleanup: a program may well finalise from a handler that atexit calls later */
+    if (OPENSSL_init_crypto(0, NULL) == 1)
+        devid_libctx_drop();
+    (void)ERR_pop_to_mark();
 }

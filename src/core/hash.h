@@ -59,4 +59,11 @@ struct devid_scheme {
 devid_rc devid_verify(struct devid_slice spki, const struct devid_scheme *scheme, struct devid_slice digest,
                       struct devid_slice sig, struct devid_error *err);
 
+/**
+ * Free what all digests and checks of this module share. For a face that may be unloaded and loaded again, when nobody is
+ * inside and no hasher, key or store is left; the next call makes it anew. Does nothing once libcrypto has
+ * cleaned up after a process that ends.
+ */
+void devid_hash_end(void);
+
 #endif

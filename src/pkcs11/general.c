@@ -172,6 +172,7 @@ CK_RV C_Finalize(void *reserved)
     slots_free();
     devid_store_free(the.store);
     the.store = NULL;
+    devid_hash_end(); /* Azure's key service loads and unloads the module for each operation */
     the.is_ending = false;
     return table_leave(CKR_OK);
 }

@@ -184,6 +184,35 @@ static void exit_without_finalize_is_quiet(void **state)
     assert_int_equal(status, 0);
 }
 
+static CK_FUNCTION_LIST *last; /* of a process that finalises when it ends */
+
+static void last_words(void)
+{
+    if (last != NULL && last->C_Finalize(NULL) != CKR_OK)
+        _exit(3);
+}
+
+/* main registers last_words before libcrypto registers its own cleanup, so that is over by then. */
+static void finalising_after_libcrypto_is_gone_is_quiet(void **state)
+{
+    struct p11 *t = *state;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        unsigned char sig[64];
+
+        if (f->C_Initialize(NULL) != CKR_OK ||
+            f->C_OpenSession(OWNER, CKF_SERIAL_SESSION, NULL, NULL, &t->session) != CKR_OK ||
+            sign_by_label(t->session, "wrapped", sig) != CKR_OK)
+            _exit(1);
+        last = f;
+        exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 /* A configuration of this text, beside the world's. */
 static void with_conf(struct p11 *t, const char *name, const char *text)
 {
@@ -270,10 +299,12 @@ int main(void)
         P11_TEST(finalising_waits_for_those_inside),
         P11_TEST(a_child_begins_anew_and_leaves_its_parent_alone),
         P11_TEST(exit_without_finalize_is_quiet),
+        P11_TEST(finalising_after_libcrypto_is_gone_is_quiet),
         P11_RAW_TEST(without_a_tpm_the_slots_are_empty),
         P11_RAW_TEST(a_broken_configuration_breaks_no_program),
         P11_TEST(a_tpm_that_goes_is_an_error_of_the_device),
     };
 
+    assert_int_equal(atexit(last_words), 0);
     return cmocka_run_group_tests(tests, p11_group_start, p11_group_end);
 }
