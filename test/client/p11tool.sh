@@ -1,5 +1,5 @@
 #!/bin/bash
-# GnuTLS's p11tool on the module: tokens, objects, signatures.
+# GnuTLS on the module: p11tool, and a TLS 1.3 client that has its key in the TPM.
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 
@@ -39,4 +39,36 @@ sends "RSA_Decrypt" "an RSA key signs with PSS" \
 sends "Sign" "a login that nobody needs" tool --login --set-pin 1234 --test-sign "$ldevid;type=private"
 ok "a deletion is asked for" tool --login --set-pin 1234 --delete "$ldevid;type=private"
 ok "nothing is deleted" grep -q "^0 objects deleted" out
+
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem 2>/dev/null
+(
+    openssl_conf default-first
+    openssl req -x509 -new -key software-key.pem -subj /CN=localhost -CA ca-cert.pem -CAkey ca-key.pem \
+        -addext subjectAltName=DNS:localhost -out software-cert.pem
+)
+export ORDER=gnutls-cli
+
+# gnutls VERSION LABEL: gnutls-cli shows the server a certificate whose key is in the TPM
+gnutls() {
+    local port server rc
+    port=$(free_port)
+    timeout 30 openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -CAfile ca-cert.pem -naccept 1 \
+        -key software-key.pem -cert software-cert.pem -www >server.log 2>&1 &
+    server=$!
+    wait_port "$port"
+    printf 'GET / HTTP/1.0\r\n\r\n' | timeout 30 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
+        --x509keyfile "pkcs11:token=owner;object=$2;type=private" \
+        --x509certfile "pkcs11:token=owner;object=$2;type=cert" --priority "NORMAL:-VERS-ALL:+VERS-$1" \
+        --port "$port" localhost
+    rc=$?
+    kill "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
+    return "$rc"
+}
+for version in TLS1.2 TLS1.3; do
+    sends "Sign" "a client, $version" gnutls "$version" azure%3Aldevid
+    ok "is let in" grep -q "200 ok" out
+done
+sends "RSA_Decrypt" "an RSA client, TLS1.3" gnutls TLS1.3 rsa
+ok "is let in" grep -q "200 ok" out
 finish
