@@ -119,7 +119,7 @@ CK_RV C_VerifyFinal(CK_SESSION_HANDLE handle, unsigned char *sig, CK_ULONG sig_l
 {
     struct session *s;
     unsigned char digest[DEVID_HASH_MAX];
-    struct devid_slice in;
+    struct devid_slice in = {0};
     CK_RV rv = session_enter(handle, &s);
 
     if (rv != CKR_OK)
