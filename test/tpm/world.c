@@ -23,9 +23,9 @@ struct world {
     struct devid_store *store;
 };
 
-static void start_swtpm(struct world *w)
+void world_start_tpm(struct world *w)
 {
-    char state[PATH_LEN], server[PATH_LEN], control[PATH_LEN], socket[PATH_LEN];
+    char state[PATH_LEN], server[PATH_LEN], control[PATH_LEN], socket[PATH_LEN], log[PATH_LEN];
     const struct timespec pause = {0, 20000000};
     int i;
 
@@ -33,19 +33,21 @@ static void start_swtpm(struct world *w)
     (void)snprintf(server, sizeof server, "type=unixio,path=%s/swtpm", w->folder);
     (void)snprintf(control, sizeof control, "type=unixio,path=%s/swtpm.ctrl", w->folder);
     (void)snprintf(socket, sizeof socket, "%s/swtpm", w->folder);
+    (void)snprintf(log, sizeof log, "file=%s/swtpm.log", w->folder);
     w->swtpm = fork();
     if (w->swtpm == 0) {
         (void)execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control,
-                     "--flags", "not-need-init,startup-clear", (char *)NULL);
+                     "--flags", "not-need-init,startup-clear", "--log", log, (char *)NULL);
         _exit(127);
     }
+    assert_true(w->swtpm > 0);
     for (i = 0; i < 500 && access(socket, F_OK) != 0; i++)
         (void)nanosleep(&pause, NULL);
     if (access(socket, F_OK) != 0)
         fail_msg("swtpm does not start: apt-get install swtpm");
 }
 
-static void write_conf(struct world *w)
+static void write_conf(struct world *w, const char *tcti)
 {
     char path[PATH_LEN];
     FILE *file;
@@ -53,7 +55,7 @@ static void write_conf(struct world *w)
     (void)snprintf(path, sizeof path, "%s/devid.conf", w->folder);
     assert_non_null(file = fopen(path, "w"));
     assert_true(fprintf(file, "[device]\ntcti = %s/.libs/libtss2-tcti-count.so:log=%s,%s\nstate = %s/state\n",
-                        getenv("DEVID_BUILD"), w->log, w->tcti, w->folder) > 0);
+                        getenv("DEVID_BUILD"), w->log, tcti, w->folder) > 0);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(setenv("DEVID_CONF", path, 1), 0);
 }
@@ -69,20 +71,40 @@ struct world *world_start(void)
     assert_non_null(mkdtemp(w->folder));
     (void)snprintf(w->log, sizeof w->log, "%s/commands", w->folder);
     (void)snprintf(w->tcti, sizeof w->tcti, "swtpm:path=%s/swtpm", w->folder);
-    start_swtpm(w);
-    write_conf(w);
+    world_start_tpm(w);
+    write_conf(w, w->tcti);
     if (devid_store_open(NULL, &w->store, &err) != DEVID_OK)
         fail_msg("%s", err.text);
     return w;
 }
 
+void world_connect_by(struct world *w, const char *tcti)
+{
+    struct devid_error err = {0};
+
+    devid_store_free(w->store);
+    w->store = NULL;
+    write_conf(w, tcti);
+    if (devid_store_open(NULL, &w->store, &err) != DEVID_OK)
+        fail_msg("%s", err.text);
+}
+
+const char *world_tcti(struct world *w)
+{
+    return w->tcti;
+}
+
 void world_stop_tpm(struct world *w)
 {
+    char socket[PATH_LEN];
+
     if (w->swtpm <= 0)
         return;
     (void)kill(w->swtpm, SIGTERM);
     (void)waitpid(w->swtpm, NULL, 0);
     w->swtpm = 0;
+    (void)snprintf(socket, sizeof socket, "%s/swtpm", w->folder);
+    (void)unlink(socket); /* so that the next start waits for its own */
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)

@@ -21,6 +21,13 @@ struct world *world_start(void);
 void world_stop(struct world *w);
 /* As if it were unplugged. */
 void world_stop_tpm(struct world *w);
+/* And plugged in again, with what it keeps over a power cut. */
+void world_start_tpm(struct world *w);
+
+/* swtpm's TCTI: what goes by it is not counted. */
+const char *world_tcti(struct world *w);
+/* Write devid.conf anew and open the store anew, with the counting TCTI before this one. */
+void world_connect_by(struct world *w, const char *tcti);
 
 struct devid_store *world_store(struct world *w);
 const char *world_folder(struct world *w);
