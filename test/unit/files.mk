@@ -43,6 +43,13 @@ test_unit_test_keyfile_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_keyfile_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_keyfile_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_lock
+TESTS += test/unit/test_lock
+test_unit_test_lock_SOURCES = test/unit/test_lock.c
+test_unit_test_lock_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_lock_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_lock_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_ref
 TESTS += test/unit/test_ref
 test_unit_test_ref_SOURCES = test/unit/test_ref.c test/unit/soft.c
