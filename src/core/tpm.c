@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/trace.h"
 
+#define FORKED 0xffff0001U /* of no layer of the TSS: tabrmd is known to be of no use here */
 #define SWEEP_MAX 64    /* transient handles asked for at once */
 #define DISCARDED_MAX 8 /* far below what a resource manager keeps for one connection, tabrmd 27 */
 
@@ -79,18 +80,20 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
+enum manager { NO_MANAGER, TABRMD, KERNEL };
+
 /* A resource manager is known by its name. A TCTI may wrap another, whose name then follows a comma. */
-static bool names_manager(const char *tcti)
+static enum manager manager_of(const char *tcti)
 {
-    const char *comma = strchr(tcti, ',');
+    const char *comma = strchr(tcti, ','), *colon = strchr(tcti, ':');
 
     if (starts_with(tcti, "libtss2-tcti-"))
         tcti += strlen("libtss2-tcti-");
     if (starts_with(tcti, "tabrmd"))
-        return true;
-    if (starts_with(tcti, "device") && strstr(tcti, ":/dev/tpmrm") == strchr(tcti, ':') && strchr(tcti, ':') != NULL)
-        return true;
-    return comma != NULL && names_manager(comma + 1);
+        return TABRMD;
+    if (starts_with(tcti, "device") && colon != NULL && starts_with(colon, ":/dev/tpmrm"))
+        return KERNEL;
+    return comma != NULL ? manager_of(comma + 1) : NO_MANAGER;
 }
 
 /* The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr. */
@@ -100,12 +103,28 @@ static void hush(void)
         (void)setenv("TSS2_LOG", "all+none", 0);
 }
 
+/*
+ * tabrmd's TCTI speaks D-Bus by GLib, whose thread does not exist in a child of a process that had begun to: there
+ * each call would wait for 25 seconds, and then fail.
+ */
+static bool is_bus_lost(void)
+{
+    static _Atomic pid_t user;
+    pid_t self = getpid(), first = 0;
+
+    return !atomic_compare_exchange_strong(&user, &first, self) && first != self;
+}
+
 static TSS2_RC connect_by(struct devid_tpm *tpm, const char *tcti)
 {
-    TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti, &tpm->real);
+    enum manager manager = manager_of(tcti);
+    TSS2_RC rc;
 
+    if (manager == TABRMD && is_bus_lost())
+        return FORKED;
+    rc = Tss2_TctiLdr_Initialize(tcti, &tpm->real);
     if (rc == TSS2_RC_SUCCESS)
-        tpm->has_manager = names_manager(tcti);
+        tpm->has_manager = manager != NO_MANAGER;
     return rc;
 }
 
@@ -122,9 +141,15 @@ static TSS2_RC connect_any(struct devid_tpm *tpm)
 
 devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err)
 {
-    (void)devid_fail(err, DEVID_E_AWAY,
-                     "no TPM at %s (0x%" PRIx32 "): is it there, may this user open it (group tss), is \"tcti =\" right?",
-                     tpm->tcti != NULL ? tpm->tcti : "/dev/tpmrm0, tabrmd or /dev/tpm0", tss);
+    if (tss == FORKED)
+        (void)devid_fail(err, DEVID_E_AWAY,
+                         "tpm2-abrmd cannot be used in a child of a process that has used it: "
+                         "set \"tcti = device:/dev/tpmrm0\"");
+    else
+        (void)devid_fail(err, DEVID_E_AWAY,
+                         "no TPM at %s (0x%" PRIx32
+                         "): is it there, may this user open it (group tss), is \"tcti =\" right?",
+                         tpm->tcti != NULL ? tpm->tcti : "/dev/tpmrm0, tabrmd or /dev/tpm0", tss);
     if (err != NULL)
         err->tss = tss;
     return DEVID_E_AWAY;
