@@ -15,6 +15,13 @@ test_tpm_test_connection_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 test_tpm_test_connection_CFLAGS = $(CORE_TEST_CFLAGS)
 test_tpm_test_connection_LDADD = $(CORE_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_manager
+TESTS += test/tpm/test_manager
+test_tpm_test_manager_SOURCES = test/tpm/test_manager.c test/tpm/manager.c test/tpm/manager.h $(CORE_TEST_SOURCES)
+test_tpm_test_manager_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+test_tpm_test_manager_CFLAGS = $(CORE_TEST_CFLAGS)
+test_tpm_test_manager_LDADD = $(CORE_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_sign
 TESTS += test/tpm/test_sign
 test_tpm_test_sign_SOURCES = test/tpm/test_sign.c $(CORE_TEST_SOURCES)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <tss2/tss2_esys.h>
@@ -36,6 +37,7 @@ void world_start_tpm(struct world *w)
     (void)snprintf(log, sizeof log, "file=%s/swtpm.log", w->folder);
     w->swtpm = fork();
     if (w->swtpm == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* if a test's own start fails, nobody stops it */
         (void)execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control,
                      "--flags", "not-need-init,startup-clear", "--log", log, (char *)NULL);
         _exit(127);
