@@ -2,7 +2,6 @@
 /* devid.conf: one table of sections and keys, read with inih. */
 #include "core/conf.h"
 
-#include <ctype.h>
 #include <ini.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,15 +21,15 @@ static const struct conf_key keys[] = {
     DEVICE("state", CONF_PATH, state),
     DEVICE("serial", CONF_TEXT, serial),
     {"device", "serial-file", CONF_PATH, offsetof(struct conf_builder, serial_file)},
-    DEVICE("token", CONF_NAME, owner_token),
-    IDENTITY("token", CONF_NAME, token),
+    DEVICE("token", CONF_TOKEN, owner_token),
+    IDENTITY("token", CONF_TOKEN, token),
     IDENTITY("role", CONF_ROLE, role),
     IDENTITY("key", CONF_KEY, alg),
     IDENTITY("handle", CONF_HANDLE, handle),
     IDENTITY("certificate", CONF_CERTIFICATE, cert_place),
     IDENTITY("pem", CONF_PATH, pem),
     IDENTITY("est", CONF_URL, est),
-    IDENTITY("authenticate", CONF_NAME, authenticate),
+    IDENTITY("authenticate", CONF_TEXT, authenticate),
     IDENTITY("secret-header", CONF_TEXT, secret_header),
     IDENTITY("secret-file", CONF_PATH, secret_file),
     IDENTITY("user", CONF_TEXT, user),
@@ -45,11 +44,15 @@ static const struct conf_key keys[] = {
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
 
-/* The text under inih's reader. */
+_Static_assert(N_KEYS <= CONF_KEYS_MAX, "CONF_KEYS_MAX has room for the table");
+
+/* The text under inih's reader, and the section that it is in. */
 struct reader {
     struct conf_builder *b;
     const char *at, *end;
-    bool given[N_KEYS]; /* keys of the section so far */
+    const char *section; /* "device" or "identity"; NULL before the first */
+    void *target;
+    struct conf_lines *lines;
 };
 
 const char *devid_conf_key_name(const char *section, size_t i)
@@ -58,6 +61,106 @@ const char *devid_conf_key_name(const char *section, size_t i)
         if (strcmp(keys[k].section, section) == 0 && i-- == 0)
             return keys[k].name;
     return NULL;
+}
+
+unsigned conf_line(const struct conf_builder *b, const struct devid_conf_identity *identity, const char *key)
+{
+    const char *section = identity != NULL ? "identity" : "device";
+    const struct conf_lines *lines = &b->lines[identity != NULL ? 1 + (size_t)(identity - b->identities) : 0];
+
+    for (size_t k = 0; k < N_KEYS; k++)
+        if (strcmp(keys[k].section, section) == 0 && strcmp(keys[k].name, key) == 0 && lines->of_key[k] != 0)
+            return lines->of_key[k];
+    return identity != NULL ? identity->line : 0;
+}
+
+/* ---- sections ---- */
+
+static void add_identity(struct reader *r, const char *name)
+{
+    struct conf_builder *b = r->b;
+    struct devid_conf_identity *identity = &b->identities[b->conf.n_identities];
+    const struct devid_conf_identity *other = devid_conf_find(&b->conf, name);
+
+    if (other != NULL) {
+        conf_fail(b, b->line, NULL, "[identity %s] stands in line %u already", name, other->line);
+        return;
+    }
+    if (b->conf.n_identities == CONF_IDENTITIES_MAX) {
+        conf_fail(b, b->line, NULL, "more than %d identities", CONF_IDENTITIES_MAX);
+        return;
+    }
+    *identity = (struct devid_conf_identity){
+        .line = b->line, .role = DEVID_ROLE_CLIENT, .bits = 256, .cert_place = DEVID_PLACE_NONE, .renew_after = 80};
+    (void)devid_role_of(name, &identity->role); /* [identity idevid] needs no "role = idevid" */
+    identity->name = conf_keep(b, name);
+    identity->headers = calloc(CONF_HEADERS_MAX + 1, sizeof *identity->headers);
+    b->conf.n_identities++;
+    if (identity->name == NULL || identity->headers == NULL)
+        conf_fail(b, b->line, NULL, "out of memory");
+    r->section = "identity";
+    r->target = identity;
+    r->lines = &b->lines[b->conf.n_identities];
+}
+
+/* Here, not in inih's handler, which is not told of a section without keys. */
+static void enter_section(struct reader *r, const char *header, size_t len)
+{
+    static const char blank[] = " \t";
+    char name[SECTION_MAX + 1];
+
+    while (len > 0 && strchr(blank, header[0]) != NULL) {
+        header++;
+        len--;
+    }
+    while (len > 0 && strchr(blank, header[len - 1]) != NULL)
+        len--;
+    if (len > SECTION_MAX) {
+        conf_fail(r->b, r->b->line, NULL, "a section name of at most %d bytes is expected", SECTION_MAX);
+        return;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", (int)len, header);
+    if (strcmp(name, "device") == 0) {
+        r->section = "device";
+        r->target = r->b;
+        r->lines = &r->b->lines[0];
+    } else if (strncmp(name, "identity", 8) == 0 && name[8] != 0 && strchr(blank, name[8]) != NULL) {
+        add_identity(r, name + 8 + strspn(name + 8, blank));
+    } else if (strcmp(name, "identity") == 0) {
+        conf_fail(r->b, r->b->line, NULL, "an identity has a name: [identity NAME] is expected");
+    } else {
+        conf_fail(r->b, r->b->line, NULL, "[%s] is no section: [device] or [identity NAME] is expected", name);
+    }
+}
+
+/* ---- lines ---- */
+
+/* A copy of the line without what is before its text: inih would take an indented key for more of the value above. */
+static bool copy_line(struct reader *r, const char *from, size_t len, char *line, size_t room)
+{
+    if (r->b->line == 1 && len >= 3 && memcmp(from, "\xef\xbb\xbf", 3) == 0) { /* Windows' mark of UTF-8 */
+        from += 3;
+        len -= 3;
+    }
+    while (len > 0 && (*from == ' ' || *from == '\t')) {
+        from++;
+        len--;
+    }
+    while (len > 0 && (from[len - 1] == '\n' || from[len - 1] == '\r'))
+        len--;
+    if (len + 2 > room) {
+        conf_fail(r->b, r->b->line, NULL, "a line of at most %zu bytes is expected, not of %zu", room - 2, len);
+        return false;
+    }
+    for (size_t i = 0; i < len; i++)
+        if (((unsigned char)from[i] < ' ' && from[i] != '\t') || from[i] == 0x7f) {
+            conf_fail(r->b, r->b->line, NULL, "a line without control characters is expected");
+            return false;
+        }
+    memcpy(line, from, len);
+    line[len] = '\n';
+    line[len + 1] = 0;
+    return true;
 }
 
 /* inih's fgets: hands out one line, and knows its number, which inih as Debian builds it does not tell. */
@@ -72,94 +175,48 @@ static char *next_line(char *line, int room, void *stream)
     newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
     len = newline != NULL ? (size_t)(newline - r->at) + 1 : (size_t)(r->end - r->at);
     r->b->line++;
-    if (len + 1 > (size_t)room || memchr(r->at, 0, len) != NULL) {
-        conf_fail(r->b, r->b->line, NULL, "a line of at most %d bytes, without NUL, is expected", room - 2);
+    if (!copy_line(r, r->at, len, line, (size_t)room))
         return NULL;
-    }
-    memcpy(line, r->at, len);
-    line[len] = 0;
     r->at += len;
-    for (const char *c = line; isspace((unsigned char)*c) || *c == '['; c++)
-        if (*c == '[') {
-            r->b->section_line = r->b->line;
-            memset(r->given, 0, sizeof r->given);
-            if (strcspn(c + 1, "]\n") > SECTION_MAX)
-                conf_fail(r->b, r->b->line, NULL, "a section name of at most %d bytes is expected", SECTION_MAX);
-            break;
+    len = strcspn(line, "]");
+    if (line[0] == '[' && line[len] == ']')
+        enter_section(r, line + 1, len - 1);
+    return r->b->has_failed ? NULL : line;
+}
+
+static void unknown_key(const struct reader *r, const char *name)
+{
+    const char *other = strcmp(r->section, "device") == 0 ? "identity" : "device", *nearest;
+
+    for (size_t i = 0; (nearest = devid_conf_key_name(other, i)) != NULL; i++)
+        if (strcmp(nearest, name) == 0) {
+            conf_fail(r->b, r->b->line, name, "is expected in [%s] only", other[0] == 'd' ? "device" : "identity NAME");
+            return;
         }
-    return line;
-}
-
-static struct devid_conf_identity *add_identity(struct conf_builder *b, const char *name)
-{
-    struct devid_conf_identity *identity = &b->identities[b->conf.n_identities];
-
-    if (b->conf.n_identities == CONF_IDENTITIES_MAX) {
-        conf_fail(b, b->section_line, NULL, "more than %d identities", CONF_IDENTITIES_MAX);
-        return NULL;
-    }
-    *identity = (struct devid_conf_identity){
-        .line = b->section_line, .role = DEVID_ROLE_CLIENT, .bits = 256, .cert_place = DEVID_PLACE_NONE, .renew_after = 80};
-    identity->name = conf_keep(b, name);
-    identity->headers = calloc(CONF_HEADERS_MAX + 1, sizeof *identity->headers);
-    b->conf.n_identities++;
-    if (identity->name == NULL || identity->headers == NULL)
-        conf_fail(b, b->section_line, NULL, "out of memory");
-    return b->has_failed ? NULL : identity;
-}
-
-/* The identity of "[identity NAME]", made at the section's first key. */
-static struct devid_conf_identity *identity_of(struct conf_builder *b, const char *section)
-{
-    const char *name = section + strlen("identity");
-
-    while (*name == ' ' || *name == '\t')
-        name++;
-    if (*name == 0) {
-        conf_fail(b, b->section_line, NULL, "[identity NAME] is expected");
-        return NULL;
-    }
-    for (size_t i = 0; i < b->conf.n_identities; i++) {
-        if (strcmp(b->identities[i].name, name) != 0)
-            continue;
-        if (b->identities[i].line == b->section_line)
-            return &b->identities[i];
-        conf_fail(b, b->section_line, NULL, "[identity %s] stands in line %u already", name, b->identities[i].line);
-        return NULL;
-    }
-    return add_identity(b, name);
-}
-
-static void unknown_key(struct conf_builder *b, const char *section, const char *name)
-{
-    char known[160] = "";
-
-    for (size_t i = 0, used = 0; devid_conf_key_name(section, i) != NULL && used < sizeof known; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ",
-                                 devid_conf_key_name(section, i));
-    conf_fail(b, b->line, name, "no such key; known are %s", known);
+    nearest = conf_nearest(name, devid_conf_key_name, r->section);
+    conf_fail(r->b, r->b->line, name, "there is no such key: is \"%s\" meant?", nearest);
 }
 
 static int take_value(void *user, const char *section, const char *name, const char *value)
 {
     struct reader *r = user;
-    bool is_identity = strncmp(section, "identity", 8) == 0 && (section[8] == ' ' || section[8] == 0);
-    void *target = is_identity ? (void *)identity_of(r->b, section) : (void *)r->b;
-    const char *kind = is_identity ? "identity" : section;
 
-    if (!is_identity && strcmp(section, "device") != 0)
-        conf_fail(r->b, r->b->line, NULL, "[device] or [identity NAME] is expected, not [%s]", section);
-    for (size_t k = 0; k < N_KEYS && !r->b->has_failed && target != NULL; k++) {
-        if (strcmp(keys[k].section, kind) != 0 || strcmp(keys[k].name, name) != 0)
+    (void)section; /* cut off at some length, and as it was before trimming */
+    if (r->section == NULL) {
+        conf_fail(r->b, r->b->line, name, "[device] or [identity NAME] is expected before the first key");
+        return 0;
+    }
+    for (size_t k = 0; k < N_KEYS; k++) {
+        if (strcmp(keys[k].section, r->section) != 0 || strcmp(keys[k].name, name) != 0)
             continue;
-        if (r->given[k] && keys[k].kind != CONF_HEADER)
-            conf_fail(r->b, r->b->line, name, "stands twice in this section");
+        if (r->lines->of_key[k] != 0 && keys[k].kind != CONF_HEADER)
+            conf_fail(r->b, r->b->line, name, "stands in line %u already", r->lines->of_key[k]);
         else
-            conf_set(r->b, &keys[k], target, value);
-        r->given[k] = true;
+            conf_set(r->b, &keys[k], r->target, value);
+        r->lines->of_key[k] = r->b->line;
         return !r->b->has_failed;
     }
-    unknown_key(r->b, kind, name);
+    unknown_key(r, name);
     return 0;
 }
 
@@ -172,21 +229,42 @@ static void read_text(struct conf_builder *b, struct devid_slice text)
         conf_fail(b, wrong > 0 ? (unsigned)wrong : b->line, NULL, "\"key = value\" or \"[section]\" is expected");
 }
 
+/* ---- the file ---- */
+
+/* Absolute, so that paths hold in a program that changes its folder later: a module is loaded by any. */
+static char *folder_of(const char *path)
+{
+    char *folder = strdup(path), *slash = folder != NULL ? strrchr(folder, '/') : NULL, *absolute = NULL;
+
+    if (folder == NULL || path[0] == '/') {
+        if (slash != NULL)
+            *slash = 0;
+        return folder;
+    }
+    if (slash != NULL)
+        *slash = 0;
+    absolute = realpath(slash != NULL ? folder : ".", NULL);
+    if (absolute == NULL)
+        return folder;
+    free(folder);
+    if (strcmp(absolute, "/") == 0)
+        absolute[0] = 0;
+    return absolute;
+}
+
 static devid_rc read_file(struct conf_builder *b, const char *path, struct devid_error *err)
 {
     const char *from_env = secure_getenv("DEVID_CONF"), *chosen = path != NULL ? path : from_env;
     struct devid_bytes text = {0};
-    char folder[4096];
+    char *folder;
     devid_rc rc;
 
     b->conf.path = conf_keep(b, chosen != NULL ? chosen : DEVID_CONF_DEFAULT);
     if (b->conf.path == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    (void)snprintf(folder, sizeof folder, "%s", b->conf.path);
-    if (strrchr(folder, '/') != NULL)
-        *strrchr(folder, '/') = 0;
-    else
-        folder[0] = 0;
+    folder = folder_of(b->conf.path);
+    if (folder == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
     b->folder = folder;
     rc = devid_file_read(b->conf.path, FILE_MAX, &text, err);
     if (rc == DEVID_E_ABSENT && chosen == NULL)
@@ -198,6 +276,7 @@ static devid_rc read_file(struct conf_builder *b, const char *path, struct devid
     if (rc == DEVID_OK && !b->has_failed)
         conf_check(b);
     b->folder = NULL;
+    free(folder);
     devid_bytes_free(&text);
     return rc == DEVID_OK && b->has_failed ? DEVID_E_DATA : rc;
 }
@@ -211,8 +290,9 @@ devid_rc devid_conf_load(const char *path, struct devid_conf **out, struct devid
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     b->err = err;
     b->identities = calloc(CONF_IDENTITIES_MAX + 2, sizeof *b->identities);
+    b->lines = calloc(CONF_IDENTITIES_MAX + 3, sizeof *b->lines);
     b->conf.identities = b->identities;
-    rc = b->identities == NULL ? devid_fail(err, DEVID_E_MEM, "out of memory") : read_file(b, path, err);
+    rc = b->identities == NULL || b->lines == NULL ? devid_fail(err, DEVID_E_MEM, "out of memory") : read_file(b, path, err);
     b->err = NULL;
     if (rc == DEVID_OK)
         *out = &b->conf;
@@ -233,6 +313,7 @@ void devid_conf_free(struct devid_conf *conf)
         free(b->pool[i]);
     free(b->pool);
     free(b->identities);
+    free(b->lines);
     free(b);
 }
 

@@ -15,7 +15,8 @@ struct devid_conf_identity {
     unsigned line;              /* of its section header, for messages */
     const char *name;           /* label, unique in the file */
     const char *token;          /* default: "manufacturer" for ek, idevid, iak; else "owner" */
-    enum devid_role role;       /* role = ek|idevid|iak|ldevid|ca|client (default client) */
+    enum devid_role role;       /* role = ek|idevid|iak|ldevid|ca|client (default: the one that NAME names, else
+                                   client) */
 
     enum devid_alg alg;         /* key = ec-p256 (default) | ec-p384 | rsa-2048 | rsa-3072 */
     unsigned bits;

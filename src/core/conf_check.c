@@ -7,7 +7,9 @@
 #include "core/conf_value.h"
 
 #define STATE_DEFAULT "/var/lib/devid"
-#define SUBJECT_MAX 512
+#define MANUFACTURER "manufacturer"
+#define SERIAL "${serial}"
+#define SERIAL_MAX 128
 
 static bool is_manufacturers(enum devid_role role)
 {
@@ -42,7 +44,7 @@ static void fill_in(struct conf_builder *b, struct devid_conf_identity *identity
     };
 
     if (identity->token == NULL)
-        identity->token = is_manufacturers(identity->role) ? "manufacturer" : b->conf.owner_token;
+        identity->token = is_manufacturers(identity->role) ? MANUFACTURER : b->conf.owner_token;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (identity->role != places[i].role)
             continue;
@@ -59,107 +61,144 @@ static void fill_in(struct conf_builder *b, struct devid_conf_identity *identity
         identity->secret_header = "Secret-Value"; /* as GlobalSign's service names it */
 }
 
-/* A serial number may hold what RFC 4514 writes with a backslash. */
-static void append_serial(char *out, size_t room, const char *serial)
+static bool append(struct devid_bytes *out, const char *text, size_t len)
 {
-    size_t used = strlen(out);
+    return devid_bytes_append(out, (struct devid_slice){(const unsigned char *)text, len}, NULL) == DEVID_OK;
+}
 
-    for (; *serial != 0 && used + 3 < room; serial++) {
-        if (strchr(",+\"\\<>;=#", *serial) != NULL)
-            out[used++] = '\\';
-        out[used++] = *serial;
-    }
-    out[used] = 0;
+/* A serial number may hold what RFC 4514 writes with a backslash. */
+static bool append_serial(struct devid_bytes *out, const char *serial)
+{
+    bool good = true;
+
+    for (; good && *serial != 0; serial++)
+        good = (strchr(",+\"\\<>;=#", *serial) == NULL || append(out, "\\", 1)) && append(out, serial, 1);
+    return good;
 }
 
 static void expand_subject(struct conf_builder *b, struct devid_conf_identity *identity)
 {
     const char *rest = identity->subject, *found;
-    char out[SUBJECT_MAX] = "";
+    unsigned line = conf_line(b, identity, "subject");
+    struct devid_bytes out = {0};
+    bool good = true;
 
-    if (rest == NULL || strstr(rest, "${serial}") == NULL)
+    if (rest == NULL || strstr(rest, SERIAL) == NULL)
         return;
     if (b->conf.serial == NULL) {
-        conf_fail(b, identity->line, "subject", "${serial} needs \"serial =\" or \"serial-file =\" in [device]");
+        conf_fail(b, line, "subject", SERIAL " needs \"serial =\" or \"serial-file =\" in [device]");
         return;
     }
-    while ((found = strstr(rest, "${serial}")) != NULL) {
-        (void)snprintf(out + strlen(out), sizeof out - strlen(out), "%.*s", (int)(found - rest), rest);
-        append_serial(out, sizeof out, b->conf.serial);
-        rest = found + strlen("${serial}");
-    }
-    (void)snprintf(out + strlen(out), sizeof out - strlen(out), "%s", rest);
-    if (strlen(out) + 1 >= sizeof out)
-        conf_fail(b, identity->line, "subject", "longer than %d bytes", SUBJECT_MAX - 2);
-    identity->subject = conf_keep(b, out);
+    for (; good && (found = strstr(rest, SERIAL)) != NULL; rest = found + strlen(SERIAL))
+        good = append(&out, rest, (size_t)(found - rest)) && append_serial(&out, b->conf.serial);
+    good = good && append(&out, rest, strlen(rest));
+    identity->subject = good ? conf_keep(b, (const char *)out.data) : NULL;
+    if (identity->subject == NULL)
+        conf_fail(b, line, "subject", "out of memory");
+    devid_bytes_free(&out);
 }
 
+static bool is_printable(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* The first line, trimmed: firmware's tables (DMI) pad with blanks, a device tree ends with NUL. */
 static void read_serial(struct conf_builder *b)
 {
+    unsigned line = conf_line(b, NULL, "serial-file");
     struct devid_bytes text = {0};
     struct devid_error why = {0};
-    char serial[130];
+    char serial[SERIAL_MAX + 1];
+    const char *from;
     size_t len;
 
     if (b->serial_file == NULL)
         return;
     if (b->conf.serial != NULL) {
-        conf_fail(b, 0, "serial-file", "\"serial =\" is given too: one of the two is expected");
+        conf_fail(b, line, "serial-file", "\"serial =\" is given too: one of the two is expected");
         return;
     }
     if (devid_file_read(b->serial_file, 4096, &text, &why) != DEVID_OK) {
-        conf_fail(b, 0, "serial-file", "%s", why.text);
+        conf_fail(b, line, "serial-file", "%s", why.text);
         return;
     }
-    len = strcspn((const char *)text.data, "\r\n");
-    while (len > 0 && text.data[len - 1] == ' ')
+    from = (const char *)text.data + strspn((const char *)text.data, " \t");
+    len = strcspn(from, "\r\n");
+    while (len > 0 && (from[len - 1] == ' ' || from[len - 1] == '\t'))
         len--;
-    if (len == 0 || len >= sizeof serial) {
-        conf_fail(b, 0, "serial-file", "%s: a serial number of 1 to 128 bytes is expected in its first line",
-                  b->serial_file);
+    if (len == 0 || len > SERIAL_MAX || !is_printable(from, len)) {
+        conf_fail(b, line, "serial-file", "%s: a serial number of 1 to %d printable bytes is expected in its first line",
+                  b->serial_file, SERIAL_MAX);
     } else {
-        (void)snprintf(serial, sizeof serial, "%.*s", (int)len, (const char *)text.data);
+        (void)snprintf(serial, sizeof serial, "%.*s", (int)len, from);
         b->conf.serial = conf_keep(b, serial);
+        if (b->conf.serial == NULL)
+            conf_fail(b, line, "serial-file", "out of memory");
     }
     devid_bytes_free(&text);
 }
 
+static void fail_at(struct conf_builder *b, const struct devid_conf_identity *identity, const char *key, const char *text)
+{
+    conf_fail(b, conf_line(b, identity, key), key, "%s", text);
+}
+
+/* A chain of authentications ends, and none of its names is missing. */
 static void check_authenticate(struct conf_builder *b, const struct devid_conf_identity *identity)
 {
     const struct devid_conf_identity *with = identity;
 
     for (size_t steps = 0; with != NULL && with->authenticate != NULL; steps++) {
+        unsigned line = conf_line(b, with, "authenticate");
+
         if (steps == b->conf.n_identities) {
-            conf_fail(b, identity->line, "authenticate", "%s authenticates with itself, by way of others", identity->name);
+            conf_fail(b, conf_line(b, identity, "authenticate"), "authenticate",
+                      "%s needs its own certificate to get it: another identity is expected", identity->name);
             return;
         }
         if (devid_conf_find(&b->conf, with->authenticate) == NULL)
-            conf_fail(b, with->line, "authenticate", "there is no [identity %s]", with->authenticate);
+            conf_fail(b, line, "authenticate", "there is no [identity %s] in this file", with->authenticate);
         with = devid_conf_find(&b->conf, with->authenticate);
     }
 }
 
+/* A place in the TPM has one owner. The later line is told; built-in identities have none. */
+static void check_place(struct conf_builder *b, const struct devid_conf_identity *one,
+                        const struct devid_conf_identity *two)
+{
+    const struct devid_conf_identity *at = two->line != 0 ? two : one, *other = at == two ? one : two;
+
+    if (one->handle != 0 && one->handle == two->handle)
+        conf_fail(b, conf_line(b, at, "handle"), "handle", "0x%08x is that of [identity %s] already", at->handle,
+                  other->name);
+    if (one->nv_index != 0 && one->nv_index == two->nv_index)
+        conf_fail(b, conf_line(b, at, "certificate"), "certificate", "nv:0x%08x is that of [identity %s] already",
+                  at->nv_index, other->name);
+}
+
 static void check_identity(struct conf_builder *b, const struct devid_conf_identity *identity)
 {
+    bool is_devid = identity->role == DEVID_ROLE_IDEVID || identity->role == DEVID_ROLE_IAK;
+
     check_authenticate(b, identity);
     if (identity->handle == 0x81010001 && identity->role != DEVID_ROLE_EK)
-        conf_fail(b, identity->line, "handle", "0x81010001 is the EK's");
-    if ((identity->user == NULL) != (identity->password_file == NULL))
-        conf_fail(b, identity->line, "user", "\"user =\" and \"password-file =\" go together");
+        fail_at(b, identity, "handle", "0x81010001 is the EK's");
+    if (identity->user != NULL && identity->password_file == NULL)
+        fail_at(b, identity, "user", "\"password-file =\" is expected too");
+    if (identity->user == NULL && identity->password_file != NULL)
+        fail_at(b, identity, "password-file", "\"user =\" is expected too");
     if (identity->secret_header != NULL && identity->secret_file == NULL)
-        conf_fail(b, identity->line, "secret-header", "\"secret-file =\" with the header's value is expected too");
-    if (strncmp(identity->token, ".", 1) == 0)
-        conf_fail(b, identity->line, "token", "\"%s\" is no name of a token: it begins with a dot", identity->token);
-    if ((identity->role == DEVID_ROLE_IDEVID || identity->role == DEVID_ROLE_IAK) &&
-        (identity->bits == 3072))
-        conf_fail(b, identity->line, "key", "TCG has no DevID template of this type: ec-p256, ec-p384 or rsa-2048");
-    for (const struct devid_conf_identity *other = b->identities; other < identity; other++) {
-        if (identity->handle != 0 && other->handle == identity->handle)
-            conf_fail(b, identity->line, "handle", "0x%08x is that of [identity %s] already", identity->handle, other->name);
-        if (identity->nv_index != 0 && other->nv_index == identity->nv_index)
-            conf_fail(b, identity->line, "certificate", "nv:0x%08x is that of [identity %s] already", identity->nv_index,
-                      other->name);
-    }
+        fail_at(b, identity, "secret-header", "\"secret-file =\" with the header's value is expected too");
+    if (!is_manufacturers(identity->role) && strcmp(identity->token, MANUFACTURER) == 0)
+        fail_at(b, identity, "token", "\"" MANUFACTURER "\" holds ek, idevid and iak only: another name is expected");
+    if (is_devid && identity->bits == 3072)
+        fail_at(b, identity, "key", "TCG has no template of this type: ec-p256, ec-p384 or rsa-2048 is expected");
+    for (const struct devid_conf_identity *other = b->identities; other < identity; other++)
+        check_place(b, other, identity);
 }
 
 void conf_check(struct conf_builder *b)
@@ -168,6 +207,8 @@ void conf_check(struct conf_builder *b)
         b->conf.state = STATE_DEFAULT;
     if (b->conf.owner_token == NULL)
         b->conf.owner_token = "owner";
+    if (strcmp(b->conf.owner_token, MANUFACTURER) == 0)
+        conf_fail(b, conf_line(b, NULL, "token"), "token", "\"" MANUFACTURER "\" is the token of ek, idevid and iak: another name is expected");
     read_serial(b);
     add_built_in(b, DEVID_ROLE_EK);
     add_built_in(b, DEVID_ROLE_IDEVID);

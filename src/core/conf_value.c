@@ -48,13 +48,28 @@ static void set_text(struct conf_builder *b, const char **target, const char *va
 /* A relative path is meant from the file that says it, whoever reads that file from where. */
 static void set_path(struct conf_builder *b, const char **target, const char *value)
 {
-    char path[4096];
+    size_t room = strlen(b->folder) + strlen(value) + 2;
+    char *path = malloc(room);
 
-    if (value[0] == '/' || b->folder[0] == 0)
-        (void)snprintf(path, sizeof path, "%s", value);
+    if (path == NULL) {
+        conf_fail(b, b->line, NULL, "out of memory");
+        return;
+    }
+    if (value[0] == '/')
+        (void)snprintf(path, room, "%s", value);
     else
-        (void)snprintf(path, sizeof path, "%s/%s", b->folder, value);
+        (void)snprintf(path, room, "%s/%s", b->folder, value);
     set_text(b, target, path);
+    free(path);
+}
+
+/* It becomes a folder of the state, and a label in PKCS#11. */
+static void set_token(struct conf_builder *b, const char *name, const char **target, const char *value)
+{
+    if (value[0] == '.' || strchr(value, '/') != NULL || strlen(value) > CONF_TOKEN_MAX)
+        conf_fail(b, b->line, name, "\"%s\" is no name of a token: at most %d bytes, no '/', no '.' at its beginning", value,
+                  CONF_TOKEN_MAX);
+    set_text(b, target, value);
 }
 
 static void set_role(struct conf_builder *b, const char *name, enum devid_role *target, const char *value)
@@ -185,6 +200,43 @@ static void set_percent(struct conf_builder *b, const char *name, unsigned *targ
         *target = (unsigned)number;
 }
 
+/* Levenshtein's distance: how many letters are put in, left out or changed. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[64], n = strlen(b);
+
+    if (n >= sizeof row / sizeof row[0])
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != 0; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t least = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < least)
+                least = row[j] + 1;
+            if (row[j - 1] + 1 < least)
+                least = row[j - 1] + 1;
+            row[j] = least;
+        }
+    }
+    return row[n];
+}
+
+const char *conf_nearest(const char *name, const char *(*name_of)(const char *section, size_t i), const char *section)
+{
+    const char *best = name_of(section, 0), *candidate;
+
+    for (size_t i = 1; (candidate = name_of(section, i)) != NULL; i++)
+        if (distance(name, candidate) < distance(name, best))
+            best = candidate;
+    return best;
+}
+
 void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, const char *value)
 {
     void *member = (char *)target + key->offset;
@@ -195,8 +247,10 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
     }
     switch (key->kind) {
     case CONF_TEXT:
-    case CONF_NAME:
         set_text(b, member, value);
+        break;
+    case CONF_TOKEN:
+        set_token(b, key->name, member, value);
         break;
     case CONF_PATH:
         set_path(b, member, value);

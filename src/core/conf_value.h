@@ -7,24 +7,32 @@
 
 #define CONF_IDENTITIES_MAX 256
 #define CONF_HEADERS_MAX 16
+#define CONF_KEYS_MAX 32
+#define CONF_TOKEN_MAX 32 /* PKCS#11 shows no longer token label: CK_TOKEN_INFO */
+
+/* In which line a section has each key of the table, 0: it has not. */
+struct conf_lines {
+    unsigned of_key[CONF_KEYS_MAX];
+};
 
 /* What the public structure's pointers point into. */
 struct conf_builder {
     struct devid_conf conf; /* first: devid_conf_free gets its address */
     struct devid_conf_identity *identities;
+    struct conf_lines *lines; /* of [device], then of each identity */
     const char *serial_file;
     char **pool; /* every string */
     size_t n_pool;
     /* where the reader is */
-    const char *folder;
-    unsigned line, section_line;
+    const char *folder; /* what "FOLDER/NAME" begins with where a value is a relative path */
+    unsigned line;
     bool has_failed;
     struct devid_error *err;
 };
 
 /* How a value is read, and where it goes. */
 enum conf_kind {
-    CONF_TEXT, CONF_PATH, CONF_NAME, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
+    CONF_TEXT, CONF_PATH, CONF_TOKEN, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
     CONF_FINGERPRINT, CONF_SAN, CONF_LIFETIME, CONF_PERCENT,
 };
 
@@ -40,6 +48,11 @@ char *conf_keep(struct conf_builder *b, const char *text);
 void conf_fail(struct conf_builder *b, unsigned line, const char *key, const char *fmt, ...) DEVID_PRINTF(4, 5);
 /** Read value into target's member. */
 void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, const char *value);
+
+/** The line of a key in [device] (NULL) or in an identity's section, else of the section; 0 for a built-in one. */
+unsigned conf_line(const struct conf_builder *b, const struct devid_conf_identity *identity, const char *key);
+/** Of names, to its NULL, the one with the fewest changes to name. */
+const char *conf_nearest(const char *name, const char *(*name_of)(const char *section, size_t i), const char *section);
 
 /* conf_check.c */
 
