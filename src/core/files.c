@@ -2,15 +2,18 @@
 /* A file is whole and old, or whole and new: written beside, synced, renamed. */
 #include "core/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PATH_ROOM 4096
+#define TEMPORARY ".devid-new-" /* hidden, so that no reader takes it for an identity */
 
 static devid_rc fail_errno(struct devid_error *err, const char *what, const char *path)
 {
@@ -77,11 +80,55 @@ static devid_rc write_all(int fd, const char *path, struct devid_slice content, 
     return DEVID_OK;
 }
 
+/*
+ * A power cut or SIGKILL leaves a temporary file. Its writer held flock on it, which ends with the writer:
+ * who can lock it may remove it.
+ */
+static void sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    int fd;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, TEMPORARY, strlen(TEMPORARY)) != 0)
+            continue;
+        fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+/* Locked; between making and locking another process's sweep may take it away. \return -1 with errno */
+static int open_temporary(const char *folder, char *path, size_t room)
+{
+    struct stat st;
+
+    for (int tries = 0; tries < 100; tries++) {
+        int fd;
+
+        (void)snprintf(path, room, "%s/" TEMPORARY "XXXXXX", folder);
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd < 0)
+            return -1;
+        /* a file system without locks says something else than EWOULDBLOCK, and is not swept */
+        if ((flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && fstat(fd, &st) == 0 && st.st_nlink != 0)
+            return fd;
+        (void)close(fd);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
 {
     const char *slash = strrchr(path, '/');
     int folder_len = slash != NULL ? (int)(slash - path) : 0;
-    char temporary[PATH_ROOM + 16], folder[PATH_ROOM];
+    char temporary[PATH_ROOM + 32], folder[PATH_ROOM];
     devid_rc rc;
     int fd;
 
@@ -90,22 +137,19 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
     (void)snprintf(folder, sizeof folder, "%.*s", folder_len, path);
     if (folder_len == 0)
         (void)snprintf(folder, sizeof folder, "%s", slash != NULL ? "/" : ".");
-    /* hidden, so that no reader takes it for an identity, whenever it is left behind by a power cut */
-    (void)snprintf(temporary, sizeof temporary, "%s/.new-XXXXXX", folder);
-    fd = mkostemp(temporary, O_CLOEXEC);
+    sweep(folder);
+    fd = open_temporary(folder, temporary, sizeof temporary);
     if (fd < 0)
         return fail_errno(err, "write in", folder);
     rc = write_all(fd, path, content, err);
     if (rc == DEVID_OK && fchmod(fd, (mode_t)mode) != 0)
         rc = fail_errno(err, "set the rights of", path);
-    if (close(fd) != 0 && rc == DEVID_OK)
-        rc = fail_errno(err, "write", path);
     if (rc == DEVID_OK && rename(temporary, path) != 0)
         rc = fail_errno(err, "replace", path);
-    if (rc == DEVID_OK)
-        return sync_folder(folder, err);
-    (void)unlink(temporary);
-    return rc;
+    if (rc != DEVID_OK)
+        (void)unlink(temporary);
+    (void)close(fd); /* not before the rename: the lock goes with it */
+    return rc == DEVID_OK ? sync_folder(folder, err) : rc;
 }
 
 devid_rc devid_files_replace(const char *folder, const char *name, struct devid_slice content, unsigned mode,

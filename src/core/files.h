@@ -9,7 +9,8 @@
 
 /**
  * Replace FOLDER/NAME: temporary file in the same folder, write, fsync, rename, fsync of the folder.
- * Missing folders are made (0755). On failure nothing is left behind and the old file stays.
+ * Missing folders are made (0755). On failure nothing is left behind and the old file stays; what a killed process
+ * left behind goes with the next replacement in that folder.
  * \param mode  of a new file
  * \return DEVID_E_FILE with path, errno's words and what to do
  */
@@ -38,7 +39,7 @@ struct devid_record {
 devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, struct devid_error *err);
 /** Value of a field or NULL; lives as long as the record. */
 const char *devid_record_get(const struct devid_record *r, const char *name);
-/** Set or add; value NULL removes. A value has no line end. */
+/** Set or add; value NULL removes. \return DEVID_E_ARG for a value with a line end: it would be another field */
 devid_rc devid_record_set(struct devid_record *r, const char *name, const char *value, struct devid_error *err);
 devid_rc devid_record_write(const struct devid_record *r, struct devid_bytes *out, struct devid_error *err);
 void devid_record_free(struct devid_record *r);

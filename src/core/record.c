@@ -55,6 +55,8 @@ static devid_rc add_field(struct devid_record *r, const char *name, size_t name_
 
 devid_rc devid_record_set(struct devid_record *r, const char *name, const char *value, struct devid_error *err)
 {
+    if (value != NULL && strpbrk(value, "\r\n") != NULL)
+        return devid_fail(err, DEVID_E_ARG, "%s: text without line ends is expected", name);
     for (size_t i = 0; i < r->n_fields; i++) {
         char *copy;
 
@@ -84,12 +86,14 @@ static size_t name_len(const char *line, size_t len)
 
     while (n < len && (isalnum((unsigned char)line[n]) || line[n] == '-' || line[n] == '_'))
         n++;
-    return n > 0 && n < len && line[n] == ':' && line[0] != '-' && (n + 1 == len || line[n + 1] == ' ') ? n : 0;
+    if (n == 0 || n == len || line[n] != ':' || line[0] == '-')
+        return 0;
+    return n + 1 == len || line[n + 1] == ' ' || (n + 2 == len && line[n + 1] == '\r') ? n : 0;
 }
 
 devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, struct devid_error *err)
 {
-    const char *at = (const char *)file.data, *end = at + file.len;
+    const char *at = file.len != 0 ? (const char *)file.data : "", *end = at + file.len;
     struct devid_record r = {0};
     devid_rc rc = DEVID_OK;
 
@@ -98,10 +102,13 @@ devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, s
     while (rc == DEVID_OK && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         size_t len = newline != NULL ? (size_t)(newline - at) : (size_t)(end - at);
-        size_t n = name_len(at, len), skip = n + 2 <= len ? n + 2 : len;
+        size_t n = name_len(at, len), skip;
 
         if (n == 0)
             break;
+        if (at[len - 1] == '\r') /* an editor's */
+            len--;
+        skip = n + 2 <= len ? n + 2 : len;
         if (n > 64 || len > VALUE_MAX)
             rc = devid_fail(err, DEVID_E_DATA, "a line of more than %d bytes", VALUE_MAX);
         else

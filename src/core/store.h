@@ -3,7 +3,7 @@
  * The store: the identities that this device has, from the configuration, the TPM and the
  * state folder. Readers take immutable, counted snapshots; writers make the next one.
  *
- * On disk (README in the folder says the same):  STATE/TOKEN/NAME.pem, one file an identity:
+ * On disk:  STATE/TOKEN/NAME.pem, one file an identity:
  * "field: value" lines, then PEM blocks: DEVID KEY REFERENCE (key at a handle) or TSS2 PRIVATE
  * KEY (wrapped key), then CERTIFICATE, leaf first. NAME is the label, with every byte outside
  * [A-Za-z0-9._-] as %XX. Key and certificate are in one file, so they change at one instant: by

@@ -36,6 +36,13 @@ test_unit_test_error_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_error_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_error_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_files
+TESTS += test/unit/test_files
+test_unit_test_files_SOURCES = test/unit/test_files.c test/unit/folder.c
+test_unit_test_files_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_files_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_files_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_hash
 TESTS += test/unit/test_hash
 test_unit_test_hash_SOURCES = test/unit/test_hash.c test/unit/soft.c
