@@ -64,6 +64,13 @@ test_unit_test_lock_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_lock_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_lock_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_log
+TESTS += test/unit/test_log
+test_unit_test_log_SOURCES = test/unit/test_log.c
+test_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_log_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_ref
 TESTS += test/unit/test_ref
 test_unit_test_ref_SOURCES = test/unit/test_ref.c test/unit/soft.c

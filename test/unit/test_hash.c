@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/cert.h"
 #include "core/libctx.h"
+#include "core/public.h"
 #include "unit/soft.h"
 
 static const unsigned char bytes[64] = "a digest is any bytes to a signature, if there are enough";
@@ -334,6 +336,41 @@ static void the_library_context_may_be_dropped_and_made_again(void **state)
     assert_queue_is_empty();
 }
 
+/* A configuration or an engine has taken over the program's own context: nothing in it works any more. */
+static void a_program_whose_own_context_is_empty_changes_nothing(void **state)
+{
+    EVP_PKEY *key = soft_key("P-256");
+    struct devid_scheme scheme = {.padding = DEVID_ECDSA, .hash = DEVID_SHA256};
+    struct devid_bytes spki = soft_spki(key), sig = soft_sign(key, &scheme, digest_of(DEVID_SHA256));
+    struct devid_bytes der = soft_cert(key, "x", "20500101000000Z");
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct devid_public pub = {0};
+        struct devid_cert cert = {0};
+        unsigned char digest[DEVID_HASH_MAX];
+        bool works;
+
+        EVP_set_default_properties(NULL, "provider=nobody");
+        works = EVP_MD_fetch(NULL, "SHA256", NULL) == NULL &&
+                devid_hash_once(DEVID_SHA256, TEXT("abc"), digest, NULL) == DEVID_OK &&
+                devid_verify(devid_slice_of(spki), &scheme, digest_of(DEVID_SHA256), devid_slice_of(sig), NULL) == DEVID_OK &&
+                devid_public_from_spki(devid_slice_of(spki), &pub, NULL) == DEVID_OK &&
+                devid_cert_parse(devid_slice_of(der), &cert, NULL) == DEVID_OK;
+        devid_public_free(&pub);
+        _exit(works ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    devid_bytes_free(&der);
+    devid_bytes_free(&sig);
+    devid_bytes_free(&spki);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +384,7 @@ int main(void)
         cmocka_unit_test(rsa_without_a_hash_and_raw),
         cmocka_unit_test(pss_has_the_salt_and_the_mask_that_were_asked_for),
         cmocka_unit_test(the_library_context_may_be_dropped_and_made_again),
+        cmocka_unit_test(a_program_whose_own_context_is_empty_changes_nothing),
         cmocka_unit_test(a_scheme_that_does_not_fit_the_key_or_the_digest_is_told),
     };
 
