@@ -20,10 +20,9 @@ struct devid_known {
 
 devid_rc devid_cache_init(struct devid_cache *cache, const char *state, struct devid_error *err)
 {
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     size_t room = strlen(state) + sizeof "/.cache";
 
-    cache->mutex = fresh;
+    devid_mutex_init(&cache->mutex);
     cache->known = NULL;
     cache->folder = malloc(room);
     if (cache->folder == NULL)
@@ -119,7 +118,7 @@ devid_rc devid_cache_get(struct devid_store *store, uint32_t handle, struct devi
     struct devid_known *known;
     devid_rc rc = DEVID_OK;
 
-    (void)pthread_mutex_lock(&cache->mutex);
+    devid_mutex_lock(&cache->mutex);
     known = find(cache, handle);
     if (known == NULL && read_file(cache, handle, &file_area, &file_object) == DEVID_OK)
         known = remember(cache, handle, devid_slice_of(file_area), devid_slice_of(file_object));
@@ -129,7 +128,7 @@ devid_rc devid_cache_get(struct devid_store *store, uint32_t handle, struct devi
         rc = devid_bytes_copy(devid_slice_of(known->area), area, err);
     if (rc == DEVID_OK && object != NULL)
         rc = devid_bytes_copy(devid_slice_of(known->object), object, err);
-    (void)pthread_mutex_unlock(&cache->mutex);
+    devid_mutex_unlock(&cache->mutex);
     devid_bytes_free(&file_area);
     devid_bytes_free(&file_object);
     return rc;
@@ -166,11 +165,11 @@ void devid_cache_put(struct devid_store *store, uint32_t handle, struct devid_sl
     struct devid_error err = {0};
     struct devid_known *known;
 
-    (void)pthread_mutex_lock(&cache->mutex);
+    devid_mutex_lock(&cache->mutex);
     known = remember(cache, handle, area, object);
     if (known != NULL && write_file(cache, known, &err) != DEVID_OK)
         devid_log(DEVID_LOG_DEBUG, "core/cache", "not kept for other processes: %s", err.text);
-    (void)pthread_mutex_unlock(&cache->mutex);
+    devid_mutex_unlock(&cache->mutex);
 }
 
 void devid_cache_drop(struct devid_store *store, uint32_t handle)
@@ -180,7 +179,7 @@ void devid_cache_drop(struct devid_store *store, uint32_t handle)
     char name[16];
 
     name_of(handle, name);
-    (void)pthread_mutex_lock(&cache->mutex);
+    devid_mutex_lock(&cache->mutex);
     while (*at != NULL && (*at)->handle != handle)
         at = &(*at)->next;
     known = *at;
@@ -192,5 +191,5 @@ void devid_cache_drop(struct devid_store *store, uint32_t handle)
     }
     if (devid_files_remove(cache->folder, name, NULL) != DEVID_OK)
         devid_log(DEVID_LOG_DEBUG, "core/cache", "%s/%s could not be removed", cache->folder, name);
-    (void)pthread_mutex_unlock(&cache->mutex);
+    devid_mutex_unlock(&cache->mutex);
 }

@@ -6,14 +6,13 @@
 #ifndef DEVID_CORE_CACHE_H
 #define DEVID_CORE_CACHE_H
 
-#include <pthread.h>
-
+#include "core/lock.h"
 #include "core/store.h"
 
 struct devid_known; /* a handle of which this process knows something */
 
 struct devid_cache {
-    pthread_mutex_t mutex; /* the last in the order of locks: nothing is called with it held */
+    struct devid_mutex mutex; /* the last in the order of locks: nothing is called with it held */
     struct devid_known *known;
     char *folder; /* STATE/.cache */
 };

@@ -1,12 +1,66 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A queue between threads, flock between processes. */
+/* Whose turn it is: threads, children of fork, other processes. */
 #include "core/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+void devid_owner_init(struct devid_owner *owner)
+{
+    atomic_store(&owner->pid, getpid());
+}
+
+bool devid_owner_is_self(const struct devid_owner *owner)
+{
+    return atomic_load(&((struct devid_owner *)(uintptr_t)owner)->pid) == getpid();
+}
+
+/* -pid says that a thread of this process is at it. */
+bool devid_owner_moved(struct devid_owner *owner)
+{
+    const struct timespec pause = {.tv_nsec = 100000};
+    pid_t self = getpid(), known = atomic_load(&owner->pid);
+
+    while (known != self) {
+        if (known != -self && atomic_compare_exchange_strong(&owner->pid, &known, -self))
+            return true;
+        (void)nanosleep(&pause, NULL);
+        known = atomic_load(&owner->pid);
+    }
+    return false;
+}
+
+void devid_owner_settle(struct devid_owner *owner)
+{
+    atomic_store(&owner->pid, getpid());
+}
+
+static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+
+void devid_mutex_init(struct devid_mutex *mutex)
+{
+    mutex->mutex = fresh;
+    devid_owner_init(&mutex->owner);
+}
+
+void devid_mutex_lock(struct devid_mutex *mutex)
+{
+    if (devid_owner_moved(&mutex->owner)) {
+        mutex->mutex = fresh;
+        devid_owner_settle(&mutex->owner);
+    }
+    (void)pthread_mutex_lock(&mutex->mutex);
+}
+
+void devid_mutex_unlock(struct devid_mutex *mutex)
+{
+    (void)pthread_mutex_unlock(&mutex->mutex);
+}
 
 struct devid_waiter {
     pthread_cond_t turn;
@@ -16,8 +70,6 @@ struct devid_waiter {
 
 void devid_fair_init(struct devid_fair *lock)
 {
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-
     lock->mutex = fresh;
     lock->is_held = false;
     lock->head = lock->tail = NULL;

@@ -1,11 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two locks: a fair one between the threads of a process, and flock between processes. */
+/* Locks between the threads of a process, which a child of fork finds free, and flock between processes. */
 #ifndef DEVID_CORE_LOCK_H
 #define DEVID_CORE_LOCK_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "core/error.h"
+
+/* The process that a state in memory is of: in a child of fork its locks may be held by threads that are not there. */
+struct devid_owner {
+    _Atomic pid_t pid;
+};
+
+void devid_owner_init(struct devid_owner *owner);
+bool devid_owner_is_self(const struct devid_owner *owner);
+/**
+ * Before any lock is touched.
+ * \return true for the first thread to come in a child: it puts the state anew and calls devid_owner_settle, and
+ *         the others wait for that
+ */
+bool devid_owner_moved(struct devid_owner *owner);
+void devid_owner_settle(struct devid_owner *owner);
+
+/* A mutex that is free in a child, whoever held it in the parent. */
+struct devid_mutex {
+    pthread_mutex_t mutex;
+    struct devid_owner owner;
+};
+
+void devid_mutex_init(struct devid_mutex *mutex);
+void devid_mutex_lock(struct devid_mutex *mutex);
+void devid_mutex_unlock(struct devid_mutex *mutex);
 
 struct devid_waiter;
 

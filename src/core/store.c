@@ -3,7 +3,6 @@
 #include "core/store.h"
 
 #include <dirent.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +37,7 @@ struct devid_store {
     struct devid_conf *conf;
     struct devid_tpm *tpm;
     struct devid_cache cache;
-    pid_t owner;
-    pthread_mutex_t mutex; /* of all that follows */
+    struct devid_mutex mutex; /* of all that follows */
     struct devid_snapshot *snap;
     uint64_t number;
     struct seen seen[TOKENS_MAX];
@@ -52,14 +50,12 @@ struct devid_store {
 
 devid_rc devid_store_open(const char *conf_path, struct devid_store **out, struct devid_error *err)
 {
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     struct devid_store *store = calloc(1, sizeof *store);
     devid_rc rc;
 
     if (store == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    store->mutex = fresh;
-    store->owner = getpid();
+    devid_mutex_init(&store->mutex);
     rc = devid_conf_load(conf_path, &store->conf, err);
     if (rc == DEVID_OK)
         rc = devid_cache_init(&store->cache, store->conf->state, err);
@@ -121,19 +117,6 @@ devid_rc devid_store_folder(const struct devid_store *store, const char *token, 
     (void)snprintf(path, room, "%s%s%s", store->conf->state, token[0] != 0 ? "/" : "", token);
     *out = (struct devid_bytes){(unsigned char *)path, strlen(path)};
     return DEVID_OK;
-}
-
-/* In a child of fork the mutexes may be held by a thread that is not there. */
-static void store_lock(struct devid_store *store)
-{
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-
-    if (store->owner != getpid()) {
-        store->owner = getpid();
-        store->mutex = fresh;
-        store->cache.mutex = fresh;
-    }
-    (void)pthread_mutex_lock(&store->mutex);
 }
 
 /* ---- what changed ---- */
@@ -345,12 +328,12 @@ static devid_rc get_snapshot(struct devid_store *store, bool ask, struct devid_s
 {
     devid_rc rc = DEVID_OK;
 
-    store_lock(store);
+    devid_mutex_lock(&store->mutex);
     if (!is_current(store) || (ask && !store->has_asked))
         rc = renew_snapshot(store, ask, err);
     if (rc == DEVID_OK)
         *out = devid_snapshot_hold(store->snap);
-    (void)pthread_mutex_unlock(&store->mutex);
+    devid_mutex_unlock(&store->mutex);
     return rc;
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
@@ -16,12 +15,13 @@
 #include "core/trace.h"
 
 #define FORKED 0xffff0001U /* of no layer of the TSS: tabrmd is known to be of no use here */
+#define TRANSIENT_FIRST 0x80000000U /* TPM2_TRANSIENT_FIRST shifts a signed number */
 #define SWEEP_MAX 64    /* transient handles asked for at once */
 #define DISCARDED_MAX 8 /* far below what a resource manager keeps for one connection, tabrmd 27 */
 
 struct devid_tpm {
     char *tcti, *folder;
-    _Atomic pid_t owner; /* the process that the lock and the connection are of */
+    struct devid_owner owner; /* of the lock and the connection */
     struct devid_fair lock;
     int flock_fd;
     _Atomic uint64_t generation;
@@ -46,7 +46,7 @@ devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     }
     devid_fair_init(&tpm->lock);
-    atomic_store(&tpm->owner, getpid());
+    devid_owner_init(&tpm->owner);
     atomic_store(&tpm->generation, 1);
     tpm->flock_fd = -1;
     *out = tpm;
@@ -55,11 +55,16 @@ devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **
 
 static void disconnect(struct devid_tpm *tpm)
 {
-    if (tpm->esys != NULL)
-        Esys_Finalize(&tpm->esys);
-    if (tpm->real != NULL)
-        Tss2_TctiLdr_Finalize(&tpm->real);
+    ESYS_CONTEXT *esys = tpm->esys;
+    TSS2_TCTI_CONTEXT *real = tpm->real;
+
+    tpm->esys = NULL; /* first: a child forked meanwhile must not meet what is half gone */
+    tpm->real = NULL;
     tpm->n_discarded = 0; /* they went with the connection */
+    if (esys != NULL)
+        Esys_Finalize(&esys);
+    if (real != NULL)
+        Tss2_TctiLdr_Finalize(&real);
 }
 
 void devid_tpm_free(struct devid_tpm *tpm)
@@ -68,7 +73,7 @@ void devid_tpm_free(struct devid_tpm *tpm)
         return;
     /* a child's copy of the connection is its parent's: finalizing may send an end-of-session to a
        resource manager, so it is left to the kernel, which closes the descriptor at exit */
-    if (atomic_load(&tpm->owner) == getpid())
+    if (devid_owner_is_self(&tpm->owner))
         disconnect(tpm);
     free(tpm->tcti);
     free(tpm->folder);
@@ -176,30 +181,20 @@ static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
     return devid_tpm_away(tpm, rc, err);
 }
 
-/*
- * In a child of fork a lock may be held by a thread that does not exist here, and the connection
- * is the parent's. The first to come puts both anew, before any lock is touched; -pid says that it is at it.
- */
+/* In a child of fork: fresh locks, and a connection of its own when it needs one. */
 static void follow_fork(struct devid_tpm *tpm)
 {
-    const struct timespec pause = {.tv_nsec = 100000};
-    pid_t self = getpid(), known = atomic_load(&tpm->owner);
-
-    while (known != self && (known == -self || !atomic_compare_exchange_strong(&tpm->owner, &known, -self))) {
-        (void)nanosleep(&pause, NULL);
-        known = atomic_load(&tpm->owner);
-    }
-    if (known == self)
+    if (!devid_owner_moved(&tpm->owner))
         return;
     devid_fair_init(&tpm->lock);
-    tpm->esys = NULL; /* abandoned, not finalized: it is the parent's */
+    tpm->esys = NULL; /* abandoned, not finalized: it is the parent's, and its end may be told to a resource manager */
     tpm->real = NULL;
     tpm->n_discarded = 0;
     if (tpm->flock_fd >= 0)
         (void)close(tpm->flock_fd); /* our copy; the parent's holds the lock on */
     tpm->flock_fd = -1;
     atomic_fetch_add(&tpm->generation, 1);
-    atomic_store(&tpm->owner, self);
+    devid_owner_settle(&tpm->owner);
 }
 
 /* The folder, or the nearest one above it that there is: a key file may be used where nothing was provisioned. */
@@ -239,8 +234,10 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
 
 void devid_tpm_leave(struct devid_tpm *tpm)
 {
-    devid_flock_leave(tpm->flock_fd);
-    tpm->flock_fd = -1;
+    int fd = tpm->flock_fd;
+
+    tpm->flock_fd = -1; /* first: a child forked meanwhile would close a number that is another file's by then */
+    devid_flock_leave(fd);
     devid_fair_leave(&tpm->lock);
 }
 
@@ -302,7 +299,7 @@ devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
 
     if (tpm->has_manager)
         return DEVID_OK; /* it shows only what is ours */
-    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, TPM2_TRANSIENT_FIRST,
+    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, TRANSIENT_FIRST,
                             SWEEP_MAX, NULL, &found);
     if (rc != TSS2_RC_SUCCESS)
         return devid_fail_tss(err, rc, 0, "ask the TPM for what is loaded");
