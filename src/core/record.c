@@ -3,7 +3,6 @@
  * "field: value" lines before PEM blocks. By hand, because unknown lines must survive a rewrite
  * in their place, which no INI or YAML library offers.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,12 +78,18 @@ devid_rc devid_record_set(struct devid_record *r, const char *name, const char *
     return value == NULL ? DEVID_OK : add_field(r, name, strlen(name), value, strlen(value), err);
 }
 
+/* The program around us may have any locale: isalnum would ask it. */
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 /* Length of the field's name if the line is "name: value" or "name:", else 0. */
 static size_t name_len(const char *line, size_t len)
 {
     size_t n = 0;
 
-    while (n < len && (isalnum((unsigned char)line[n]) || line[n] == '-' || line[n] == '_'))
+    while (n < len && is_name_character(line[n]))
         n++;
     if (n == 0 || n == len || line[n] != ':' || line[0] == '-')
         return 0;
@@ -106,7 +111,7 @@ devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, s
 
         if (n == 0)
             break;
-        if (at[len - 1] == '\r') /* an editor's */
+        while (at[len - 1] == '\r') /* an editor's; all of them, or each rewrite would lose one more */
             len--;
         skip = n + 2 <= len ? n + 2 : len;
         if (n > 64 || len > VALUE_MAX)
