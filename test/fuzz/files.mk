@@ -3,10 +3,13 @@
 #   test/fuzz/keyfile -max_total_time=60 corpus-folder test/fuzz/seeds/keyfile
 FUZZ_TARGETS = \
 	test/fuzz/cert \
+	test/fuzz/conf \
 	test/fuzz/est_message \
 	test/fuzz/keyfile \
 	test/fuzz/public \
-	test/fuzz/ref
+	test/fuzz/record \
+	test/fuzz/ref \
+	test/fuzz/uri
 FUZZ_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 FUZZ_LIBS = libdevid-core.la $(CORE_LIBS)
 EXTRA_DIST += test/fuzz/seeds test/fuzz/replay.c
@@ -46,3 +49,18 @@ test_fuzz_ref_SOURCES = test/fuzz/ref.c $(FUZZ_MAIN)
 test_fuzz_ref_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_ref_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_ref_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_conf_SOURCES = test/fuzz/conf.c $(FUZZ_MAIN)
+test_fuzz_conf_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_conf_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_conf_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_record_SOURCES = test/fuzz/record.c $(FUZZ_MAIN)
+test_fuzz_record_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_record_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_record_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_uri_SOURCES = test/fuzz/uri.c $(FUZZ_MAIN)
+test_fuzz_uri_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_uri_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_uri_LDADD = $(FUZZ_LIBS)
