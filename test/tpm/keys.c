@@ -32,12 +32,11 @@ void assert_sent_of(struct world *w, const char *expected, const char *file, int
 
 struct devid_slice keys_digest(size_t len)
 {
-    static unsigned char bytes[512];
+#define LETTERS "etaoinshrdlucmfwypvbgkjqxzETAOINSHRDLUCMFWYPVBGKJQXZ012345678901"
+    static const char bytes[] = LETTERS LETTERS LETTERS LETTERS LETTERS LETTERS LETTERS LETTERS;
 
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (unsigned char)(0xa1 + i % 50);
-    assert_true(len <= sizeof bytes);
-    return (struct devid_slice){bytes, len};
+    assert_true(len < sizeof bytes);
+    return (struct devid_slice){(const unsigned char *)bytes, len};
 }
 
 static void put(struct devid_store *store, const char *label, enum devid_role role, const struct devid_made *made)

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
@@ -119,8 +120,27 @@ struct manager *manager_start(struct world *w)
     return m;
 }
 
+/* It does one thing after the other, so another command's answer comes after that. */
+void manager_settle(struct manager *m)
+{
+    TSS2_TCTI_CONTEXT *tcti = NULL;
+    TPMS_CAPABILITY_DATA *data = NULL;
+    ESYS_CONTEXT *esys = NULL;
+
+    assert_true(m->abrmd > 0);
+    assert_int_equal(Tss2_TctiLdr_Initialize(MANAGER_TCTI, &tcti), 0);
+    assert_int_equal(Esys_Initialize(&esys, tcti, NULL), 0);
+    assert_int_equal(Esys_GetCapability(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_TPM_PROPERTIES,
+                                        TPM2_PT_MANUFACTURER, 1, NULL, &data),
+                     0);
+    Esys_Free(data);
+    Esys_Finalize(&esys);
+    Tss2_TctiLdr_Finalize(&tcti);
+}
+
 void manager_restart(struct manager *m)
 {
+    manager_settle(m); /* else it leaves in the TPM what it was about to clear away */
     stop(&m->abrmd, SIGKILL);
     start_abrmd(m);
 }

@@ -88,9 +88,11 @@ static void a_process_that_signs_once_sends_no_more_than_it_must(void **state)
 {
     signs(*state, FIXED);
     assert_sent(*state, "Sign");
+    assert_int_equal(devid_store_commands(world_store(*state)), 1);
     assert_int_equal(begin(state), 0);
     signs(*state, WRAPPED);
     assert_sent(*state, "Load Sign FlushContext");
+    assert_int_equal(devid_store_commands(world_store(*state)), 3);
 }
 
 /* What is known of the handles may be deleted at any time. */
