@@ -54,7 +54,7 @@ void devid_bytes_free(struct devid_bytes *b)
 
 devid_rc devid_secret_copy(struct devid_slice in, struct devid_secret *out, struct devid_error *err)
 {
-    struct devid_bytes copy;
+    struct devid_bytes copy = {0};
     devid_rc rc = devid_bytes_copy(in, &copy, err);
 
     if (rc == DEVID_OK)
