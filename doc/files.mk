@@ -1,1 +1,2 @@
 # files of doc
+EXTRA_DIST += doc/examples/quickstart.conf

@@ -5,6 +5,7 @@ CLIENT_TESTS = \
 	test/client/openssl.sh \
 	test/client/p11tool.sh \
 	test/client/pkcs11-tool.sh \
+	test/client/provision.sh \
 	test/client/software.sh
 EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh
 
