@@ -9,7 +9,7 @@ ESTCA_SOURCES = \
 	test/ca/profile.go \
 	test/ca/register.go \
 	test/ca/tpmenroll.go
-ESTCA_FILES = test/ca/go.mod test/ca/go.sum $(ESTCA_SOURCES)
+ESTCA_FILES = test/ca/README.md test/ca/go.mod test/ca/go.sum $(ESTCA_SOURCES)
 EXTRA_DIST += $(ESTCA_FILES)
 CLEANFILES += test/ca/estca
 
