@@ -20,10 +20,19 @@ bool devid_chip_says(TSS2_RC r, TSS2_RC code)
     return r == code;
 }
 
-devid_rc devid_chip_find(ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out, struct devid_error *err)
+bool devid_chip_made_room(struct devid_tpm *tpm, TSS2_RC r)
+{
+    return devid_chip_says(r, TPM2_RC_OBJECT_MEMORY) && !devid_tpm_has_manager(tpm) &&
+           devid_tpm_sweep(tpm, NULL) == DEVID_OK;
+}
+
+devid_rc devid_chip_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out,
+                         struct devid_error *err)
 {
     TSS2_RC r = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
 
+    if (devid_chip_made_room(tpm, r)) /* a TPM brings even a persistent object into a slot to read it */
+        r = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
     if (r == TSS2_RC_SUCCESS)
         return DEVID_OK;
     *out = ESYS_TR_NONE;
@@ -76,12 +85,6 @@ devid_rc devid_chip_property(ESYS_CONTEXT *esys, TPM2_PT property, uint32_t *val
         rc = devid_fail(err, DEVID_E_TPM, "the TPM does not know its property 0x%x", property);
     Esys_Free(data);
     return rc;
-}
-
-bool devid_chip_made_room(struct devid_tpm *tpm, TSS2_RC r)
-{
-    return devid_chip_says(r, TPM2_RC_OBJECT_MEMORY) && !devid_tpm_has_manager(tpm) &&
-           devid_tpm_sweep(tpm, NULL) == DEVID_OK;
 }
 
 devid_rc devid_chip_no_type(struct devid_error *err, TSS2_RC r)
@@ -147,7 +150,8 @@ devid_rc devid_chip_taken(uint32_t handle, struct devid_error *err)
 devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR object, uint32_t handle,
                             ESYS_TR *out, struct devid_error *err)
 {
-    TSS2_RC r = Esys_EvictControl(esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, handle, out);
+    TSS2_RC r = Esys_EvictControl(esys, ESYS_TR_RH_OWNER, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, handle,
+                                  out);
     bool same = false;
     devid_rc rc;
 
@@ -157,7 +161,7 @@ devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_
     *out = ESYS_TR_NONE;
     if (!devid_chip_says(r, TPM2_RC_NV_DEFINED))
         return devid_chip_fail(err, r, ESYS_TR_RH_OWNER, handle, "keep a key in the TPM");
-    rc = devid_chip_find(esys, handle, out, err);
+    rc = devid_chip_find(devid_store_tpm(store), esys, handle, out, err);
     if (rc == DEVID_OK)
         rc = devid_chip_same(esys, object, *out, &same, err);
     if (rc == DEVID_OK && !same)

@@ -13,11 +13,13 @@
 bool devid_chip_says(TSS2_RC r, TSS2_RC code);
 
 /**
- * ESYS_TR of what is at a persistent handle or NV index. Sends TPM2_ReadPublic or TPM2_NV_ReadPublic.
+ * ESYS_TR of what is at a persistent handle or NV index. Sends TPM2_ReadPublic or TPM2_NV_ReadPublic; for a
+ * persistent handle once more after a sweep if a killed process filled the TPM, so the bracket is DEVID_TPM_TRANSIENT.
  * \param out  freed with Esys_TR_Close
  * \return DEVID_E_ABSENT if nothing is there
  */
-devid_rc devid_chip_find(ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out, struct devid_error *err);
+devid_rc devid_chip_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out,
+                         struct devid_error *err);
 
 /**
  * devid_fail_tss, but a hierarchy that has a password or is switched off becomes a sentence that names it and says what

@@ -32,10 +32,10 @@ devid_rc devid_make_look(struct devid_store *store, uint32_t handle, struct devi
     devid_rc rc;
     TSS2_RC r;
 
-    rc = devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, err);
+    rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = devid_chip_find(esys, handle, &object, err);
+    rc = devid_chip_find(tpm, esys, handle, &object, err);
     if (rc != DEVID_OK)
         goto out;
     r = Esys_ReadPublic(esys, object, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, NULL, NULL);
@@ -93,7 +93,7 @@ devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enu
     rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = devid_chip_find(esys, handle, &found, err);
+    rc = devid_chip_find(tpm, esys, handle, &found, err);
     if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
         rc = devid_chip_primary(tpm, esys, ESYS_TR_RH_ENDORSEMENT, &template, &primary, &area, err);
     if (rc == DEVID_OK)

@@ -65,7 +65,8 @@ uint64_t devid_make_commands(struct devid_store *store);
 
 /**
  * What TCG calls the hwSerialNum of this TPM: "MANUFACTURER:EK AKI:EK certificate serial", in hex, from
- * TPM2_GetCapability and the EK certificate of the snapshot; without an EK certificate "MANUFACTURER:SHA-256 of the EK's SPKI".
+ * TPM2_GetCapability and the EK certificate of the snapshot; without an EK certificate "MANUFACTURER:SHA-256 of the
+ * EK's SPKI".
  * \param out  ASCII, NUL-terminated
  * \return DEVID_E_ABSENT if there is no EK in the store
  * TCG "TPM 2.0 Keys for Device Identity and Attestation" 1.00, section 8.

@@ -28,11 +28,12 @@ struct nv_index {
     TPM2_ALG_ID name_alg;
 };
 
-static devid_rc index_find(ESYS_CONTEXT *esys, uint32_t index, struct nv_index *out, struct devid_error *err)
+static devid_rc index_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t index, struct nv_index *out,
+                           struct devid_error *err)
 {
     TPM2B_NV_PUBLIC *public = NULL;
     ESYS_TR tr = ESYS_TR_NONE;
-    devid_rc rc = devid_chip_find(esys, index, &tr, err);
+    devid_rc rc = devid_chip_find(tpm, esys, index, &tr, err);
     TSS2_RC r;
 
     if (rc != DEVID_OK)
@@ -189,7 +190,7 @@ devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_b
 
     if (rc != DEVID_OK)
         return rc;
-    rc = index_find(esys, index, &nv, err);
+    rc = index_find(tpm, esys, index, &nv, err);
     if (rc == DEVID_OK)
         rc = index_read(esys, &nv, &raw, err);
     devid_chip_close(esys, &nv.tr);
@@ -243,7 +244,10 @@ static devid_rc index_define(ESYS_CONTEXT *esys, uint32_t index, struct devid_sl
     return platform_fail(err, r, index, der.len);
 }
 
-/* Define, write, lock. Locking is last, so a killed run leaves an index that the next one knows for its own. */
+/*
+ * Define, write, lock. Locking is last, so a killed run leaves an index that the next one knows for its own. The
+ * first bytes are written last, so no reader takes a half-written index for a certificate.
+ */
 static devid_rc index_make(ESYS_CONTEXT *esys, uint32_t index, struct devid_slice der, struct devid_error *err)
 {
     ESYS_TR tr = ESYS_TR_NONE;
@@ -253,16 +257,16 @@ static devid_rc index_make(ESYS_CONTEXT *esys, uint32_t index, struct devid_slic
 
     if (rc == DEVID_OK)
         rc = index_define(esys, index, der, &tr, err);
-    for (size_t done = 0; rc == DEVID_OK && done < der.len;) {
+    for (size_t left = der.len; rc == DEVID_OK && left > 0;) {
         TPM2B_MAX_NV_BUFFER data = {0};
 
-        data.size = der.len - done < chunk ? (uint16_t)(der.len - done) : chunk;
-        memcpy(data.buffer, der.data + done, data.size);
+        data.size = left < chunk ? (uint16_t)left : chunk;
+        left -= data.size;
+        memcpy(data.buffer, der.data + left, data.size);
         r = Esys_NV_Write(esys, ESYS_TR_RH_PLATFORM, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data,
-                          (uint16_t)done);
+                          (uint16_t)left);
         if (r != TSS2_RC_SUCCESS)
             rc = platform_fail(err, r, index, der.len);
-        done += data.size;
     }
     if (rc == DEVID_OK) {
         r = Esys_NV_WriteLock(esys, ESYS_TR_RH_PLATFORM, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
@@ -322,7 +326,7 @@ devid_rc devid_nv_write(struct devid_store *store, uint32_t index, struct devid_
     rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = index_find(esys, index, &nv, err);
+    rc = index_find(tpm, esys, index, &nv, err);
     if (rc == DEVID_OK && !is_unfinished(&nv)) {
         rc = index_compare(esys, &nv, der, err);
     } else if (rc == DEVID_OK || rc == DEVID_E_ABSENT) {

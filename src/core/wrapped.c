@@ -21,7 +21,7 @@ static devid_rc srk_ready(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR
 {
     ESYS_TR primary = ESYS_TR_NONE;
     TPM2B_PUBLIC template;
-    devid_rc rc = devid_chip_find(esys, SRK, srk, err);
+    devid_rc rc = devid_chip_find(devid_store_tpm(store), esys, SRK, srk, err);
 
     if (rc != DEVID_E_ABSENT)
         return rc;
@@ -181,7 +181,7 @@ static devid_rc persist(struct devid_store *store, ESYS_CONTEXT *esys, const str
 {
     struct devid_object object = {0};
     struct devid_error first = {0};
-    devid_rc rc = devid_chip_find(esys, handle, out, err);
+    devid_rc rc = devid_chip_find(devid_store_tpm(store), esys, handle, out, err);
 
     if (rc == DEVID_OK)
         return is_that_key(esys, *out, devid_slice_of(identity->pub.area), handle, err);
