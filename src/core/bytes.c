@@ -239,3 +239,21 @@ devid_rc devid_hex_decode(const char *hex, struct devid_bytes *out, struct devid
     *out = (struct devid_bytes){data, len};
     return DEVID_OK;
 }
+
+uint32_t devid_hex_number(const char *text, uint32_t from, uint32_t to)
+{
+    uint64_t number = 0;
+
+    if (text == NULL || text[0] != '0' || (text[1] != 'x' && text[1] != 'X'))
+        return 0;
+    for (text += 2; *text != 0; text++) {
+        int digit = digit_value(*text);
+
+        if (digit < 0)
+            return 0;
+        number = number << 4 | (unsigned)digit;
+        if (number > to)
+            return 0;
+    }
+    return number >= from ? (uint32_t)number : 0;
+}

@@ -66,5 +66,7 @@ devid_rc devid_file_read(const char *path, size_t max, struct devid_bytes *out, 
 devid_rc devid_hex_encode(struct devid_slice in, struct devid_bytes *out, struct devid_error *err);
 /** The reverse; ':' and white space between byte pairs are skipped. DEVID_E_DATA otherwise. */
 devid_rc devid_hex_decode(const char *hex, struct devid_bytes *out, struct devid_error *err);
+/** A number written "0x81000002", from 1 on; 0 if text is NULL, nothing of that kind, or not between from and to. */
+uint32_t devid_hex_number(const char *text, uint32_t from, uint32_t to);
 
 #endif

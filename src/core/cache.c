@@ -44,6 +44,12 @@ void devid_cache_free(struct devid_cache *cache)
     free(cache->folder);
 }
 
+static void enter(struct devid_cache *cache)
+{
+    if (devid_mutex_lock(&cache->mutex))
+        cache->known = NULL; /* not freed: the parent's thread was just changing it */
+}
+
 /* With the mutex held. */
 static struct devid_known *find(struct devid_cache *cache, uint32_t handle)
 {
@@ -118,7 +124,7 @@ devid_rc devid_cache_get(struct devid_store *store, uint32_t handle, struct devi
     struct devid_known *known;
     devid_rc rc = DEVID_OK;
 
-    devid_mutex_lock(&cache->mutex);
+    enter(cache);
     known = find(cache, handle);
     if (known == NULL && read_file(cache, handle, &file_area, &file_object) == DEVID_OK)
         known = remember(cache, handle, devid_slice_of(file_area), devid_slice_of(file_object));
@@ -165,7 +171,7 @@ void devid_cache_put(struct devid_store *store, uint32_t handle, struct devid_sl
     struct devid_error err = {0};
     struct devid_known *known;
 
-    devid_mutex_lock(&cache->mutex);
+    enter(cache);
     known = remember(cache, handle, area, object);
     if (known != NULL && write_file(cache, known, &err) != DEVID_OK)
         devid_log(DEVID_LOG_DEBUG, "core/cache", "not kept for other processes: %s", err.text);
@@ -175,11 +181,12 @@ void devid_cache_put(struct devid_store *store, uint32_t handle, struct devid_sl
 void devid_cache_drop(struct devid_store *store, uint32_t handle)
 {
     struct devid_cache *cache = devid_store_cache(store);
-    struct devid_known **at = &cache->known, *known;
+    struct devid_known **at, *known;
     char name[16];
 
     name_of(handle, name);
-    devid_mutex_lock(&cache->mutex);
+    enter(cache);
+    at = &cache->known;
     while (*at != NULL && (*at)->handle != handle)
         at = &(*at)->next;
     known = *at;

@@ -97,22 +97,9 @@ static void set_key(struct conf_builder *b, const char *name, struct devid_conf_
     conf_fail(b, b->line, name, "\"%s\" is not a key type: ec-p256, ec-p384, rsa-2048 or rsa-3072", value);
 }
 
-/* A number in 0x notation within a range; 0 if it is none. */
-static uint32_t hex_in(const char *value, uint32_t from, uint32_t to)
-{
-    char *end = NULL;
-    unsigned long long number;
-
-    errno = 0;
-    if (strncmp(value, "0x", 2) != 0 && strncmp(value, "0X", 2) != 0)
-        return 0;
-    number = strtoull(value, &end, 16);
-    return *end == 0 && errno == 0 && number >= from && number <= to ? (uint32_t)number : 0;
-}
-
 static void set_handle(struct conf_builder *b, const char *name, uint32_t *target, const char *value)
 {
-    *target = hex_in(value, 0x81000000, 0x817fffff);
+    *target = devid_hex_number(value, 0x81000000, 0x817fffff);
     if (*target == 0)
         conf_fail(b, b->line, name, "\"%s\" is no owner's persistent handle: 0x81000000 to 0x817fffff", value);
     else if (*target == 0x81000001)
@@ -129,7 +116,7 @@ static void set_certificate(struct conf_builder *b, const char *name, struct dev
         return;
     }
     if (strncmp(value, "nv:", 3) == 0)
-        identity->nv_index = hex_in(value + 3, 0x01000000, 0x01ffffff);
+        identity->nv_index = devid_hex_number(value + 3, 0x01000000, 0x01ffffff);
     identity->cert_place = DEVID_PLACE_NV;
     if (identity->nv_index == 0)
         conf_fail(b, b->line, name, "\"%s\" is no place for a certificate: nv:0x01000000 to nv:0x01ffffff, or file", value);

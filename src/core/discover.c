@@ -22,6 +22,12 @@ static size_t split(struct devid_slice all, struct devid_cert chain[DEVID_CHAIN_
     return n;
 }
 
+/* The TPM may answer another time: not that there is no certificate, or none that may be read. */
+static bool is_passing(devid_rc rc)
+{
+    return rc == DEVID_E_AWAY || rc == DEVID_E_BUSY || rc == DEVID_E_MEM;
+}
+
 devid_rc devid_discover(struct devid_store *store, const struct devid_conf_identity *want, struct devid_bytes *file,
                         struct devid_error *err)
 {
@@ -35,7 +41,13 @@ devid_rc devid_discover(struct devid_store *store, const struct devid_conf_ident
     if (rc != DEVID_OK)
         return rc;
     identity.pub = found.pub;
-    if (want->cert_place == DEVID_PLACE_NV && devid_nv_read(store, want->nv_index, &der, NULL) == DEVID_OK) {
+    if (want->cert_place == DEVID_PLACE_NV)
+        rc = devid_nv_read(store, want->nv_index, &der, err);
+    if (is_passing(rc)) { /* else the key would be kept without its certificate for good */
+        devid_made_free(&found);
+        return rc;
+    }
+    if (der.len != 0) {
         identity.n_chain = split(devid_slice_of(der), chain);
         identity.chain = chain;
         identity.cert_place = DEVID_PLACE_NV;

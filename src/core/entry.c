@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/cache.h"
+#include "core/der.h"
 #include "core/files.h"
 #include "core/keyfile.h"
 #include "core/log.h"
@@ -26,6 +27,7 @@ void devid_entry_free(struct devid_entry *entry)
     devid_bytes_free(&entry->id);
     devid_bytes_free(&entry->blob);
     devid_bytes_free(&entry->object);
+    devid_bytes_free(&entry->file);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&entry->der[i]);
     devid_public_free(&entry->identity.pub);
@@ -34,17 +36,19 @@ void devid_entry_free(struct devid_entry *entry)
 
 devid_rc devid_entry_default_id(const struct devid_public *pub, unsigned char id[20], struct devid_error *err)
 {
-    return devid_hash_once(DEVID_SHA1, devid_slice_of(pub->alg == DEVID_EC ? pub->point : pub->modulus), id, err);
+    struct devid_slice spki = devid_slice_of(pub->spki), body, bits;
+
+    if (pub->alg == DEVID_EC) /* the SubjectPublicKeyInfo may have the point compressed */
+        return devid_hash_once(DEVID_SHA1, devid_slice_of(pub->point), id, err);
+    if (!devid_der_enter(&spki, DEVID_DER_SEQUENCE, &body) || !devid_der_enter(&body, DEVID_DER_SEQUENCE, NULL) ||
+        !devid_der_enter(&body, DEVID_DER_BIT_STRING, &bits) || bits.len < 1)
+        return devid_fail(err, DEVID_E_DATA, "the public key is malformed");
+    return devid_hash_once(DEVID_SHA1, (struct devid_slice){bits.data + 1, bits.len - 1}, id, err);
 }
 
 static struct devid_slice slice_of_text(const char *text)
 {
     return (struct devid_slice){(const unsigned char *)text, strlen(text)};
-}
-
-static uint32_t number_of(const char *text)
-{
-    return text != NULL ? (uint32_t)strtoul(text, NULL, 16) : 0;
 }
 
 /* ---- reading ---- */
@@ -101,11 +105,14 @@ static devid_rc read_key(struct devid_store *store, struct devid_entry *e, const
                          struct devid_error *err)
 {
     struct devid_slice rest = devid_slice_of(record->rest);
+    const char *handle = devid_record_get(record, "handle");
     struct devid_bytes der = {0};
     devid_rc rc;
 
-    e->identity.handle = number_of(devid_record_get(record, "handle"));
-    if (e->identity.handle != 0) {
+    e->identity.handle = devid_hex_number(handle, 0x81000000, 0x81ffffff);
+    if (handle != NULL && e->identity.handle == 0)
+        return devid_fail(err, DEVID_E_DATA, "its handle is none of a persistent key");
+    if (handle != NULL) {
         rc = devid_pem_find(rest, DEVID_REF_LABEL, 0, &der, err);
         if (rc == DEVID_OK)
             rc = read_handle(store, e, devid_slice_of(der), err);
@@ -139,7 +146,9 @@ static devid_rc read_chain(struct devid_entry *e, const struct devid_record *rec
     e->identity.n_chain = n;
     if (place != NULL && strncmp(place, "nv:", 3) == 0) {
         e->identity.cert_place = DEVID_PLACE_NV;
-        e->identity.nv_index = number_of(place + 3);
+        e->identity.nv_index = devid_hex_number(place + 3, 0x01000000, 0x01ffffff);
+        if (e->identity.nv_index == 0)
+            return devid_fail(err, DEVID_E_DATA, "the place of its certificate is no NV index");
     } else {
         e->identity.cert_place = n != 0 ? DEVID_PLACE_FILE : DEVID_PLACE_NONE;
     }
@@ -157,6 +166,16 @@ static devid_rc read_id(struct devid_entry *e, const struct devid_record *record
                                         : devid_hex_decode(hex, &e->id, err);
     rc = devid_entry_default_id(&e->identity.pub, id, err);
     return rc == DEVID_OK ? devid_bytes_copy((struct devid_slice){id, sizeof id}, &e->id, err) : rc;
+}
+
+/* A newer version may mean something else by the fields that this one knows. */
+static devid_rc check_format(const struct devid_record *record, struct devid_error *err)
+{
+    const char *format = devid_record_get(record, "format");
+
+    return format == NULL || strcmp(format, "1") == 0
+               ? DEVID_OK
+               : devid_fail(err, DEVID_E_DATA, "a newer devid wrote it, in format %s", format);
 }
 
 static devid_rc read_names(struct devid_entry *e, const char *token, const struct devid_record *record,
@@ -201,7 +220,11 @@ devid_rc devid_entry_read(struct devid_store *store, const char *token, struct d
 
     if (e == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    rc = devid_record_parse(file, &record, err);
+    rc = devid_bytes_copy(file, &e->file, err);
+    if (rc == DEVID_OK)
+        rc = devid_record_parse(file, &record, err);
+    if (rc == DEVID_OK)
+        rc = check_format(&record, err);
     if (rc == DEVID_OK)
         rc = read_names(e, token, &record, err);
     if (rc == DEVID_OK)
@@ -227,8 +250,6 @@ static devid_rc set_names(struct devid_record *record, const struct devid_identi
     bool has_public_label = identity->public_label != NULL && strcmp(identity->public_label, identity->label) != 0;
     devid_rc rc = devid_record_set(record, "format", "1", err);
 
-    if (strpbrk(identity->label, "\r\n") != NULL || identity->label[0] == 0)
-        return devid_fail(err, DEVID_E_ARG, "a label without line ends is expected");
     if (rc == DEVID_OK)
         rc = devid_record_set(record, "label", identity->label, err);
     if (rc == DEVID_OK)
@@ -337,7 +358,9 @@ devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_s
 
     if (old.len != 0 && devid_record_parse(old, &record, NULL) != DEVID_OK)
         devid_log(DEVID_LOG_INFO, "core/entry", "the file of %s was damaged and is written anew", identity->label);
-    rc = set_names(&record, identity, err);
+    rc = check_format(&record, err);
+    if (rc == DEVID_OK)
+        rc = set_names(&record, identity, err);
     if (rc == DEVID_OK)
         rc = set_id(&record, identity, err);
     if (rc == DEVID_OK)

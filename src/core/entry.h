@@ -9,6 +9,7 @@
 struct devid_entry {
     struct devid_identity identity;
     struct devid_bytes token, label, public_label, id, blob, object;
+    struct devid_bytes file; /* what it was read from */
     struct devid_bytes der[DEVID_CHAIN_MAX];
     struct devid_cert chain[DEVID_CHAIN_MAX];
 };
@@ -30,7 +31,10 @@ void devid_entry_free(struct devid_entry *entry);
 devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_slice old, struct devid_bytes *file,
                            struct devid_error *err);
 
-/** The CKA_ID that a key has unless a client chose one: SHA-1 of the EC point or the modulus; id has 20 bytes. */
+/**
+ * The CKA_ID that a key has unless a client chose one: SHA-1 of what the BIT STRING of its SubjectPublicKeyInfo holds, as
+ * most certificates' subjectKeyIdentifier. RFC 5280, section 4.2.1.2 (1). id has 20 bytes.
+ */
 devid_rc devid_entry_default_id(const struct devid_public *pub, unsigned char id[20], struct devid_error *err);
 
 #endif

@@ -29,8 +29,7 @@ static devid_rc fail_errno(struct devid_error *err, const char *what, const char
     return devid_fail(err, DEVID_E_FILE, "cannot %s %s: %s%s", what, path, strerror(why), remedy);
 }
 
-/* Like mkdir -p. */
-static devid_rc make_folders(const char *folder, struct devid_error *err)
+devid_rc devid_files_make_folder(const char *folder, struct devid_error *err)
 {
     char path[PATH_ROOM];
     size_t len = strlen(folder);
@@ -160,7 +159,7 @@ devid_rc devid_files_replace(const char *folder, const char *name, struct devid_
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
         return devid_fail(err, DEVID_E_FILE, "the path is too long: %s/%s", folder, name);
-    rc = make_folders(folder, err);
+    rc = devid_files_make_folder(folder, err);
     return rc == DEVID_OK ? devid_files_replace_path(path, content, mode, err) : rc;
 }
 

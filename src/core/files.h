@@ -18,6 +18,8 @@ devid_rc devid_files_replace(const char *folder, const char *name, struct devid_
                              struct devid_error *err);
 /** The same for a path; its folder must exist. */
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err);
+/** Make a folder, and those on the way (0755). One that is there is no error. */
+devid_rc devid_files_make_folder(const char *folder, struct devid_error *err);
 /** Remove and fsync the folder; a missing file is no error. */
 devid_rc devid_files_remove(const char *folder, const char *name, struct devid_error *err);
 

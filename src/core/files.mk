@@ -49,8 +49,11 @@ libdevid_core_la_SOURCES = \
 	src/core/files.c \
 	src/core/identity.c \
 	src/core/put.c \
+	src/core/put.h \
 	src/core/record.c \
 	src/core/snapshot.c \
 	src/core/snapshot.h \
 	src/core/store.c \
-	src/core/uri.c
+	src/core/uri.c \
+	src/core/watch.c \
+	src/core/watch.h

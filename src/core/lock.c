@@ -45,16 +45,26 @@ static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 void devid_mutex_init(struct devid_mutex *mutex)
 {
     mutex->mutex = fresh;
+    mutex->was_held = false;
     devid_owner_init(&mutex->owner);
 }
 
-void devid_mutex_lock(struct devid_mutex *mutex)
+bool devid_mutex_lock(struct devid_mutex *mutex)
 {
+    bool was_held;
+
     if (devid_owner_moved(&mutex->owner)) {
+        if (pthread_mutex_trylock(&mutex->mutex) == 0)
+            (void)pthread_mutex_unlock(&mutex->mutex);
+        else
+            mutex->was_held = true;
         mutex->mutex = fresh;
         devid_owner_settle(&mutex->owner);
     }
     (void)pthread_mutex_lock(&mutex->mutex);
+    was_held = mutex->was_held;
+    mutex->was_held = false;
+    return was_held;
 }
 
 void devid_mutex_unlock(struct devid_mutex *mutex)

@@ -27,10 +27,15 @@ void devid_owner_settle(struct devid_owner *owner);
 struct devid_mutex {
     pthread_mutex_t mutex;
     struct devid_owner owner;
+    bool was_held;
 };
 
 void devid_mutex_init(struct devid_mutex *mutex);
-void devid_mutex_lock(struct devid_mutex *mutex);
+/**
+ * \return true, once in a child, if a thread of the parent held it at fork: what it guards may be half changed, and is
+ *         to be made anew
+ */
+bool devid_mutex_lock(struct devid_mutex *mutex);
 void devid_mutex_unlock(struct devid_mutex *mutex);
 
 struct devid_waiter;

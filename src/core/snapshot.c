@@ -58,6 +58,22 @@ void devid_snapshot_sort(struct devid_snapshot *snap)
         qsort(snap->entries, snap->n_entries, sizeof(struct devid_entry *), by_name);
 }
 
+bool devid_snapshot_same(const struct devid_snapshot *a, const struct devid_snapshot *b)
+{
+    if (a->n_entries != b->n_entries)
+        return false;
+    for (size_t i = 0; i < a->n_entries; i++) {
+        const struct devid_entry *x = a->entries[i], *y = b->entries[i];
+
+        if (!devid_slice_eq(devid_slice_of(x->token), devid_slice_of(y->token)) ||
+            !devid_slice_eq(devid_slice_of(x->file), devid_slice_of(y->file)) ||
+            !devid_slice_eq(devid_slice_of(x->identity.pub.area), devid_slice_of(y->identity.pub.area)) ||
+            !devid_slice_eq(devid_slice_of(x->object), devid_slice_of(y->object)))
+            return false;
+    }
+    return true;
+}
+
 struct devid_snapshot *devid_snapshot_hold(struct devid_snapshot *snap)
 {
     if (snap != NULL)

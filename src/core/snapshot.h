@@ -11,5 +11,7 @@ devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct
 devid_rc devid_snapshot_add(struct devid_snapshot *snap, struct devid_entry *entry, struct devid_error *err);
 /** Put into order; after the last add. */
 void devid_snapshot_sort(struct devid_snapshot *snap);
+/** True if both, put into order, hold the same. */
+bool devid_snapshot_same(const struct devid_snapshot *a, const struct devid_snapshot *b);
 
 #endif

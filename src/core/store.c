@@ -6,26 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/cache.h"
 #include "core/discover.h"
-#include "core/files.h"
 #include "core/log.h"
+#include "core/put.h"
 #include "core/snapshot.h"
 #include "core/tpm.h"
+#include "core/watch.h"
 
 #define FILE_MAX (1U << 20)
-#define SETTLED_NS INT64_C(20000000) /* a folder's time stamp is as coarse as the kernel's tick */
-#define TOKENS_MAX 64
-
-/* When a folder was changed last, as a reader saw it. */
-struct seen {
-    char name[256]; /* of the token; empty: the state folder itself */
-    int64_t when;   /* ns since 1970; -1: it is not there */
-};
+#define ASK_AGAIN_S 2 /* a TPM that was away is looked for again so late: programs search in loops */
 
 /* A discovered identity that could not be written: kept as the file that it would be. */
 struct unwritten {
@@ -40,10 +32,10 @@ struct devid_store {
     struct devid_mutex mutex; /* of all that follows */
     struct devid_snapshot *snap;
     uint64_t number;
-    struct seen seen[TOKENS_MAX];
-    size_t n_seen;
-    bool is_settled;
-    bool has_asked; /* the TPM for what no file tells, when snap was made */
+    struct devid_watch watch; /* of the folders that snap was made from */
+    bool has_asked;           /* the TPM for what no file tells, when snap was made */
+    bool was_away;            /* it did not answer, until */
+    time_t ask_again;         /* CLOCK_MONOTONIC */
     struct unwritten *unwritten;
     size_t n_unwritten;
 };
@@ -77,6 +69,7 @@ void devid_store_free(struct devid_store *store)
     if (store == NULL)
         return;
     devid_snapshot_free(store->snap);
+    devid_watch_free(&store->watch);
     for (size_t i = 0; i < store->n_unwritten; i++)
         devid_bytes_free(&store->unwritten[i].file);
     free(store->unwritten);
@@ -119,89 +112,55 @@ devid_rc devid_store_folder(const struct devid_store *store, const char *token, 
     return DEVID_OK;
 }
 
-/* ---- what changed ---- */
-
-static int64_t changed_at(const struct devid_store *store, const char *token)
+/* What a thread that does not exist here was just changing is not freed, and made anew. */
+static void store_enter(struct devid_store *store)
 {
-    struct devid_bytes folder = {0};
-    struct stat st;
-    int64_t when = -1;
-
-    if (devid_store_folder(store, token, &folder, NULL) != DEVID_OK)
-        return -1;
-    if (stat((const char *)folder.data, &st) == 0)
-        when = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    devid_bytes_free(&folder);
-    return when;
-}
-
-static bool is_current(const struct devid_store *store)
-{
-    if (store->snap == NULL || !store->is_settled)
-        return false;
-    for (size_t i = 0; i < store->n_seen; i++)
-        if (changed_at(store, store->seen[i].name) != store->seen[i].when)
-            return false;
-    return true;
-}
-
-/* Before its files are read, so that a change meanwhile is seen the next time. */
-static void look_at(struct devid_store *store, const char *token)
-{
-    struct seen *seen = &store->seen[store->n_seen];
-    struct timespec now;
-
-    for (size_t i = 0; i < store->n_seen; i++)
-        if (strcmp(store->seen[i].name, token) == 0)
-            return;
-    if (store->n_seen == TOKENS_MAX || strlen(token) >= sizeof seen->name)
+    if (!devid_mutex_lock(&store->mutex))
         return;
-    (void)snprintf(seen->name, sizeof seen->name, "%s", token);
-    seen->when = changed_at(store, token);
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (seen->when + SETTLED_NS > (int64_t)now.tv_sec * 1000000000 + now.tv_nsec)
-        store->is_settled = false;
-    store->n_seen++;
-}
-
-static void look_at_tokens(struct devid_store *store)
-{
-    DIR *dir = opendir(store->conf->state);
-    struct dirent *entry;
-
-    store->n_seen = 0;
-    store->is_settled = true;
-    look_at(store, "");
-    for (size_t i = 0; i < store->conf->n_identities; i++)
-        look_at(store, store->conf->identities[i].token);
-    look_at(store, store->conf->owner_token);
-    while (dir != NULL && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN))
-            look_at(store, entry->d_name);
-    if (dir != NULL)
-        (void)closedir(dir);
+    store->snap = NULL;
+    store->watch = (struct devid_watch){0};
+    store->n_unwritten = 0;
 }
 
 /* ---- the next snapshot ---- */
 
-static devid_rc add_file(struct devid_store *store, struct devid_snapshot *snap, const char *token, const char *path,
-                         struct devid_error *err)
+/* Two files of one label would be two identities of one name. */
+static devid_rc check_name(const struct devid_entry *entry, const char *name, struct devid_error *err)
+{
+    char expected[256] = "";
+
+    if (devid_put_name(entry->identity.label, expected, NULL) == DEVID_OK && strcmp(expected, name) == 0)
+        return DEVID_OK;
+    return devid_fail(err, DEVID_E_DATA, "the file of \"%s\" is named %s", entry->identity.label, expected);
+}
+
+static devid_rc add_file(struct devid_store *store, struct devid_snapshot *snap, const char *token, const char *folder,
+                         const char *name, struct devid_error *err)
 {
     struct devid_bytes file = {0};
     struct devid_entry *entry = NULL;
     struct devid_error why = {0};
-    devid_rc rc = devid_file_read(path, FILE_MAX, &file, &why);
+    char path[4096];
+    devid_rc rc;
 
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
+        return DEVID_OK;
+    rc = devid_file_read(path, FILE_MAX, &file, &why);
+    if (rc == DEVID_E_ABSENT) /* removed since the folder was listed */
+        return DEVID_OK;
     if (rc == DEVID_OK)
         rc = devid_entry_read(store, token, devid_slice_of(file), &entry, &why);
     devid_bytes_free(&file);
+    if (rc == DEVID_OK)
+        rc = check_name(entry, name, &why);
+    if (rc == DEVID_OK)
+        return devid_snapshot_add(snap, entry, err);
+    devid_entry_free(entry);
     if (rc == DEVID_E_MEM)
         return devid_fail(err, rc, "%s", why.text);
-    if (rc != DEVID_OK) { /* one damaged file must not hide the others */
-        devid_log(DEVID_LOG_ERROR, "core/store", "%s is passed over: %s", path, why.text);
-        return DEVID_OK;
-    }
-    return devid_snapshot_add(snap, entry, err);
+    /* one damaged file must not hide the others */
+    devid_log(DEVID_LOG_ERROR, "core/store", "%s is passed over: %s", path, why.text);
+    return DEVID_OK;
 }
 
 static bool is_identity_file(const char *name)
@@ -215,7 +174,6 @@ static devid_rc add_token(struct devid_store *store, struct devid_snapshot *snap
                           struct devid_error *err)
 {
     struct devid_bytes folder = {0};
-    char path[4096];
     struct dirent *entry;
     DIR *dir;
     devid_rc rc = devid_store_folder(store, token, &folder, err);
@@ -223,12 +181,9 @@ static devid_rc add_token(struct devid_store *store, struct devid_snapshot *snap
     if (rc != DEVID_OK)
         return rc;
     dir = opendir((const char *)folder.data);
-    while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (!is_identity_file(entry->d_name))
-            continue;
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", (const char *)folder.data, entry->d_name) < sizeof path)
-            rc = add_file(store, snap, token, path, err);
-    }
+    while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL)
+        if (is_identity_file(entry->d_name))
+            rc = add_file(store, snap, token, (const char *)folder.data, entry->d_name, err);
     if (dir != NULL)
         (void)closedir(dir);
     devid_bytes_free(&folder);
@@ -243,37 +198,49 @@ static bool is_known(const struct devid_snapshot *snap, const struct devid_conf_
     return devid_snapshot_find(snap, &query, &found, NULL) == DEVID_OK;
 }
 
-static devid_rc write_file(struct devid_store *store, const struct devid_conf_identity *want, struct devid_slice file,
-                           struct devid_error *err)
+/*
+ * A TPM that was away is left alone for a while, whatever changes meanwhile: each try loads and unloads a library,
+ * and a program that forks during that has a child without a working loader.
+ */
+static void start_pause(struct devid_store *store)
 {
-    struct devid_bytes folder = {0}, name = {0};
-    char full[600];
-    devid_rc rc = devid_store_folder(store, want->token, &folder, err);
+    struct timespec now = {0};
 
-    if (rc == DEVID_OK)
-        rc = devid_files_name(want->name, &name, err);
-    if (rc == DEVID_OK && (size_t)snprintf(full, sizeof full, "%s.pem", (const char *)name.data) >= sizeof full)
-        rc = devid_fail(err, DEVID_E_ARG, "the label is too long");
-    if (rc == DEVID_OK)
-        rc = devid_files_replace((const char *)folder.data, full, file, 0644, err);
-    devid_bytes_free(&folder);
-    devid_bytes_free(&name);
-    return rc;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    store->was_away = true;
+    store->ask_again = now.tv_sec + ASK_AGAIN_S;
 }
 
-/* false: it is not there, or there is no TPM to ask. */
-static bool find_in_tpm(struct devid_store *store, const struct devid_conf_identity *want, struct devid_bytes *file)
+static bool is_pause(const struct devid_store *store)
+{
+    struct timespec now = {0};
+
+    if (!store->was_away)
+        return false;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec < store->ask_again;
+}
+
+/* false: it is not there, or there is no TPM to ask. What this process found before is known without asking. */
+static bool find_in_tpm(struct devid_store *store, const struct devid_conf_identity *want, bool ask,
+                        struct devid_bytes *file)
 {
     struct devid_error why = {0};
+    devid_rc rc;
 
     for (size_t i = 0; i < store->n_unwritten; i++)
         if (store->unwritten[i].want == want)
             return devid_bytes_copy(devid_slice_of(store->unwritten[i].file), file, NULL) == DEVID_OK;
-    if (devid_discover(store, want, file, &why) != DEVID_OK) {
+    if (!ask || store->was_away) /* then it does not answer the second question either */
+        return false;
+    rc = devid_discover(store, want, file, &why);
+    if (rc != DEVID_OK) {
         devid_log(DEVID_LOG_DEBUG, "core/store", "%s: %s", want->name, why.text);
+        if (rc == DEVID_E_AWAY || rc == DEVID_E_BUSY)
+            start_pause(store);
         return false;
     }
-    if (write_file(store, want, devid_slice_of(*file), &why) != DEVID_OK) {
+    if (devid_put_found(store, want, devid_slice_of(*file), &why) != DEVID_OK) {
         devid_log(DEVID_LOG_DEBUG, "core/store", "%s is remembered by this process only: %s", want->name, why.text);
         if (devid_bytes_copy(devid_slice_of(*file), &store->unwritten[store->n_unwritten].file, NULL) == DEVID_OK)
             store->unwritten[store->n_unwritten++].want = want;
@@ -281,16 +248,18 @@ static bool find_in_tpm(struct devid_store *store, const struct devid_conf_ident
     return true;
 }
 
-static devid_rc add_unseen(struct devid_store *store, struct devid_snapshot *snap, struct devid_error *err)
+static devid_rc add_unseen(struct devid_store *store, struct devid_snapshot *snap, bool ask, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
 
+    if (ask && !is_pause(store))
+        store->was_away = false;
     for (size_t i = 0; rc == DEVID_OK && i < store->conf->n_identities; i++) {
         const struct devid_conf_identity *want = &store->conf->identities[i];
         struct devid_bytes file = {0};
         struct devid_entry *entry;
 
-        if (want->role > DEVID_ROLE_IAK || is_known(snap, want) || !find_in_tpm(store, want, &file))
+        if (want->role > DEVID_ROLE_IAK || is_known(snap, want) || !find_in_tpm(store, want, ask, &file))
             continue;
         rc = devid_entry_read(store, want->token, devid_slice_of(file), &entry, err);
         if (rc == DEVID_OK)
@@ -300,36 +269,48 @@ static devid_rc add_unseen(struct devid_store *store, struct devid_snapshot *sna
     return rc;
 }
 
-/* With the mutex held. */
+/* With the mutex held. The old one stays if nothing is different: folders are also changed by what is no identity. */
 static devid_rc renew_snapshot(struct devid_store *store, bool ask, struct devid_error *err)
 {
-    struct devid_snapshot *snap = NULL;
+    struct devid_snapshot *snap = NULL, *old = store->snap;
     devid_rc rc = devid_snapshot_new(store->number + 1, &snap, err);
 
-    look_at_tokens(store);
-    for (size_t i = 0; rc == DEVID_OK && i < store->n_seen; i++)
-        if (store->seen[i].name[0] != 0)
-            rc = add_token(store, snap, store->seen[i].name, err);
-    if (rc == DEVID_OK && ask)
-        rc = add_unseen(store, snap, err);
+    if (rc == DEVID_OK)
+        rc = devid_watch_look(&store->watch, store->conf, err);
+    for (size_t i = 0; rc == DEVID_OK && i < store->watch.n_seen; i++)
+        if (store->watch.seen[i].token[0] != 0)
+            rc = add_token(store, snap, store->watch.seen[i].token, err);
+    if (rc == DEVID_OK)
+        rc = add_unseen(store, snap, ask, err);
     if (rc != DEVID_OK) {
+        store->watch.is_settled = false;
         devid_snapshot_free(snap);
         return rc;
     }
     devid_snapshot_sort(snap);
-    devid_snapshot_free(store->snap);
-    store->snap = snap;
     store->has_asked = ask;
+    if (old != NULL && devid_snapshot_same(old, snap)) {
+        devid_snapshot_free(snap);
+        return DEVID_OK;
+    }
     store->number++;
+    store->snap = snap;
+    devid_snapshot_free(old);
     return DEVID_OK;
+}
+
+/* Did the TPM say all that it was to be asked? */
+static bool has_answer(const struct devid_store *store)
+{
+    return store->has_asked && (!store->was_away || is_pause(store));
 }
 
 static devid_rc get_snapshot(struct devid_store *store, bool ask, struct devid_snapshot **out, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
 
-    devid_mutex_lock(&store->mutex);
-    if (!is_current(store) || (ask && !store->has_asked))
+    store_enter(store);
+    if (store->snap == NULL || !devid_watch_holds(&store->watch, store->conf) || (ask && !has_answer(store)))
         rc = renew_snapshot(store, ask, err);
     if (rc == DEVID_OK)
         *out = devid_snapshot_hold(store->snap);

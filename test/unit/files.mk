@@ -4,7 +4,8 @@ include test/unit/tools.mk
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
 UNIT_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LIBS = libdevid-core.la $(CORE_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += test/unit/soft.h test/unit/folder.h
+EXTRA_DIST += test/unit/soft.h test/unit/folder.h test/unit/shelf.h
+SHELF = test/unit/folder.c test/unit/shelf.c test/unit/soft.c
 
 if HAVE_CMOCKA
 
@@ -91,6 +92,20 @@ test_unit_test_nv_content_SOURCES = test/unit/test_nv_content.c
 test_unit_test_nv_content_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_nv_content_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_nv_content_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_snapshot
+TESTS += test/unit/test_snapshot
+test_unit_test_snapshot_SOURCES = test/unit/test_snapshot.c $(SHELF)
+test_unit_test_snapshot_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_snapshot_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_snapshot_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_store
+TESTS += test/unit/test_store
+test_unit_test_store_SOURCES = test/unit/test_store.c $(SHELF)
+test_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_store_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += test/unit/test_template
 TESTS += test/unit/test_template

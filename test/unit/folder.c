@@ -49,7 +49,7 @@ void folder_write(const char *folder, const char *name, struct devid_slice conte
     FILE *file;
 
     path_of(path, folder, name);
-    for (char *c = path + strlen(folder) + 1; *c != 0; c++)
+    for (char *c = path + 1; *c != 0; c++)
         if (*c == '/') {
             *c = 0;
             (void)mkdir(path, 0755);

@@ -170,19 +170,20 @@ static void without_rights_the_sentence_says_what_to_do(void **state)
 static int run_killed(const char *variable, const char *folder)
 {
     const char *const build = getenv("DEVID_BUILD");
-    char library[4096];
+    char library[4096], program[4096] = "";
     pid_t child;
     int status;
 
     assert_non_null(build);
     (void)snprintf(library, sizeof library, "%s/.libs/libkill-rename.so", build);
     assert_int_equal(access(library, R_OK), 0);
+    assert_true(readlink("/proc/self/exe", program, sizeof program - 1) > 0);
     child = fork();
     if (child == 0) {
         (void)setenv("LD_PRELOAD", library, 1);
         (void)setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
         (void)setenv(variable, "2", 1);
-        (void)execl("/proc/self/exe", "test_files", "replace", folder, (char *)NULL);
+        (void)execl(program, "test_files", "replace", folder, (char *)NULL);
         _exit(127);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

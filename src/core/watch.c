@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Changes by any process, seen by the folders' time stamps. */
+#include "core/watch.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SETTLED_NS INT64_C(20000000) /* a time stamp is as coarse as the kernel's tick, 10 ms at most */
+
+void devid_watch_free(struct devid_watch *w)
+{
+    for (size_t i = 0; i < w->n_seen; i++)
+        free(w->seen[i].token);
+    free(w->seen);
+    *w = (struct devid_watch){0};
+}
+
+static int64_t ns_of(const struct timespec *t)
+{
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+static int64_t changed_at(const struct devid_conf *conf, const char *token)
+{
+    char path[4096];
+    struct stat st;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", conf->state, token) >= sizeof path || stat(path, &st) != 0)
+        return -1;
+    return ns_of(&st.st_mtim);
+}
+
+static devid_rc look_at(struct devid_watch *w, const struct devid_conf *conf, const char *token, struct devid_error *err)
+{
+    struct devid_seen *seen;
+    struct timespec now;
+
+    for (size_t i = 0; i < w->n_seen; i++)
+        if (strcmp(w->seen[i].token, token) == 0)
+            return DEVID_OK;
+    seen = realloc(w->seen, (w->n_seen + 1) * sizeof *seen);
+    if (seen == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    w->seen = seen;
+    seen += w->n_seen;
+    seen->token = strdup(token);
+    if (seen->token == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    w->n_seen++;
+    seen->when = changed_at(conf, token);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (seen->when + SETTLED_NS > ns_of(&now))
+        w->is_settled = false;
+    return DEVID_OK;
+}
+
+devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, struct devid_error *err)
+{
+    struct dirent *entry;
+    DIR *dir;
+    devid_rc rc;
+
+    devid_watch_free(w);
+    w->is_settled = true;
+    rc = look_at(w, conf, "", err);
+    for (size_t i = 0; rc == DEVID_OK && i < conf->n_identities; i++)
+        rc = look_at(w, conf, conf->identities[i].token, err);
+    if (rc == DEVID_OK)
+        rc = look_at(w, conf, conf->owner_token, err);
+    dir = opendir(conf->state);
+    while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK))
+            rc = look_at(w, conf, entry->d_name, err);
+    if (dir != NULL)
+        (void)closedir(dir);
+    if (rc != DEVID_OK)
+        w->is_settled = false;
+    return rc;
+}
+
+bool devid_watch_holds(const struct devid_watch *w, const struct devid_conf *conf)
+{
+    if (!w->is_settled)
+        return false;
+    for (size_t i = 0; i < w->n_seen; i++)
+        if (changed_at(conf, w->seen[i].token) != w->seen[i].when)
+            return false;
+    return true;
+}
