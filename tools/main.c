@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "est/est.h"
-#include "core/make.h"
 #include "tool.h"
 
 static const struct tool_command commands[] = {
@@ -87,21 +86,13 @@ devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **
                    const struct devid_identity **identity, struct devid_error *err)
 {
     const struct devid_query query = {.label = name};
-    devid_rc rc = devid_store_snapshot(tool->store, snap, err);
 
-    if (rc != DEVID_OK)
-        return rc;
-    rc = devid_snapshot_find(*snap, &query, identity, err);
-    if (rc != DEVID_OK) {
-        devid_snapshot_free(*snap);
-        *snap = NULL;
-    }
-    return rc;
+    return devid_store_find(tool->store, &query, snap, identity, err);
 }
 
 uint64_t tool_commands(struct tool *tool)
 {
-    return devid_make_commands(tool->store) + est_keys_commands();
+    return devid_store_commands(tool->store) + est_keys_commands();
 }
 
 static int run(const struct tool_command *command, struct tool *tool, int argc, char **argv)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* devid provision: carry the plan out, step by step, and say what was done. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "core/files.h"
@@ -339,10 +337,7 @@ static devid_rc alone(struct tool *tool, int *fd, struct devid_error *err)
 
     if (rc != DEVID_OK)
         return rc;
-    (void)mkdir(devid_store_conf(tool->store)->state, 0755);
-    if (mkdir((char *)folder.data, 0755) != 0 && errno != EEXIST)
-        rc = devid_fail(err, DEVID_E_FILE, "cannot make the state folder %s: %s; run as root, or change \"state =\"",
-                        devid_store_conf(tool->store)->state, strerror(errno));
+    rc = devid_files_make_folder((const char *)folder.data, err);
     if (rc == DEVID_OK)
         rc = devid_flock_enter((char *)folder.data, fd, err);
     devid_bytes_free(&folder);

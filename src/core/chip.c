@@ -39,9 +39,7 @@ devid_rc devid_chip_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t han
     if (devid_chip_says(r, TPM2_RC_HANDLE)) {
         devid_rc rc = devid_fail(err, DEVID_E_ABSENT, "0x%08x is empty in this TPM", handle);
 
-        if (err != NULL)
-            err->handle = handle;
-        return rc;
+        return devid_error_about(err, rc, 0, handle);
     }
     return devid_fail_tss(err, r, handle, "look at 0x%08x", handle);
 }
@@ -61,11 +59,7 @@ devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, 
                         "then, the firmware's setup does it", what, name);
     else
         return devid_fail_tss(err, r, handle, "%s", what);
-    if (err != NULL) {
-        err->tss = r;
-        err->handle = handle;
-    }
-    return rc;
+    return devid_error_about(err, rc, r, handle);
 }
 
 devid_rc devid_chip_property(ESYS_CONTEXT *esys, TPM2_PT property, uint32_t *value, struct devid_error *err)
@@ -142,9 +136,7 @@ devid_rc devid_chip_taken(uint32_t handle, struct devid_error *err)
                              "remove that key with \"tpm2_evictcontrol -C o -c 0x%08x\"",
                              handle, handle);
 
-    if (err != NULL)
-        err->handle = handle;
-    return rc;
+    return devid_error_about(err, rc, 0, handle);
 }
 
 devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR object, uint32_t handle,

@@ -160,6 +160,15 @@ devid_rc devid_fail_tss(struct devid_error *err, uint32_t tss, uint32_t handle, 
     return devid_rc_of_tss(tss);
 }
 
+devid_rc devid_error_about(struct devid_error *err, devid_rc rc, uint32_t tss, uint32_t handle)
+{
+    if (err != NULL) {
+        err->tss = tss;
+        err->handle = handle;
+    }
+    return rc;
+}
+
 devid_rc devid_error_in(struct devid_error *err, devid_rc rc, const char *noun)
 {
     char text[2 * sizeof err->text + 8];

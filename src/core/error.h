@@ -70,6 +70,12 @@ devid_rc devid_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...) 
 devid_rc devid_fail_tss(struct devid_error *err, uint32_t tss, uint32_t handle, const char *fmt, ...)
     DEVID_PRINTF(4, 5);
 
+/**
+ * Say what a sentence of devid_fail was about: a TSS2 code, a handle; 0 for none.
+ * \return rc
+ */
+devid_rc devid_error_about(struct devid_error *err, devid_rc rc, uint32_t tss, uint32_t handle);
+
 /** Put "noun: " before the sentence. \return rc */
 devid_rc devid_error_in(struct devid_error *err, devid_rc rc, const char *noun);
 

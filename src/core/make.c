@@ -123,8 +123,3 @@ devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err)
     devid_chip_leave(tpm, rc);
     return rc;
 }
-
-uint64_t devid_make_commands(struct devid_store *store)
-{
-    return devid_tpm_commands(devid_store_tpm(store));
-}

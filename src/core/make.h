@@ -60,9 +60,6 @@ devid_rc devid_make_persistent(struct devid_store *store, const struct devid_ide
 /** Flush what a killed process left in a TPM without resource manager (devid_tpm_sweep). */
 devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err);
 
-/** TPM commands sent through this store since it was opened. */
-uint64_t devid_make_commands(struct devid_store *store);
-
 /**
  * What TCG calls the hwSerialNum of this TPM: "MANUFACTURER:EK AKI:EK certificate serial", in hex, from
  * TPM2_GetCapability and the EK certificate of the snapshot; without an EK certificate "MANUFACTURER:SHA-256 of the

@@ -218,11 +218,7 @@ static devid_rc platform_fail(struct devid_error *err, TSS2_RC r, uint32_t index
                         len);
     else
         return devid_fail_tss(err, r, index, "write NV index 0x%08x", index);
-    if (err != NULL) {
-        err->tss = r;
-        err->handle = index;
-    }
-    return rc;
+    return devid_error_about(err, rc, r, index);
 }
 
 static devid_rc index_define(ESYS_CONTEXT *esys, uint32_t index, struct devid_slice der, ESYS_TR *tr,

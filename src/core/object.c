@@ -51,11 +51,7 @@ devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, u
     tss = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
     if (tss != TSS2_RC_SUCCESS && devid_rc_of_tss(tss) == DEVID_E_ABSENT) {
         (void)devid_fail(err, DEVID_E_ABSENT, "0x%08" PRIx32 " is not in this TPM: run \"devid provision\"", handle);
-        if (err != NULL) {
-            err->tss = tss;
-            err->handle = handle;
-        }
-        return DEVID_E_ABSENT;
+        return devid_error_about(err, DEVID_E_ABSENT, tss, handle);
     }
     if (tss != TSS2_RC_SUCCESS)
         return devid_fail_tss(err, tss, handle, "look at 0x%08" PRIx32, handle);

@@ -155,9 +155,7 @@ devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_e
                          "no TPM at %s (0x%" PRIx32
                          "): is it there, may this user open it (group tss), is \"tcti =\" right?",
                          tpm->tcti != NULL ? tpm->tcti : "/dev/tpmrm0, tabrmd or /dev/tpm0", tss);
-    if (err != NULL)
-        err->tss = tss;
-    return DEVID_E_AWAY;
+    return devid_error_about(err, DEVID_E_AWAY, tss, 0);
 }
 
 static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)

@@ -62,11 +62,7 @@ static devid_rc create_fail(struct devid_error *err, TSS2_RC r)
                         SRK);
     else
         return devid_fail_tss(err, r, SRK, "make a key under 0x%08x", SRK);
-    if (err != NULL) {
-        err->tss = r;
-        err->handle = SRK;
-    }
-    return rc;
+    return devid_error_about(err, rc, r, SRK);
 }
 
 static devid_rc blob_of(const TPM2B_PRIVATE *private, struct devid_bytes *out, struct devid_error *err)

@@ -196,7 +196,7 @@ static void a_type_without_template_reaches_no_tpm(void **state)
                      DEVID_E_KEY);
     assert_int_equal(devid_make_wrapped(world_store(w), DEVID_EC, 521, &made, NULL), DEVID_E_KEY);
     assert_commands(w, "");
-    assert_int_equal(devid_make_commands(world_store(w)), 0);
+    assert_int_equal(devid_store_commands(world_store(w)), 0);
 }
 
 static void a_wrapped_key_brings_the_storage_root_key_and_can_be_kept_at_a_handle(void **state)
