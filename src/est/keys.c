@@ -20,7 +20,7 @@
 #include "est/ossl.h"
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
-static OSSL_PROVIDER *loaded; /* for the life of the process */
+static OSSL_PROVIDER *software, *loaded; /* for the life of the process */
 
 static devid_rc load(struct devid_error *err)
 {
@@ -32,7 +32,9 @@ static devid_rc load(struct devid_error *err)
             return ossl_fail(err, DEVID_E_MEM, "cannot set the folder of OpenSSL's modules");
     }
     /* the first provider loaded by name switches off the implicit default one */
-    if (OSSL_PROVIDER_load(NULL, "default") == NULL)
+    if (software == NULL)
+        software = OSSL_PROVIDER_load(NULL, "default");
+    if (software == NULL)
         return ossl_fail(err, DEVID_E_FILE, "cannot load OpenSSL's default provider");
     loaded = OSSL_PROVIDER_load(NULL, "devid");
     if (loaded == NULL)
