@@ -7,6 +7,7 @@ devid_la_DEPENDENCIES = libdevid-core.la dist/provider.map
 EXTRA_DIST += dist/provider.map
 devid_la_SOURCES = \
 	src/provider/decoder.c \
+	src/provider/encoder.c \
 	src/provider/err.c \
 	src/provider/groups.c \
 	src/provider/keymgmt.c src/provider/keymgmt.h \

@@ -56,6 +56,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
         return p->is_without_pkcs11 ? provider_store_without_pkcs11 : provider_store_loaders;
     case OSSL_OP_DECODER:
         return provider_decoders;
+    case OSSL_OP_ENCODER:
+        return provider_encoders;
     default:
         return NULL;
     }

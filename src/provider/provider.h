@@ -30,6 +30,7 @@ struct provider {
     OSSL_FUNC_core_vset_error_fn *vset_error;
     OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
     OSSL_FUNC_BIO_gets_fn *bio_gets;
+    OSSL_FUNC_BIO_write_ex_fn *bio_write_ex;
     const char *conf_path;    /* openssl.cnf: config = PATH; libcrypto's, NULL if not said */
     bool is_without_pkcs11;   /* openssl.cnf: pkcs11 = no, so that another provider serves that scheme */
     _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
@@ -123,6 +124,7 @@ extern const OSSL_ALGORITHM provider_keymgmt[];
 extern const OSSL_ALGORITHM provider_signature[];
 extern const OSSL_ALGORITHM provider_store_loaders[], provider_store_without_pkcs11[];
 extern const OSSL_ALGORITHM provider_decoders[];
+extern const OSSL_ALGORITHM provider_encoders[];
 
 /* A dispatch table holds functions of every type under one. */
 #define ENTRY(id, f) {(id), (void (*)(void))(f)}

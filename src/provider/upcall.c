@@ -34,6 +34,9 @@ static void take_upcalls(struct provider *p, const OSSL_DISPATCH *in)
         case OSSL_FUNC_BIO_GETS:
             p->bio_gets = OSSL_FUNC_BIO_gets(in);
             break;
+        case OSSL_FUNC_BIO_WRITE_EX:
+            p->bio_write_ex = OSSL_FUNC_BIO_write_ex(in);
+            break;
         default:
             break;
         }
@@ -67,7 +70,7 @@ struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH 
     p->core = core;
     take_upcalls(p, upcalls);
     if (p->new_error == NULL || p->set_error_debug == NULL || p->vset_error == NULL || p->bio_read_ex == NULL ||
-        p->bio_gets == NULL) {
+        p->bio_gets == NULL || p->bio_write_ex == NULL) {
         free(p);
         return NULL;
     }
