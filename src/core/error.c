@@ -49,6 +49,7 @@ static const struct {
     {TPM2_RC_SIZE, DEVID_E_DATA, NULL},
     {TPM2_RC_VALUE, DEVID_E_DATA, NULL},
     {TPM2_RC_HASH, DEVID_E_DATA, NULL},
+    {TPM2_RC_ECC_POINT, DEVID_E_DATA, "the point is not on the key's curve"},
     {TPM2_RC_INTEGRITY, DEVID_E_DATA, "the key is not of this TPM, or its owner was cleared"},
     {TPM2_RC_BINDING, DEVID_E_DATA, "the two halves of the key do not belong together"},
     {TPM2_RC_RETRY, DEVID_E_BUSY, "try again"},

@@ -5,7 +5,10 @@ libdevid_core_la_SOURCES = \
 	src/core/bytes.c src/core/bytes.h \
 	src/core/cert.c \
 	src/core/chip.c src/core/chip.h \
+	src/core/cipher.h \
+	src/core/decrypt.c \
 	src/core/der.c src/core/der.h \
+	src/core/encrypt.c \
 	src/core/error.c src/core/error.h \
 	src/core/hash.c \
 	src/core/hwserial.c \
@@ -54,6 +57,8 @@ libdevid_core_la_SOURCES = \
 	src/core/snapshot.c \
 	src/core/snapshot.h \
 	src/core/store.c \
+	src/core/unpad.c \
+	src/core/unpad.h \
 	src/core/uri.c \
 	src/core/watch.c \
 	src/core/watch.h

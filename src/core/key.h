@@ -6,6 +6,7 @@
 #ifndef DEVID_CORE_KEY_H
 #define DEVID_CORE_KEY_H
 
+#include "core/cipher.h"
 #include "core/store.h"
 
 struct devid_key;
@@ -74,5 +75,45 @@ devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme
  */
 devid_rc devid_key_rsa_raw(struct devid_key *key, struct devid_slice block, unsigned char *out,
                            struct devid_error *err);
+
+/**
+ * Whether the key could decrypt at all: for C_DecryptInit, before there is data. Sends nothing.
+ *
+ * \return DEVID_E_KEY with the reason: no RSA key, restricted, fixed scheme, decrypt bit clear
+ */
+devid_rc devid_key_can_decrypt(const struct devid_key *key, struct devid_error *err);
+
+/**
+ * Decrypt by RSA. One TPM2_RSA_Decrypt without a scheme, as devid_key_rsa_raw; before it TPM2_Load if the key is a wrapped
+ * blob not loaded yet. The padding is taken off here: any hash, any label, in constant time. That there was
+ * something wrong with it is told all the same: a protocol that must not tell (TLS 1.2 with RSA key exchange) takes
+ * devid_key_rsa_raw or RAW.
+ *
+ * \param block  the modulus's size
+ * \param text   may be empty; the caller frees it, which wipes it. Written on success only
+ * \return DEVID_E_KEY as devid_key_can_decrypt; DEVID_E_DATA for a block of another size, not below the modulus, or with
+ *         another padding; DEVID_E_ARG for OAEP without hash; as devid_key_sign
+ *
+ * Any thread. RFC 8017, section 7; TPM 2.0 Library, Part 3, TPM2_RSA_Decrypt.
+ */
+devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cipher, struct devid_slice block,
+                           struct devid_secret *text, struct devid_error *err);
+
+/** The same for devid_key_ecdh: DEVID_E_KEY if this is no EC key, restricted, or one that only signs. */
+devid_rc devid_key_can_ecdh(const struct devid_key *key, struct devid_error *err);
+
+/**
+ * Compute an ECDH shared secret. One TPM2_ECDH_ZGen; before it TPM2_Load if the key is a wrapped blob not loaded yet.
+ *
+ * \param peer  the other side's point on the same curve: 0x04 || X || Y; lent
+ * \param z     receives the x coordinate, padded on the left to the curve's size (P-256: 32 bytes); the caller frees
+ *              it, which wipes it. Written on success only
+ * \return DEVID_E_KEY as devid_key_can_ecdh; DEVID_E_DATA if peer is no point of the curve (the TPM decides); as
+ *         devid_key_sign
+ *
+ * Any thread. TPM 2.0 Library, Part 3, TPM2_ECDH_ZGen.
+ */
+devid_rc devid_key_ecdh(struct devid_key *key, struct devid_slice peer, struct devid_secret *z,
+                        struct devid_error *err);
 
 #endif

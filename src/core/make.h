@@ -39,11 +39,25 @@ devid_rc devid_make_look(struct devid_store *store, uint32_t handle, struct devi
 devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enum devid_alg alg, unsigned bits,
                             uint32_t handle, struct devid_made *out, struct devid_error *err);
 
+/* What a new key of the owner shall be. */
+struct devid_wanted {
+    enum devid_alg alg;
+    unsigned bits;       /* EC 256, 384, 521; RSA 2048, 3072, 4096: what of it the TPM has, it says when asked */
+    bool signs;          /* TPMA_OBJECT sign */
+    bool decrypts;       /* TPMA_OBJECT decrypt: RSA decryption, raw blocks and PSS of any salt; EC: ECDH */
+};
+
 /**
  * A new wrapped key under the storage root key 0x81000001, which is used as it is if it exists, else made
  * by the TCG template (NODA, no auth) and persisted. The new key is not in the TPM afterwards.
- * EC keys sign; RSA keys sign and decrypt, scheme NULL (so that PSS and raw work); all NODA, no auth.
+ * Unrestricted, scheme NULL, NODA, no auth.
+ *
+ * \return DEVID_E_KEY if the type is not offered, or if the TPM does not have it (then err->tss is its answer);
+ *         DEVID_E_ARG for a key that does nothing; DEVID_E_AUTH, DEVID_E_KEY with err->handle if the root key will not do
  */
+devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wanted, struct devid_made *out,
+                        struct devid_error *err);
+/** The same for what identities usually are: EC keys sign; RSA keys sign and decrypt (so that PSS and raw work). */
 devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsigned bits, struct devid_made *out,
                             struct devid_error *err);
 

@@ -66,24 +66,30 @@ bool devid_type1_decode(struct devid_slice block, struct devid_slice *data)
     return true;
 }
 
-/* MGF1 of seed, XORed onto out. RFC 8017 appendix B.2.1. */
-static devid_rc mgf1_xor(enum devid_hash hash, struct devid_slice seed, unsigned char *out, size_t len,
-                         struct devid_error *err)
+devid_rc devid_mgf1_xor(enum devid_hash hash, struct devid_slice seed, unsigned char *out, size_t len,
+                        struct devid_error *err)
 {
-    unsigned char input[DEVID_HASH_MAX + 4], digest[DEVID_HASH_MAX];
     size_t step = devid_hash_len(hash);
+    unsigned char digest[DEVID_HASH_MAX];
     devid_rc rc = DEVID_OK;
 
-    memcpy(input, seed.data, seed.len);
     for (uint32_t counter = 0; rc == DEVID_OK && counter * step < len; counter++) {
         const unsigned char be[4] = {(unsigned char)(counter >> 24), (unsigned char)(counter >> 16),
                                      (unsigned char)(counter >> 8), (unsigned char)counter};
+        struct devid_hasher *h = NULL;
 
-        memcpy(input + seed.len, be, 4);
-        rc = devid_hash_once(hash, (struct devid_slice){input, seed.len + 4}, digest, err);
+        rc = devid_hasher_new(hash, &h, err);
+        if (rc == DEVID_OK)
+            rc = devid_hasher_update(h, seed, err);
+        if (rc == DEVID_OK)
+            rc = devid_hasher_update(h, (struct devid_slice){be, sizeof be}, err);
+        if (rc == DEVID_OK)
+            rc = devid_hasher_final(h, digest, err);
+        devid_hasher_free(h);
         for (size_t i = 0; rc == DEVID_OK && i < step && counter * step + i < len; i++)
             out[counter * step + i] ^= digest[i];
     }
+    OPENSSL_cleanse(digest, sizeof digest);
     return rc;
 }
 
@@ -143,7 +149,7 @@ devid_rc devid_pss_encode(const struct devid_scheme *scheme, struct devid_slice 
         return rc;
     em[db_len - scheme->salt_len - 1] = 1;
     memcpy(em + db_len - scheme->salt_len, salt, scheme->salt_len);
-    rc = mgf1_xor(mgf, (struct devid_slice){h, h_len}, em, db_len, err);
+    rc = devid_mgf1_xor(mgf, (struct devid_slice){h, h_len}, em, db_len, err);
     em[0] &= (unsigned char)(0xff >> (8 * em_len - (bits - 1U)));
     em[em_len - 1] = 0xbc;
     return rc;

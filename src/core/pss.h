@@ -14,6 +14,10 @@
 devid_rc devid_pss_encode(const struct devid_scheme *scheme, struct devid_slice digest, unsigned bits,
                           unsigned char *block, struct devid_error *err);
 
+/** MGF1 of seed, XORed onto out. RFC 8017, appendix B.2.1. */
+devid_rc devid_mgf1_xor(enum devid_hash hash, struct devid_slice seed, unsigned char *out, size_t len,
+                        struct devid_error *err);
+
 /** EMSA-PKCS1-v1_5 around any bytes: 00 01 ff .. ff 00 || data. \param len of the modulus, bytes */
 devid_rc devid_type1_encode(struct devid_slice data, size_t len, unsigned char *block, struct devid_error *err);
 /** The data of such a block; false if it is none. */

@@ -130,7 +130,9 @@ static devid_rc use_block(const struct devid_public *pub, struct devid_slice blo
         return devid_fail(err, DEVID_E_KEY, "the key signs digests only: it may not be used without a scheme");
     if (block.len != pub->modulus.len)
         return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is expected, not %zu", pub->modulus.len, block.len);
-    use->is_decrypt = true;
+    if (memcmp(block.data, pub->modulus.data, block.len) >= 0) /* a TPM's own word for it may be that it is broken */
+        return devid_fail(err, DEVID_E_DATA, "the block is no number below the key's modulus");
+    use->command = DEVID_USE_DECRYPT;
     use->block.size = (UINT16)block.len;
     memcpy(use->block.buffer, block.data, block.len);
     return DEVID_OK;
@@ -231,7 +233,7 @@ devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme
     }
     if (rc == DEVID_OK)
         rc = devid_use_key(key, &use, sig, err);
-    if (rc == DEVID_OK && scheme->padding == DEVID_PSS && !use.is_decrypt)
+    if (rc == DEVID_OK && scheme->padding == DEVID_PSS && use.command == DEVID_USE_SIGN)
         rc = check_salt(key, scheme, digest, (struct devid_slice){sig, len}, err);
     OPENSSL_cleanse(&use, sizeof use);
     if (rc == DEVID_OK)

@@ -66,6 +66,15 @@ static const struct device_template {
      DEVICE_KEY | TPMA_OBJECT_RESTRICTED, iak_sha384, sizeof iak_sha384, "IAK"},
 };
 
+static TPMI_ECC_CURVE curve_of(unsigned bits)
+{
+    switch (bits) {
+    case 384: return TPM2_ECC_NIST_P384;
+    case 521: return TPM2_ECC_NIST_P521;
+    default:  return TPM2_ECC_NIST_P256;
+    }
+}
+
 /* The parts that differ by type. The hash of a NULL scheme is not marshalled. */
 static void set_type(TPMT_PUBLIC *area, enum devid_alg alg, unsigned bits, TPM2_ALG_ID scheme, TPM2_ALG_ID hash)
 {
@@ -87,7 +96,7 @@ static void set_type(TPMT_PUBLIC *area, enum devid_alg alg, unsigned bits, TPM2_
         ecc->scheme.scheme = scheme;
         if (scheme == TPM2_ALG_ECDSA)
             ecc->scheme.details.ecdsa.hashAlg = hash;
-        ecc->curveID = bits == 384 ? TPM2_ECC_NIST_P384 : TPM2_ECC_NIST_P256;
+        ecc->curveID = curve_of(bits);
         ecc->kdf.scheme = TPM2_ALG_NULL;
     }
 }
@@ -144,19 +153,29 @@ void devid_template_srk(TPM2B_PUBLIC *out)
     area->unique.ecc.y.size = 32;
 }
 
-devid_rc devid_template_owner(enum devid_alg alg, unsigned bits, TPM2B_PUBLIC *out, struct devid_error *err)
+/* Those that the TPM may have; which it has, it says when a key is made. */
+static bool is_offered(enum devid_alg alg, unsigned bits)
 {
-    bool is_rsa = alg == DEVID_RSA && (bits == 2048 || bits == 3072);
+    if (alg == DEVID_RSA)
+        return bits == 2048 || bits == 3072 || bits == 4096;
+    return bits == 256 || bits == 384 || bits == 521;
+}
 
-    if (!is_rsa && (alg != DEVID_EC || (bits != 256 && bits != 384)))
+devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err)
+{
+    if (!is_offered(wanted->alg, wanted->bits))
         return devid_fail(err, DEVID_E_KEY,
-                          "keys of type %s%u are not offered: use ec-p256, ec-p384, rsa-2048 or rsa-3072",
-                          alg == DEVID_RSA ? "rsa-" : "ec-p", bits);
+                          "keys of type %s%u are not offered: use ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072 or rsa-4096",
+                          wanted->alg == DEVID_RSA ? "rsa-" : "ec-p", wanted->bits);
+    if (!wanted->signs && !wanted->decrypts)
+        return devid_fail(err, DEVID_E_ARG, "a key that neither signs nor decrypts is of no use");
     memset(out, 0, sizeof *out);
     out->publicArea.nameAlg = TPM2_ALG_SHA256;
-    out->publicArea.objectAttributes = OWNER_KEY | TPMA_OBJECT_SIGN_ENCRYPT;
-    if (is_rsa) /* decrypt: RSA key exchange, and PSS with a salt that the chip does not make */
+    out->publicArea.objectAttributes = OWNER_KEY;
+    if (wanted->signs)
+        out->publicArea.objectAttributes |= TPMA_OBJECT_SIGN_ENCRYPT;
+    if (wanted->decrypts)
         out->publicArea.objectAttributes |= TPMA_OBJECT_DECRYPT;
-    set_type(&out->publicArea, alg, bits, TPM2_ALG_NULL, 0);
+    set_type(&out->publicArea, wanted->alg, wanted->bits, TPM2_ALG_NULL, 0);
     return DEVID_OK;
 }

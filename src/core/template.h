@@ -6,14 +6,14 @@
 
 #include <tss2/tss2_tpm2_types.h>
 
-#include "core/identity.h"
+#include "core/make.h"
 
 /** IDevID or IAK by type: H-1 RSA 2048, H-2 EC 256, H-3 EC 384. \return DEVID_E_KEY if there is none */
 devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned bits, TPM2B_PUBLIC *out,
                               struct devid_error *err);
 /** Storage root key: EC P-256, restricted decrypt, AES-128-CFB, NODA. */
 void devid_template_srk(TPM2B_PUBLIC *out);
-/** An owner's key under the SRK. \return DEVID_E_KEY for a type that is not offered */
-devid_rc devid_template_owner(enum devid_alg alg, unsigned bits, TPM2B_PUBLIC *out, struct devid_error *err);
+/** An owner's key under the SRK: NODA, no auth, scheme NULL. Errors as devid_make_key, but for the TPM's. */
+devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/use.h"
 
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <time.h>
 
@@ -65,7 +66,28 @@ static TSS2_RC send_decrypt(ESYS_CONTEXT *esys, struct devid_key *key, const str
         else
             *rc = devid_fail(err, DEVID_E_TPM, "the TPM gave a block that is longer than the key");
     }
+    if (plain != NULL)
+        OPENSSL_cleanse(plain, sizeof *plain);
     Esys_Free(plain);
+    return tss;
+}
+
+static TSS2_RC send_ecdh(ESYS_CONTEXT *esys, struct devid_key *key, const struct devid_use *use, unsigned char *out,
+                         devid_rc *rc, struct devid_error *err)
+{
+    size_t size = (devid_key_facts(key)->bits + 7U) / 8U;
+    TPM2B_ECC_POINT *z = NULL;
+    TSS2_RC tss = Esys_ECDH_ZGen(esys, key->object.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->point, &z);
+
+    if (tss == TSS2_RC_SUCCESS) {
+        if (z->point.x.size <= size)
+            pad_left(out, size, z->point.x.buffer, z->point.x.size);
+        else
+            *rc = devid_fail(err, DEVID_E_TPM, "the TPM gave a coordinate that is longer than the key");
+    }
+    if (z != NULL)
+        OPENSSL_cleanse(z, sizeof *z);
+    Esys_Free(z);
     return tss;
 }
 
@@ -119,6 +141,17 @@ static devid_rc name_key(const struct devid_key *key, devid_rc rc, struct devid_
     return key->identity.label != NULL && rc != DEVID_OK ? devid_error_in(err, rc, key->identity.label) : rc;
 }
 
+/* What each command is, and what it is called when it fails. */
+static const struct {
+    TSS2_RC (*send)(ESYS_CONTEXT *esys, struct devid_key *key, const struct devid_use *use, unsigned char *out,
+                    devid_rc *rc, struct devid_error *err);
+    const char *verb;
+} commands[] = {
+    [DEVID_USE_SIGN] = {send_sign, "sign"},
+    [DEVID_USE_DECRYPT] = {send_decrypt, "sign or decrypt"},
+    [DEVID_USE_ECDH] = {send_ecdh, "derive"},
+};
+
 static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, unsigned char *out,
                      struct devid_error *err)
 {
@@ -127,11 +160,12 @@ static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct dev
 
     if (rc != DEVID_OK)
         return rc;
-    tss = use->is_decrypt ? send_decrypt(esys, key, use, out, &rc, err) : send_sign(esys, key, use, out, &rc, err);
+    tss = commands[use->command].send(esys, key, use, out, &rc, err);
     if (tss != TSS2_RC_SUCCESS && key->identity.handle != 0)
-        rc = devid_fail_tss(err, tss, key->identity.handle, "sign with 0x%08" PRIx32, key->identity.handle);
+        rc = devid_fail_tss(err, tss, key->identity.handle, "%s with 0x%08" PRIx32, commands[use->command].verb,
+                            key->identity.handle);
     else if (tss != TSS2_RC_SUCCESS)
-        rc = devid_fail_tss(err, tss, 0, "sign with a wrapped key");
+        rc = devid_fail_tss(err, tss, 0, "%s with a wrapped key", commands[use->command].verb);
     return rc;
 }
 

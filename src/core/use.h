@@ -20,19 +20,26 @@ struct devid_key {
     atomic_bool salts_longest;      /* the chip was seen to put the longest salt that fits into its own PSS */
 };
 
-/* What is sent: TPM2_Sign by a scheme, or TPM2_RSA_Decrypt with none. */
+enum devid_command {
+    DEVID_USE_SIGN,    /* TPM2_Sign of digest by scheme */
+    DEVID_USE_DECRYPT, /* TPM2_RSA_Decrypt of block, without a scheme */
+    DEVID_USE_ECDH,    /* TPM2_ECDH_ZGen with point */
+};
+
+/* What is sent. */
 struct devid_use {
-    bool is_decrypt;
+    enum devid_command command;
     TPMT_SIG_SCHEME scheme;
     TPM2B_DIGEST digest;
     TPM2B_PUBLIC_KEY_RSA block;
+    TPM2B_ECC_POINT point;
 };
 
 /**
  * Send it, in one bracket: object ready, command, object at rest. What a second try can heal is tried
  * again: a busy TPM, a lost connection, an object that the TPM no longer knows, slots full of a killed process's objects.
  *
- * \param out  room for devid_public_sig_len bytes, written on success only
+ * \param out  room for devid_public_sig_len bytes, written on success only; ECDH: of the curve's size, the x coordinate
  */
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err);
 

@@ -102,8 +102,8 @@ static devid_rc create(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent
     return rc;
 }
 
-devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsigned bits, struct devid_made *out,
-                            struct devid_error *err)
+devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wanted, struct devid_made *out,
+                        struct devid_error *err)
 {
     struct devid_tpm *tpm = devid_store_tpm(store);
     struct devid_made made = {.parent = SRK};
@@ -112,7 +112,7 @@ devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsig
     ESYS_CONTEXT *esys;
     devid_rc rc;
 
-    rc = devid_template_owner(alg, bits, &template, err);
+    rc = devid_template_owner(wanted, &template, err);
     if (rc != DEVID_OK)
         return rc;
     rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
@@ -130,6 +130,14 @@ devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsig
     else
         devid_made_free(&made);
     return rc;
+}
+
+devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsigned bits, struct devid_made *out,
+                            struct devid_error *err)
+{
+    const struct devid_wanted wanted = {.alg = alg, .bits = bits, .signs = true, .decrypts = alg == DEVID_RSA};
+
+    return devid_make_key(store, &wanted, out, err);
 }
 
 /* Name = nameAlg || H(TPMT_PUBLIC). TPM 2.0 Library, Part 1, "Names". */

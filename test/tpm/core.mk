@@ -15,6 +15,13 @@ test_tpm_test_connection_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 test_tpm_test_connection_CFLAGS = $(CORE_TEST_CFLAGS)
 test_tpm_test_connection_LDADD = $(CORE_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_decrypt
+TESTS += test/tpm/test_decrypt
+test_tpm_test_decrypt_SOURCES = test/tpm/test_decrypt.c $(CORE_TEST_SOURCES)
+test_tpm_test_decrypt_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+test_tpm_test_decrypt_CFLAGS = $(CORE_TEST_CFLAGS)
+test_tpm_test_decrypt_LDADD = $(CORE_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_manager
 TESTS += test/tpm/test_manager
 test_tpm_test_manager_SOURCES = test/tpm/test_manager.c test/tpm/manager.c test/tpm/manager.h $(CORE_TEST_SOURCES)

@@ -53,10 +53,17 @@ static void put(struct devid_store *store, const char *label, enum devid_role ro
 
 void keys_make(struct devid_store *store, const char *label, enum devid_alg alg, unsigned bits, uint32_t handle)
 {
+    const struct devid_wanted usual = {.alg = alg, .bits = bits, .signs = true, .decrypts = alg == DEVID_RSA};
+
+    keys_make_wanted(store, label, &usual, handle);
+}
+
+void keys_make_wanted(struct devid_store *store, const char *label, const struct devid_wanted *wanted, uint32_t handle)
+{
     struct devid_made wrapped = {0}, kept = {0};
     struct devid_error err = {0};
 
-    assert_rc(devid_make_wrapped(store, alg, bits, &wrapped, &err), DEVID_OK, err);
+    assert_rc(devid_make_key(store, wanted, &wrapped, &err), DEVID_OK, err);
     if (handle != 0) {
         struct devid_identity identity = {.label = label, .key_place = DEVID_PLACE_BLOB, .parent = wrapped.parent};
 

@@ -8,9 +8,11 @@
 #include <tss2/tss2_tpm2_types.h>
 
 #include "core/key.h"
+#include "core/make.h"
 
 /* A new owner's key in the world's store. handle 0: it stays wrapped. */
 void keys_make(struct devid_store *store, const char *label, enum devid_alg alg, unsigned bits, uint32_t handle);
+void keys_make_wanted(struct devid_store *store, const char *label, const struct devid_wanted *wanted, uint32_t handle);
 /* The device's own, a primary with the TCG's template. */
 void keys_make_device(struct devid_store *store, const char *label, enum devid_role role, enum devid_alg alg,
                       unsigned bits, uint32_t handle);

@@ -44,6 +44,13 @@ test_unit_test_files_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_files_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_files_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_cipher
+TESTS += test/unit/test_cipher
+test_unit_test_cipher_SOURCES = test/unit/test_cipher.c test/unit/soft.c
+test_unit_test_cipher_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_cipher_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_cipher_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_hash
 TESTS += test/unit/test_hash
 test_unit_test_hash_SOURCES = test/unit/test_hash.c test/unit/soft.c

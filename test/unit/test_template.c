@@ -180,19 +180,47 @@ static void the_storage_root_key_is_the_tcg_one(void **state)
                     "0020 0000000000000000000000000000000000000000000000000000000000000000");
 }
 
+static devid_rc owner(enum devid_alg alg, unsigned bits, const char *uses, TPM2B_PUBLIC *out, struct devid_error *err)
+{
+    const struct devid_wanted wanted = {.alg = alg, .bits = bits, .signs = strchr(uses, 's') != NULL,
+                                        .decrypts = strchr(uses, 'd') != NULL};
+
+    return devid_template_owner(&wanted, out, err);
+}
+
 static void owner_keys_are_fixed_noda_and_without_scheme(void **state)
 {
     TPM2B_PUBLIC t;
 
     (void)state;
-    assert_int_equal(devid_template_owner(DEVID_EC, 256, &t, NULL), DEVID_OK);
+    assert_int_equal(owner(DEVID_EC, 256, "s", &t, NULL), DEVID_OK);
     assert_area(&t, "0016 0023 000b 00040472 0000 0010 0010 0003 0010 0000 0000");
-    assert_int_equal(devid_template_owner(DEVID_EC, 384, &t, NULL), DEVID_OK);
+    assert_int_equal(owner(DEVID_EC, 384, "s", &t, NULL), DEVID_OK);
     assert_area(&t, "0016 0023 000b 00040472 0000 0010 0010 0004 0010 0000 0000");
-    assert_int_equal(devid_template_owner(DEVID_RSA, 2048, &t, NULL), DEVID_OK);
+    assert_int_equal(owner(DEVID_RSA, 2048, "sd", &t, NULL), DEVID_OK);
     assert_area(&t, "0016 0001 000b 00060472 0000 0010 0010 0800 00000000 0000");
-    assert_int_equal(devid_template_owner(DEVID_RSA, 3072, &t, NULL), DEVID_OK);
+    assert_int_equal(owner(DEVID_RSA, 3072, "sd", &t, NULL), DEVID_OK);
     assert_area(&t, "0016 0001 000b 00060472 0000 0010 0010 0c00 00000000 0000");
+}
+
+static void an_owner_key_does_what_was_asked_and_no_more(void **state)
+{
+    struct devid_error err = {0};
+    TPM2B_PUBLIC t;
+
+    (void)state;
+    assert_int_equal(owner(DEVID_EC, 521, "s", &t, NULL), DEVID_OK);
+    assert_area(&t, "0016 0023 000b 00040472 0000 0010 0010 0005 0010 0000 0000");
+    assert_int_equal(owner(DEVID_EC, 256, "d", &t, NULL), DEVID_OK);
+    assert_area(&t, "0016 0023 000b 00020472 0000 0010 0010 0003 0010 0000 0000");
+    assert_int_equal(owner(DEVID_EC, 384, "sd", &t, NULL), DEVID_OK);
+    assert_area(&t, "0016 0023 000b 00060472 0000 0010 0010 0004 0010 0000 0000");
+    assert_int_equal(owner(DEVID_RSA, 4096, "s", &t, NULL), DEVID_OK);
+    assert_area(&t, "0016 0001 000b 00040472 0000 0010 0010 1000 00000000 0000");
+    assert_int_equal(owner(DEVID_RSA, 2048, "d", &t, NULL), DEVID_OK);
+    assert_area(&t, "0016 0001 000b 00020472 0000 0010 0010 0800 00000000 0000");
+    assert_int_equal(owner(DEVID_RSA, 2048, "", &t, &err), DEVID_E_ARG);
+    assert_non_null(strstr(err.text, "of no use"));
 }
 
 static void a_type_without_template_is_refused_with_those_there_are(void **state)
@@ -204,9 +232,9 @@ static void a_type_without_template_is_refused_with_those_there_are(void **state
     assert_int_equal(devid_template_devid(DEVID_ROLE_IDEVID, DEVID_RSA, 3072, &t, &err), DEVID_E_KEY);
     assert_non_null(strstr(err.text, "ec-p256, ec-p384 or rsa-2048"));
     assert_int_equal(devid_template_devid(DEVID_ROLE_LDEVID, DEVID_EC, 256, &t, &err), DEVID_E_KEY);
-    assert_int_equal(devid_template_owner(DEVID_EC, 521, &t, &err), DEVID_E_KEY);
-    assert_int_equal(devid_template_owner(DEVID_RSA, 1024, &t, &err), DEVID_E_KEY);
-    assert_int_equal(devid_template_owner(DEVID_RSA, 256, &t, &err), DEVID_E_KEY);
+    assert_int_equal(owner(DEVID_EC, 224, "s", &t, &err), DEVID_E_KEY);
+    assert_int_equal(owner(DEVID_RSA, 1024, "sd", &t, &err), DEVID_E_KEY);
+    assert_int_equal(owner(DEVID_RSA, 256, "sd", &t, &err), DEVID_E_KEY);
     assert_non_null(strstr(err.text, "rsa-256 are not offered"));
 }
 
@@ -217,6 +245,7 @@ int main(void)
         cmocka_unit_test(device_templates_are_byte_for_byte_the_recorded_ones),
         cmocka_unit_test(the_storage_root_key_is_the_tcg_one),
         cmocka_unit_test(owner_keys_are_fixed_noda_and_without_scheme),
+        cmocka_unit_test(an_owner_key_does_what_was_asked_and_no_more),
         cmocka_unit_test(a_type_without_template_is_refused_with_those_there_are),
     };
 

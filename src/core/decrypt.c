@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a key with the decrypt attribute does: RSA decryption and ECDH, one command each. */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/unpad.h"
+#include "core/use.h"
+
+#define UNCOMPRESSED 0x04 /* SEC 1, section 2.3.3 */
+
+static devid_rc may_decrypt(const struct devid_key *key, enum devid_alg alg, const char *what, struct devid_error *err)
+{
+    const struct devid_public *pub = devid_key_facts(key);
+
+    if (pub->alg != alg)
+        return devid_fail(err, DEVID_E_KEY, "an %s key cannot %s", devid_public_name(pub), what);
+    if (pub->area.len == 0)
+        return DEVID_OK; /* the TPM is asked when it comes to it */
+    if (pub->is_restricted)
+        return devid_fail(err, DEVID_E_KEY, "the key is restricted: it works on what the TPM made itself only");
+    if (!pub->can_decrypt)
+        return devid_fail(err, DEVID_E_KEY, "the key only signs: it cannot %s", what);
+    return DEVID_OK;
+}
+
+devid_rc devid_key_can_decrypt(const struct devid_key *key, struct devid_error *err)
+{
+    devid_rc rc = may_decrypt(key, DEVID_RSA, "decrypt", err);
+
+    if (rc == DEVID_OK && devid_key_facts(key)->has_scheme)
+        return devid_fail(err, DEVID_E_KEY, "the key may not be used without its scheme");
+    return rc;
+}
+
+devid_rc devid_key_can_ecdh(const struct devid_key *key, struct devid_error *err)
+{
+    return may_decrypt(key, DEVID_EC, "derive", err);
+}
+
+static devid_rc unpad(const struct devid_cipher *cipher, unsigned char *block, size_t *len, struct devid_error *err)
+{
+    switch (cipher->padding) {
+    case DEVID_CIPHER_PKCS1: return devid_type2_decode(block, len, err);
+    case DEVID_CIPHER_OAEP:  return devid_oaep_decode(cipher, block, len, err);
+    case DEVID_CIPHER_RAW:   break;
+    }
+    return DEVID_OK;
+}
+
+devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cipher, struct devid_slice block,
+                           struct devid_secret *text, struct devid_error *err)
+{
+    struct devid_secret plain = {0};
+    size_t room, len;
+    devid_rc rc = devid_key_learn(key, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_key_can_decrypt(key, err);
+    if (rc != DEVID_OK)
+        return rc;
+    room = len = devid_key_facts(key)->modulus.len;
+    plain.data = calloc(1, room);
+    if (plain.data == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    plain.len = room;
+    rc = devid_key_rsa_raw(key, block, plain.data, err);
+    if (rc == DEVID_OK)
+        rc = unpad(cipher, plain.data, &len, err);
+    if (rc == DEVID_OK) {
+        plain.len = len; /* zeros follow it */
+        *text = plain;
+    } else {
+        devid_secret_free(&plain);
+    }
+    return rc;
+}
+
+devid_rc devid_key_ecdh(struct devid_key *key, struct devid_slice peer, struct devid_secret *z, struct devid_error *err)
+{
+    struct devid_use use = {.command = DEVID_USE_ECDH};
+    TPMS_ECC_POINT *point = &use.point.point;
+    unsigned char x[TPM2_MAX_ECC_KEY_BYTES];
+    size_t size;
+    devid_rc rc = devid_key_learn(key, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_key_can_ecdh(key, err);
+    if (rc != DEVID_OK)
+        return rc;
+    size = (devid_key_facts(key)->bits + 7U) / 8U;
+    if (size > sizeof x || peer.len != 1 + 2 * size || peer.data[0] != UNCOMPRESSED)
+        return devid_fail(err, DEVID_E_DATA, "the other side's point is no uncompressed point on %s",
+                          devid_public_name(devid_key_facts(key)));
+    point->x.size = point->y.size = (UINT16)size;
+    memcpy(point->x.buffer, peer.data + 1, size);
+    memcpy(point->y.buffer, peer.data + 1 + size, size);
+    rc = devid_use_key(key, &use, x, err);
+    if (rc == DEVID_OK)
+        rc = devid_secret_copy((struct devid_slice){x, size}, z, err);
+    OPENSSL_cleanse(x, sizeof x);
+    return rc;
+}

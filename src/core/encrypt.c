@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* RSA encryption in software. RFC 8017, section 7. Declared in cipher.h. */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+#include <stdio.h>
+
+#include "core/cipher.h"
+#include "core/libctx.h"
+
+#define PKCS1_OVERHEAD 11 /* 00 02, eight bytes, 00 */
+
+size_t devid_cipher_room(const struct devid_cipher *cipher, size_t modulus_len)
+{
+    size_t overhead = 0;
+
+    switch (cipher->padding) {
+    case DEVID_CIPHER_PKCS1: overhead = PKCS1_OVERHEAD; break;
+    case DEVID_CIPHER_OAEP:  overhead = 2 * devid_hash_len(cipher->hash) + 2; break;
+    case DEVID_CIPHER_RAW:   break;
+    }
+    return modulus_len > overhead ? modulus_len - overhead : 0;
+}
+
+static bool encrypt_start(EVP_PKEY_CTX *ctx, const struct devid_cipher *cipher)
+{
+    enum devid_hash mgf = cipher->mgf != DEVID_HASH_NONE ? cipher->mgf : cipher->hash;
+    char mode[8], hash[8], mgf_hash[8];
+    OSSL_PARAM params[5];
+    size_t n = 0;
+
+    (void)snprintf(mode, sizeof mode, "%s",
+                   cipher->padding == DEVID_CIPHER_OAEP    ? OSSL_PKEY_RSA_PAD_MODE_OAEP
+                   : cipher->padding == DEVID_CIPHER_PKCS1 ? OSSL_PKEY_RSA_PAD_MODE_PKCSV15
+                                                           : OSSL_PKEY_RSA_PAD_MODE_NONE);
+    params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, mode, 0);
+    if (cipher->padding == DEVID_CIPHER_OAEP) {
+        (void)snprintf(hash, sizeof hash, "%s", devid_hash_name(cipher->hash));
+        (void)snprintf(mgf_hash, sizeof mgf_hash, "%s", devid_hash_name(mgf));
+        params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, hash, 0);
+        params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, mgf_hash, 0);
+        if (cipher->label.len != 0) /* read only, though the type does not say so */
+            params[n++] = OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL,
+                                                            (void *)(uintptr_t)cipher->label.data, cipher->label.len);
+    }
+    params[n] = OSSL_PARAM_construct_end();
+    return EVP_PKEY_encrypt_init_ex(ctx, params) == 1;
+}
+
+static devid_rc encrypt_with(EVP_PKEY *key, const struct devid_cipher *cipher, struct devid_slice text,
+                             unsigned char *out, struct devid_error *err)
+{
+    size_t len = (size_t)EVP_PKEY_get_size(key), room = devid_cipher_room(cipher, len);
+    EVP_PKEY_CTX *ctx;
+    devid_rc rc = DEVID_OK;
+
+    if (!EVP_PKEY_is_a(key, "RSA"))
+        return devid_fail(err, DEVID_E_KEY, "only RSA keys encrypt");
+    if (cipher->padding == DEVID_CIPHER_OAEP && cipher->hash == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_ARG, "OAEP needs a hash");
+    if (text.len > room || (cipher->padding == DEVID_CIPHER_RAW && text.len != room))
+        return devid_fail(err, DEVID_E_DATA, "%zu bytes do not fit: this key encrypts %s%zu", text.len,
+                          cipher->padding == DEVID_CIPHER_RAW ? "exactly " : "up to ", room);
+    ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), key, NULL);
+    if (ctx == NULL || !encrypt_start(ctx, cipher))
+        rc = devid_fail(err, DEVID_E_MEM, "RSA encryption cannot be started: out of memory");
+    else if (EVP_PKEY_encrypt(ctx, out, &len, text.len != 0 ? text.data : (const unsigned char *)"", text.len) != 1)
+        rc = devid_fail(err, DEVID_E_DATA, "the text is no number below the key's modulus");
+    EVP_PKEY_CTX_free(ctx);
+    return rc;
+}
+
+devid_rc devid_encrypt(struct devid_slice spki, const struct devid_cipher *cipher, struct devid_slice text,
+                       unsigned char *out, struct devid_error *err)
+{
+    EVP_PKEY *key = NULL;
+    devid_rc rc = devid_libctx_pkey(spki, &key, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    (void)ERR_set_mark();
+    rc = encrypt_with(key, cipher, text, out, err);
+    EVP_PKEY_free(key);
+    (void)ERR_pop_to_mark();
+    return rc;
+}

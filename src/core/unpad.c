@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See the header. OpenSSL has the like for keys of its own only; its bare functions are deprecated. Every mask is all ones
+ * or zero; nothing that depends on the block's content is branched on or used as an index before the last line.
+ */
+#include "core/unpad.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "core/pss.h"
+
+#define PS_MIN 8 /* bytes of a PKCS#1 padding string */
+
+/* Of a number below the half of its range. */
+static size_t mask_negative(size_t n)
+{
+    return (size_t)0 - (n >> (sizeof n * 8 - 1));
+}
+
+static size_t mask_zero(size_t n)
+{
+    return mask_negative(~n & (n - 1));
+}
+
+static size_t mask_eq(size_t a, size_t b)
+{
+    return mask_zero(a ^ b);
+}
+
+static size_t mask_less(size_t a, size_t b)
+{
+    return mask_negative(a - b);
+}
+
+static size_t choose(size_t mask, size_t yes, size_t no)
+{
+    return (mask & yes) | (~mask & no);
+}
+
+/* Bytes from position from to the front, zeros after them: by powers of two, each step taken or not by mask alone. */
+static void shift_to_front(unsigned char *block, size_t len, size_t from)
+{
+    for (size_t step = 1; step <= len; step <<= 1) { /* from is len for an empty text */
+        unsigned char keep = (unsigned char)mask_zero(from & step);
+
+        for (size_t i = 0; i < len; i++) {
+            unsigned char next = i + step < len ? block[i + step] : 0;
+
+            block[i] = (unsigned char)((keep & block[i]) | (~keep & next));
+        }
+    }
+}
+
+/* good and where are secret until here. */
+static devid_rc settle(unsigned char *block, size_t *len, size_t good, size_t where, struct devid_error *err)
+{
+    where = choose(good, where, *len);
+    shift_to_front(block, *len, where);
+    if (good == 0)
+        return devid_fail(err, DEVID_E_DATA, "this was not encrypted for this key, or in another way");
+    *len -= where;
+    return DEVID_OK;
+}
+
+devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_error *err)
+{
+    size_t good, searching = ~(size_t)0, zero = 0;
+
+    if (*len < PS_MIN + 3)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is too short", *len);
+    good = mask_zero(block[0]) & mask_eq(block[1], 2);
+    for (size_t i = 2; i < *len; i++) {
+        size_t is_zero = mask_zero(block[i]);
+
+        zero = choose(searching & is_zero, i, zero);
+        searching &= ~is_zero;
+    }
+    good &= ~searching & ~mask_less(zero, 2 + PS_MIN);
+    return settle(block, len, good, zero + 1, err);
+}
+
+/* db: hash of the label, zeros, 01, text */
+static size_t check_db(const unsigned char *db, size_t db_len, const unsigned char *label_hash, size_t h_len, size_t *one)
+{
+    size_t wrong = 0, searching = ~(size_t)0;
+
+    for (size_t i = 0; i < h_len; i++)
+        wrong |= (size_t)(db[i] ^ label_hash[i]);
+    for (size_t i = h_len; i < db_len; i++) {
+        size_t is_one = mask_eq(db[i], 1);
+
+        *one = choose(searching & is_one, i, *one);
+        wrong |= searching & ~is_one & db[i];
+        searching &= ~is_one;
+    }
+    return mask_zero(wrong) & ~searching;
+}
+
+devid_rc devid_oaep_decode(const struct devid_cipher *cipher, unsigned char *block, size_t *len,
+                           struct devid_error *err)
+{
+    enum devid_hash mgf = cipher->mgf != DEVID_HASH_NONE ? cipher->mgf : cipher->hash;
+    size_t h_len = devid_hash_len(cipher->hash), db_len, good, one = 0;
+    unsigned char label_hash[DEVID_HASH_MAX], *seed = block + 1, *db = seed + h_len;
+    devid_rc rc;
+
+    if (h_len == 0)
+        return devid_fail(err, DEVID_E_ARG, "OAEP needs a hash");
+    if (*len < 2 * h_len + 2)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is too short for OAEP with %s", *len,
+                          devid_hash_name(cipher->hash));
+    db_len = *len - h_len - 1;
+    rc = devid_hash_once(cipher->hash, cipher->label, label_hash, err);
+    if (rc == DEVID_OK)
+        rc = devid_mgf1_xor(mgf, (struct devid_slice){db, db_len}, seed, h_len, err);
+    if (rc == DEVID_OK)
+        rc = devid_mgf1_xor(mgf, (struct devid_slice){seed, h_len}, db, db_len, err);
+    if (rc != DEVID_OK)
+        return rc;
+    good = mask_zero(block[0]) & check_db(db, db_len, label_hash, h_len, &one);
+    return settle(block, len, good, h_len + 1 + one + 1, err);
+}

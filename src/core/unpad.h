@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RSA encryption paddings taken off in constant time: neither time nor memory accesses tell where the text
+ * begins or what was wrong with a block, only whether something was. Core's own. RFC 8017, section 7; the attacks are
+ * Bleichenbacher's (1998) and Manger's (2001).
+ */
+#ifndef DEVID_CORE_UNPAD_H
+#define DEVID_CORE_UNPAD_H
+
+#include "core/cipher.h"
+
+/**
+ * EME-PKCS1-v1_5: 00 02, at least eight bytes other than 00, 00, text.
+ *
+ * \param block  of the modulus's size; its content is destroyed
+ * \param len    bytes of block; out: of the text, which then stands at the front, zeros after it
+ * \return DEVID_E_DATA if it is no such block
+ */
+devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_error *err);
+
+/** EME-OAEP, as above. \return also DEVID_E_ARG without a hash, DEVID_E_MEM */
+devid_rc devid_oaep_decode(const struct devid_cipher *cipher, unsigned char *block, size_t *len,
+                           struct devid_error *err);
+
+#endif
