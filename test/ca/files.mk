@@ -16,7 +16,7 @@ CLEANFILES += test/ca/estca
 # GOTOOLCHAIN and the pinned versions: built with the installed go (1.19 or newer) and nothing else.
 test/ca/estca: $(ESTCA_FILES)
 	@$(MKDIR_P) test/ca
-	cd $(srcdir)/test/ca && GOTOOLCHAIN=local GOFLAGS='-trimpath -mod=readonly -buildvcs=false' go build -o '$(abs_builddir)/test/ca/estca' .
+	cd $(srcdir)/test/ca && GOTOOLCHAIN=local GOFLAGS='-trimpath -mod=readonly -modcacherw -buildvcs=false' go build -o '$(abs_builddir)/test/ca/estca' .
 
 if HAVE_GO
 check_DATA = test/ca/estca
