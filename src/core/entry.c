@@ -15,15 +15,13 @@
 #include "core/ref.h"
 #include "core/uri.h"
 
-#define ID_MAX 128
-
 void devid_entry_free(struct devid_entry *entry)
 {
     if (entry == NULL)
         return;
     devid_bytes_free(&entry->token);
     devid_bytes_free(&entry->label);
-    devid_bytes_free(&entry->public_label);
+    devid_marks_free(entry);
     devid_bytes_free(&entry->id);
     devid_bytes_free(&entry->blob);
     devid_bytes_free(&entry->object);
@@ -157,15 +155,10 @@ static devid_rc read_chain(struct devid_entry *e, const struct devid_record *rec
 
 static devid_rc read_id(struct devid_entry *e, const struct devid_record *record, struct devid_error *err)
 {
-    const char *hex = devid_record_get(record, "id");
     unsigned char id[20];
-    devid_rc rc;
+    devid_rc rc = devid_entry_default_id(&e->identity.pub, id, err);
 
-    if (hex != NULL)
-        return strlen(hex) > 2 * ID_MAX ? devid_fail(err, DEVID_E_DATA, "its id is longer than %d bytes", ID_MAX)
-                                        : devid_hex_decode(hex, &e->id, err);
-    rc = devid_entry_default_id(&e->identity.pub, id, err);
-    return rc == DEVID_OK ? devid_bytes_copy((struct devid_slice){id, sizeof id}, &e->id, err) : rc;
+    return rc == DEVID_OK ? devid_id_read(record, "id", (struct devid_slice){id, sizeof id}, &e->id, err) : rc;
 }
 
 /* A newer version may mean something else by the fields that this one knows. */
@@ -182,7 +175,6 @@ static devid_rc read_names(struct devid_entry *e, const char *token, const struc
                            struct devid_error *err)
 {
     const char *label = devid_record_get(record, "label"), *role = devid_record_get(record, "role");
-    const char *public_label = devid_record_get(record, "public-label");
     devid_rc rc;
 
     if (label == NULL || label[0] == 0)
@@ -190,8 +182,6 @@ static devid_rc read_names(struct devid_entry *e, const char *token, const struc
     if (role == NULL || !devid_role_of(role, &e->identity.role))
         e->identity.role = DEVID_ROLE_CLIENT;
     rc = devid_bytes_copy(slice_of_text(label), &e->label, err);
-    if (rc == DEVID_OK)
-        rc = devid_bytes_copy(slice_of_text(public_label != NULL ? public_label : label), &e->public_label, err);
     if (rc == DEVID_OK)
         rc = devid_bytes_copy(slice_of_text(token), &e->token, err);
     return rc;
@@ -203,7 +193,6 @@ static void point_identity(struct devid_entry *e)
 
     identity->token = (const char *)e->token.data;
     identity->label = (const char *)e->label.data;
-    identity->public_label = (const char *)e->public_label.data;
     identity->id = devid_slice_of(e->id);
     identity->blob = devid_slice_of(e->blob);
     identity->object = devid_slice_of(e->object);
@@ -233,6 +222,8 @@ devid_rc devid_entry_read(struct devid_store *store, const char *token, struct d
         rc = read_chain(e, &record, err);
     if (rc == DEVID_OK)
         rc = read_id(e, &record, err);
+    if (rc == DEVID_OK)
+        rc = devid_marks_read(e, &record, err);
     devid_record_free(&record);
     if (rc == DEVID_OK) {
         point_identity(e);
@@ -247,13 +238,10 @@ devid_rc devid_entry_read(struct devid_store *store, const char *token, struct d
 
 static devid_rc set_names(struct devid_record *record, const struct devid_identity *identity, struct devid_error *err)
 {
-    bool has_public_label = identity->public_label != NULL && strcmp(identity->public_label, identity->label) != 0;
     devid_rc rc = devid_record_set(record, "format", "1", err);
 
     if (rc == DEVID_OK)
         rc = devid_record_set(record, "label", identity->label, err);
-    if (rc == DEVID_OK)
-        rc = devid_record_set(record, "public-label", has_public_label ? identity->public_label : NULL, err);
     if (rc == DEVID_OK)
         rc = devid_record_set(record, "role", devid_role_name(identity->role), err);
     return rc;
@@ -261,19 +249,13 @@ static devid_rc set_names(struct devid_record *record, const struct devid_identi
 
 static devid_rc set_id(struct devid_record *record, const struct devid_identity *identity, struct devid_error *err)
 {
-    struct devid_bytes hex = {0};
     unsigned char id[20];
+    struct devid_slice usual = {id, sizeof id};
     devid_rc rc = devid_entry_default_id(&identity->pub, id, err);
 
-    if (rc != DEVID_OK)
-        return rc;
-    if (identity->id.len == 0 || devid_slice_eq(identity->id, (struct devid_slice){id, sizeof id}))
-        return devid_record_set(record, "id", NULL, err);
-    rc = devid_hex_encode(identity->id, &hex, err);
     if (rc == DEVID_OK)
-        rc = devid_record_set(record, "id", (const char *)hex.data, err);
-    devid_bytes_free(&hex);
-    return rc;
+        rc = devid_id_write(record, "id", identity->id, usual, err);
+    return rc == DEVID_OK ? devid_marks_write(record, identity, identity->id.len != 0 ? identity->id : usual, err) : rc;
 }
 
 static devid_rc set_places(struct devid_record *record, const struct devid_identity *identity, struct devid_error *err)

@@ -3,12 +3,17 @@
 #ifndef DEVID_CORE_ENTRY_H
 #define DEVID_CORE_ENTRY_H
 
+#include "core/files.h"
 #include "core/store.h"
+
+#define DEVID_ID_MAX 128 /* bytes of a CKA_ID */
 
 /* The owner of what an identity points to. */
 struct devid_entry {
     struct devid_identity identity;
     struct devid_bytes token, label, public_label, id, blob, object;
+    struct devid_bytes private_label, cert_label, public_id, cert_id;
+    struct devid_bytes was; /* the name that it had until a rename that was not ended; else empty */
     struct devid_bytes file; /* what it was read from */
     struct devid_bytes der[DEVID_CHAIN_MAX];
     struct devid_cert chain[DEVID_CHAIN_MAX];
@@ -30,6 +35,26 @@ void devid_entry_free(struct devid_entry *entry);
  */
 devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_slice old, struct devid_bytes *file,
                            struct devid_error *err);
+
+/** Set (was: its name until now) or, with NULL, end a rename in a file; file is replaced. */
+devid_rc devid_entry_set_was(struct devid_bytes *file, const char *was, struct devid_error *err);
+
+/* marks.c: lines that are there only for what is not as usual. */
+
+/** What clients chose for each object of an identity; label and id of *e are read already. */
+devid_rc devid_marks_read(struct devid_entry *e, const struct devid_record *record, struct devid_error *err);
+/** The reverse. \param id  the identity's; lent */
+devid_rc devid_marks_write(struct devid_record *record, const struct devid_identity *identity, struct devid_slice id,
+                           struct devid_error *err);
+void devid_marks_free(struct devid_entry *e);
+/** A field in hexadecimal; usual if there is no such field. \return DEVID_E_DATA if it is longer than DEVID_ID_MAX */
+devid_rc devid_id_read(const struct devid_record *record, const char *field, struct devid_slice usual,
+                       struct devid_bytes *out, struct devid_error *err);
+devid_rc devid_id_write(struct devid_record *record, const char *field, struct devid_slice id, struct devid_slice usual,
+                        struct devid_error *err);
+/** "private fixed", the names of enum devid_flag's bits; NULL: none */
+unsigned devid_flags_read(const char *text);
+devid_rc devid_flags_write(struct devid_record *record, const char *field, unsigned flags, struct devid_error *err);
 
 /**
  * The CKA_ID that a key has unless a client chose one: SHA-1 of what the BIT STRING of its SubjectPublicKeyInfo holds, as

@@ -51,6 +51,7 @@ libdevid_core_la_SOURCES = \
 	src/core/entry.h \
 	src/core/files.c \
 	src/core/identity.c \
+	src/core/marks.c \
 	src/core/put.c \
 	src/core/put.h \
 	src/core/record.c \

@@ -25,6 +25,25 @@ enum devid_place {
     DEVID_PLACE_FILE,   /* certificate: in the identity's file */
 };
 
+/* What a client said of one object of an identity, or of an item. */
+enum devid_flag {
+    DEVID_FLAG_PRIVATE = 1,    /* where the token has a PIN, only for who is logged in */
+    DEVID_FLAG_FIXED = 2,      /* is never modified */
+    DEVID_FLAG_UNCOPYABLE = 4, /* is never copied */
+    DEVID_FLAG_KEPT = 8,       /* is never destroyed */
+    DEVID_FLAG_HIDDEN = 16,    /* was destroyed alone, or never made: it is shown to no PKCS#11 client */
+    DEVID_FLAG_ASKS = 32,      /* private half: wants a login for each use */
+};
+
+/* Uses of a key, one by one. */
+enum devid_usage {
+    DEVID_FOR_SIGN = 1,
+    DEVID_FOR_VERIFY = 2,
+    DEVID_FOR_DECRYPT = 4,
+    DEVID_FOR_ENCRYPT = 8,
+    DEVID_FOR_DERIVE = 16,
+};
+
 /* Everything belongs to the snapshot that the identity came from, and lives as long as it. */
 struct devid_identity {
     const char *token;        /* "manufacturer", "owner", ... */
@@ -34,6 +53,16 @@ struct devid_identity {
     struct devid_slice id;    /* CKA_ID of key and certificates: SHA-1 of the public key's bits
                                  unless a client chose one */
     struct devid_public pub;
+
+    /*
+     * What PKCS#11 clients chose for each object alone. For devid_store_put: a NULL label is as label (public_label, then
+     * label), an empty id as id.
+     */
+    const char *private_label; /* label, unless another identity of the token had it first: it may be empty */
+    const char *cert_label;    /* of the chain's first */
+    struct devid_slice public_id, cert_id;
+    unsigned private_flags, public_flags, cert_flags; /* enum devid_flag */
+    unsigned not_for;          /* enum devid_usage: what the key could do, and its maker did not want */
 
     enum devid_place key_place;
     uint32_t handle;          /* persistent handle of the key, 0 if it is a blob */

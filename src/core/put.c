@@ -13,6 +13,7 @@
 
 #define FILE_MAX (1U << 20)
 #define PATH_ROOM 4096
+#define LIKE_MAX 72 /* bytes of a label that gets a number behind it: escaped it is still a name */
 
 /* Where an identity is kept. */
 struct place {
@@ -92,25 +93,187 @@ devid_rc devid_put_found(struct devid_store *store, const struct devid_conf_iden
     return rc;
 }
 
-devid_rc devid_store_put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc check_chain(const struct devid_identity *identity, struct devid_error *err)
 {
-    struct place place = {0};
-    int fd = -1;
-    devid_rc rc;
-
     if (identity->n_chain > DEVID_CHAIN_MAX)
         return devid_fail(err, DEVID_E_DATA, "%s: a chain of more than %d certificates", identity->label, DEVID_CHAIN_MAX);
     if (identity->n_chain != 0 && !devid_cert_is_for(&identity->chain[0], devid_slice_of(identity->pub.spki)))
         return devid_fail(err, DEVID_E_DATA, "%s: the certificate is for another key", identity->label);
-    rc = place_of(store, identity->token, identity->label, &place, err);
+    return DEVID_OK;
+}
+
+/* After the file: a cache that is older than it speaks of another key and is not believed. */
+static void put_cache(struct devid_store *store, const struct devid_identity *identity)
+{
+    if (identity->key_place == DEVID_PLACE_HANDLE)
+        devid_cache_put(store, identity->handle, devid_slice_of(identity->pub.area), identity->object);
+}
+
+devid_rc devid_store_put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+{
+    struct place place = {0};
+    int fd = -1;
+    devid_rc rc = check_chain(identity, err);
+
+    if (rc == DEVID_OK)
+        rc = place_of(store, identity->token, identity->label, &place, err);
     if (rc == DEVID_OK)
         rc = writer_enter(&place, &fd, err);
     if (rc == DEVID_OK)
         rc = replace(&place, identity, err);
     devid_flock_leave(fd);
-    /* after the file: a cache that is older than it speaks of another key and is not believed */
-    if (rc == DEVID_OK && identity->key_place == DEVID_PLACE_HANDLE)
-        devid_cache_put(store, identity->handle, devid_slice_of(identity->pub.area), identity->object);
+    if (rc == DEVID_OK)
+        put_cache(store, identity);
+    devid_bytes_free(&place.folder);
+    return rc;
+}
+
+/* With the folder locked: the first name like the wanted one that no file has. */
+static devid_rc free_place(const struct devid_store *store, const char *token, const char *wanted, struct place *place,
+                           char name[256], struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    if (wanted[0] == 0 || devid_put_name(wanted, name, NULL) != DEVID_OK || strlen(wanted) > LIKE_MAX)
+        wanted = "key";
+    for (unsigned i = 1; i < 1000000; i++) {
+        (void)snprintf(name, 256, i == 1 ? "%s" : "%s-%u", wanted, i);
+        devid_bytes_free(&place->folder);
+        rc = place_of(store, token, name, place, err);
+        if (rc != DEVID_OK || access(place->path, F_OK) != 0)
+            return rc;
+    }
+    return devid_fail(err, DEVID_E_EXISTS, "all names like \"%s\" are taken", wanted);
+}
+
+/* The identity under a name that is free. */
+static devid_rc add(const struct devid_store *store, const struct devid_identity *identity, struct devid_slice old,
+                    const char *was, struct place *place, struct devid_bytes *file, char name[256],
+                    struct devid_error *err)
+{
+    struct devid_identity named = *identity;
+    devid_rc rc = free_place(store, identity->token, identity->label, place, name, err);
+
+    named.private_label = identity->private_label != NULL ? identity->private_label : identity->label;
+    named.label = name;
+    if (rc == DEVID_OK)
+        rc = devid_entry_write(&named, old, file, err);
+    if (rc == DEVID_OK)
+        rc = devid_entry_set_was(file, was, err);
+    return rc == DEVID_OK ? write_file(place, devid_slice_of(*file), err) : rc;
+}
+
+devid_rc devid_store_add(struct devid_store *store, const struct devid_identity *identity, struct devid_bytes *name,
+                         struct devid_error *err)
+{
+    struct place place = {0};
+    struct devid_bytes file = {0};
+    char chosen[256];
+    int fd = -1;
+    devid_rc rc = check_chain(identity, err);
+
+    if (rc == DEVID_OK)
+        rc = place_of(store, identity->token, "key", &place, err);
+    if (rc == DEVID_OK)
+        rc = writer_enter(&place, &fd, err);
+    if (rc == DEVID_OK)
+        rc = add(store, identity, (struct devid_slice){0}, NULL, &place, &file, chosen, err);
+    devid_flock_leave(fd);
+    if (rc == DEVID_OK)
+        put_cache(store, identity);
+    if (rc == DEVID_OK)
+        rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)chosen, strlen(chosen)}, name, err);
+    devid_bytes_free(&file);
+    devid_bytes_free(&place.folder);
+    return rc;
+}
+
+static bool has_same_key(struct devid_store *store, const struct devid_entry *e, const char *path)
+{
+    struct devid_bytes file = {0};
+    struct devid_entry *other = NULL;
+    bool is_same = devid_file_read(path, FILE_MAX, &file, NULL) == DEVID_OK &&
+                   devid_entry_read(store, e->identity.token, devid_slice_of(file), &other, NULL) == DEVID_OK &&
+                   devid_slice_eq(devid_slice_of(other->identity.pub.spki), devid_slice_of(e->identity.pub.spki));
+
+    devid_entry_free(other);
+    devid_bytes_free(&file);
+    return is_same;
+}
+
+/* With the folder locked. What a rename that was cut off left goes first: it would come back to life. */
+static devid_rc check_unchanged(struct devid_store *store, const struct devid_entry *old,
+                                const struct place *place, struct devid_error *err)
+{
+    struct devid_bytes now = {0};
+    struct place was = {0};
+    devid_rc rc = devid_file_read(place->path, FILE_MAX, &now, err);
+
+    if (rc == DEVID_E_ABSENT ||
+        (rc == DEVID_OK && !devid_slice_eq(devid_slice_of(now), devid_slice_of(old->file))))
+        rc = devid_fail(err, DEVID_E_BUSY, "%s was changed meanwhile", old->identity.label);
+    if (rc == DEVID_OK && old->was.len != 0) {
+        rc = place_of(store, old->identity.token, (const char *)old->was.data, &was, err);
+        if (rc == DEVID_OK && has_same_key(store, old, was.path))
+            rc = devid_files_remove((const char *)was.folder.data, was.name, err);
+        devid_bytes_free(&was.folder);
+    }
+    devid_bytes_free(&now);
+    return rc;
+}
+
+/* The new name is there before the old one goes, and says whose it is: a reader never sees two, or none. */
+static devid_rc rename_identity(const struct devid_store *store, const struct devid_entry *old,
+                                const struct devid_identity *new, const struct place *from, struct devid_error *err)
+{
+    struct devid_bytes file = {0};
+    struct place to = {0};
+    char name[256];
+    devid_rc rc = add(store, new, devid_slice_of(old->file), old->identity.label, &to, &file, name, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_files_remove((const char *)from->folder.data, from->name, err);
+    if (rc == DEVID_OK)
+        rc = devid_entry_set_was(&file, NULL, err);
+    if (rc == DEVID_OK)
+        rc = write_file(&to, devid_slice_of(file), err);
+    devid_bytes_free(&file);
+    devid_bytes_free(&to.folder);
+    return rc;
+}
+
+devid_rc devid_store_replace(struct devid_store *store, const struct devid_identity *old,
+                             const struct devid_identity *new, struct devid_error *err)
+{
+    const struct devid_entry *entry = (const struct devid_entry *)(const void *)old; /* its first member */
+    struct place place = {0};
+    struct devid_bytes file = {0};
+    int fd = -1;
+    devid_rc rc = new != NULL ? check_chain(new, err) : DEVID_OK;
+
+    if (old->is_read_only)
+        return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it is not changed", old->label);
+    if (rc == DEVID_OK)
+        rc = place_of(store, old->token, old->label, &place, err);
+    if (rc == DEVID_OK)
+        rc = writer_enter(&place, &fd, err);
+    if (rc == DEVID_OK)
+        rc = check_unchanged(store, entry, &place, err);
+    if (rc == DEVID_OK && new == NULL) {
+        rc = devid_files_remove((const char *)place.folder.data, place.name, err);
+    } else if (rc == DEVID_OK && strcmp(new->label, old->label) != 0) {
+        rc = rename_identity(store, entry, new, &place, err);
+    } else if (rc == DEVID_OK) {
+        rc = devid_entry_write(new, devid_slice_of(entry->file), &file, err);
+        if (rc == DEVID_OK)
+            rc = devid_entry_set_was(&file, NULL, err);
+        if (rc == DEVID_OK)
+            rc = write_file(&place, devid_slice_of(file), err);
+    }
+    devid_flock_leave(fd);
+    if (rc == DEVID_OK && new == NULL && old->key_place == DEVID_PLACE_HANDLE)
+        devid_cache_drop(store, old->handle);
+    devid_bytes_free(&file);
     devid_bytes_free(&place.folder);
     return rc;
 }

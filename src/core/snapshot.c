@@ -52,10 +52,57 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->label, y->label);
 }
 
+/* Where the identity is, or would be. */
+static size_t place_of(const struct devid_snapshot *snap, const char *token, const char *label)
+{
+    size_t low = 0, high = snap->n_entries;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct devid_identity *at = &snap->entries[middle]->identity;
+        int order = strcmp(at->token, token);
+
+        if (order == 0)
+            order = strcmp(at->label, label);
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* A rename was cut off between the new file and the end of the old one: the new one counts. */
+static void drop_old_names(struct devid_snapshot *snap)
+{
+    for (size_t i = 0; i < snap->n_entries; i++) {
+        const struct devid_entry *e = snap->entries[i];
+        struct devid_entry *old;
+        size_t place;
+
+        if (e->was.len == 0)
+            continue;
+        place = place_of(snap, e->identity.token, (const char *)e->was.data);
+        if (place == snap->n_entries)
+            continue;
+        old = snap->entries[place];
+        if (old == e || strcmp(old->identity.token, e->identity.token) != 0 ||
+            strcmp(old->identity.label, (const char *)e->was.data) != 0 ||
+            !devid_slice_eq(devid_slice_of(old->identity.pub.spki), devid_slice_of(e->identity.pub.spki)))
+            continue;
+        devid_entry_free(old);
+        snap->n_entries--;
+        memmove(&snap->entries[place], &snap->entries[place + 1],
+                (snap->n_entries - place) * sizeof(struct devid_entry *));
+        i -= place <= i;
+    }
+}
+
 void devid_snapshot_sort(struct devid_snapshot *snap)
 {
     if (snap->n_entries > 1)
         qsort(snap->entries, snap->n_entries, sizeof(struct devid_entry *), by_name);
+    drop_old_names(snap);
 }
 
 bool devid_snapshot_same(const struct devid_snapshot *a, const struct devid_snapshot *b)
@@ -98,23 +145,36 @@ uint64_t devid_snapshot_number(const struct devid_snapshot *snap)
 
 const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *snap, const struct devid_identity *prev)
 {
-    size_t low = 0, high = snap->n_entries;
+    size_t place = 0;
 
-    if (prev == NULL)
-        return snap->n_entries != 0 ? &snap->entries[0]->identity : NULL;
-    while (low < high) { /* the list is in order */
-        size_t middle = low + (high - low) / 2;
-        const struct devid_identity *at = &snap->entries[middle]->identity;
-        int order = strcmp(at->token, prev->token);
-
-        if (order == 0)
-            order = strcmp(at->label, prev->label);
-        if (order <= 0)
-            low = middle + 1;
-        else
-            high = middle;
+    if (prev != NULL) {
+        place = place_of(snap, prev->token, prev->label);
+        place += place < snap->n_entries && strcmp(snap->entries[place]->identity.token, prev->token) == 0 &&
+                 strcmp(snap->entries[place]->identity.label, prev->label) == 0;
     }
-    return low < snap->n_entries ? &snap->entries[low]->identity : NULL;
+    return place < snap->n_entries ? &snap->entries[place]->identity : NULL;
+}
+
+devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identity *identity,
+                           struct devid_snapshot **out, struct devid_error *err)
+{
+    struct devid_snapshot *snap = NULL;
+    struct devid_entry *entry = NULL;
+    struct devid_bytes file = {0};
+    devid_rc rc = devid_snapshot_new(1, &snap, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_entry_write(identity, (struct devid_slice){0}, &file, err);
+    if (rc == DEVID_OK)
+        rc = devid_entry_read(store, identity->token, devid_slice_of(file), &entry, err);
+    if (rc == DEVID_OK)
+        rc = devid_snapshot_add(snap, entry, err);
+    devid_bytes_free(&file);
+    if (rc == DEVID_OK)
+        *out = snap;
+    else
+        devid_snapshot_free(snap);
+    return rc;
 }
 
 static bool matches(const struct devid_identity *identity, const struct devid_query *query)
@@ -122,7 +182,7 @@ static bool matches(const struct devid_identity *identity, const struct devid_qu
     if (query->token != NULL && strcmp(query->token, identity->token) != 0)
         return false;
     if (query->label != NULL && strcmp(query->label, identity->label) != 0 &&
-        strcmp(query->label, identity->public_label) != 0)
+        strcmp(query->label, identity->public_label) != 0 && strcmp(query->label, identity->private_label) != 0)
         return false;
     if (query->id.len != 0 && !devid_slice_eq(query->id, identity->id))
         return false;

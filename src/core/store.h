@@ -57,7 +57,7 @@ const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *sn
 
 /* What a URI or a person names. Unset members match everything. */
 struct devid_query {
-    const char *token, *label; /* NULL: any; label matches label or public_label */
+    const char *token, *label; /* NULL: any; label matches that in the store and those of both halves */
     struct devid_slice id;     /* empty: any */
     uint32_t handle;           /* 0: any */
 };
@@ -87,6 +87,34 @@ devid_rc devid_store_find(struct devid_store *store, const struct devid_query *q
  *         is left behind, the old file stays)
  */
 devid_rc devid_store_put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
+
+/**
+ * Write an identity that is new: as devid_store_put, but no file is replaced. If its label is taken, empty, or too long for a
+ * file, it gets another one like it, and the wanted one as private_label: PKCS#11 lets two keys have one label.
+ *
+ * \param name  its label in the store; freed by the caller
+ */
+devid_rc devid_store_add(struct devid_store *store, const struct devid_identity *identity, struct devid_bytes *name,
+                         struct devid_error *err);
+
+/**
+ * Change an identity that nobody else changed since.
+ *
+ * \param old  of a snapshot of this store
+ * \param new  what it becomes, at one instant; a label other than old's is a new name, chosen as by devid_store_add. NULL: it is
+ *             removed; its key in the TPM is not touched
+ * \return DEVID_E_BUSY if the file is not what old was read from: look again; DEVID_E_DENIED if it is read-only
+ */
+devid_rc devid_store_replace(struct devid_store *store, const struct devid_identity *old,
+                             const struct devid_identity *new, struct devid_error *err);
+
+/**
+ * A snapshot of one identity that is in no folder: of a key pair that lives as long as a session.
+ *
+ * \param identity  as for devid_store_put; lent, copied
+ */
+devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identity *identity,
+                           struct devid_snapshot **out, struct devid_error *err);
 
 /** Remove the file and cache of an identity; its key in the TPM is not touched. DEVID_E_DENIED if read-only. */
 devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);

@@ -22,8 +22,8 @@ static const struct attr_row rows[] = {
     {CKA_CLASS, ALL, attr_get_class, 0},
     {CKA_LABEL, ALL, attr_get_label, 0}, /* these two first: nearly every search asks for them */
     {CKA_ID, ALL, attr_get_id, 0},
-    {CKA_TOKEN, ALL, attr_get_bool, true},
-    {CKA_PRIVATE, ALL, attr_get_bool, false},
+    {CKA_TOKEN, ALL, attr_get_token, 0},
+    {CKA_PRIVATE, ALL, attr_get_flag, DEVID_FLAG_PRIVATE},
     {CKA_MODIFIABLE, ALL, attr_get_bool, false},
     {CKA_COPYABLE, ALL, attr_get_bool, false},
     {CKA_DESTROYABLE, ALL, attr_get_bool, false},
@@ -35,8 +35,8 @@ static const struct attr_row rows[] = {
     {CKA_TRUSTED, VIEW_PUBLIC | CERTS, attr_get_bool, false},
 
     {CKA_KEY_TYPE, KEYS, attr_get_key_type, 0},
-    {CKA_SIGN, VIEW_PRIVATE, attr_get_can_sign, 0},
-    {CKA_VERIFY, VIEW_PUBLIC, attr_get_can_sign, 0},
+    {CKA_SIGN, VIEW_PRIVATE, attr_get_can_sign, DEVID_FOR_SIGN},
+    {CKA_VERIFY, VIEW_PUBLIC, attr_get_can_sign, DEVID_FOR_VERIFY},
     {CKA_ENCRYPT, VIEW_PUBLIC, attr_get_bool, false},
     {CKA_DECRYPT, VIEW_PRIVATE, attr_get_bool, false},
     {CKA_DERIVE, KEYS, attr_get_bool, false},

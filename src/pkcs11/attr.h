@@ -15,6 +15,8 @@ CK_RV attr_get_bool(const struct object *o, CK_ULONG arg, struct attr_value *out
 CK_RV attr_get_ulong(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_empty(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_sensitive(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_token(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_flag(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_label(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_id(const struct object *o, CK_ULONG arg, struct attr_value *out);

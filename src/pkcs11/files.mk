@@ -9,9 +9,11 @@ EXTRA_DIST += dist/pkcs11.map
 devid_pkcs11_la_SOURCES = \
 	src/pkcs11/absent.c \
 	src/pkcs11/attr.c src/pkcs11/attr.h \
+	src/pkcs11/catalogue.c \
 	src/pkcs11/digest.c \
 	src/pkcs11/find.c \
 	src/pkcs11/general.c \
+	src/pkcs11/loose.c \
 	src/pkcs11/mech.c \
 	src/pkcs11/message.c \
 	src/pkcs11/module.c src/pkcs11/module.h \

@@ -21,30 +21,51 @@ static CK_RV template_check(const CK_ATTRIBUTE *template, CK_ULONG n)
     return CKR_OK;
 }
 
+/* What the session sees of a catalogue and the template means. */
+static CK_RV find_in(const struct session *s, struct catalogue *c, const CK_ATTRIBUTE *template, CK_ULONG n,
+                     struct finding *op)
+{
+    CK_OBJECT_HANDLE *grown;
+
+    if (c->n_views == 0)
+        return CKR_OK;
+    grown = realloc(op->found, (op->n_found + c->n_views) * sizeof *grown);
+    if (grown == NULL)
+        return CKR_HOST_MEMORY;
+    op->found = grown;
+    for (size_t i = 0; i < c->n_views; i++) {
+        struct object o = {.catalogue = c, .view = &c->views[i]};
+
+        if (object_is_visible(s, o.view) && attr_match(&o, template, n))
+            op->found[op->n_found++] = o.view->handle;
+    }
+    return CKR_OK;
+}
+
 static CK_RV find_begin(struct session *s, const CK_ATTRIBUTE *template, CK_ULONG n)
 {
-    struct finding *op = &s->finding;
-    struct catalogue *c = NULL;
+    struct finding next = {.is_active = true};
+    struct catalogue *c = NULL, **loose = NULL;
+    size_t n_loose = 0;
     CK_RV rv;
 
-    if (op->is_active)
+    if (s->finding.is_active)
         return CKR_OPERATION_ACTIVE;
     rv = template_check(template, n);
     if (rv == CKR_OK)
         rv = catalogue_refresh(&c);
-    if (rv != CKR_OK)
-        return rv;
-    op->found = calloc(c->n_views + 1, sizeof *op->found);
-    if (op->found == NULL)
-        rv = CKR_HOST_MEMORY;
-    for (size_t i = 0; rv == CKR_OK && i < c->n_views; i++) {
-        struct object o = {.catalogue = c, .view = &c->views[i]};
-
-        if (strcmp(o.view->identity->token, s->slot->token) == 0 && attr_match(&o, template, n))
-            op->found[op->n_found++] = o.view->handle;
-    }
-    op->is_active = rv == CKR_OK;
+    if (rv == CKR_OK)
+        rv = find_in(s, c, template, n, &next);
+    if (rv == CKR_OK)
+        rv = loose_list(&loose, &n_loose);
+    for (size_t i = 0; rv == CKR_OK && i < n_loose; i++)
+        rv = find_in(s, loose[i], template, n, &next);
+    loose_list_free(loose, n_loose);
     catalogue_free(c);
+    if (rv == CKR_OK)
+        s->finding = next;
+    else
+        find_end(&next);
     return rv;
 }
 

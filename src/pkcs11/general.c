@@ -167,6 +167,7 @@ CK_RV C_Finalize(void *reserved)
     free(the.sessions);
     the.sessions = NULL;
     the.sessions_room = 0;
+    loose_bury();
     catalogue_free(the.catalogue);
     the.catalogue = NULL;
     slots_free();

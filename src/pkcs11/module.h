@@ -44,6 +44,7 @@ struct slot {
     /* the table's: */
     enum login login;
     CK_ULONG n_sessions, n_rw;
+    atomic_bool hides_private; /* it has a PIN, and nobody is logged in: see object_is_visible */
 };
 
 /* The state of this process; one, and empty until C_Initialize. */
@@ -59,8 +60,9 @@ struct module {
     size_t n_sessions, sessions_room;
 
     pthread_mutex_t refresh; /* one thread makes the next catalogue */
-    pthread_mutex_t current; /* over the pointer alone */
+    pthread_mutex_t current; /* over the pointers alone */
     struct catalogue *catalogue;
+    struct loose *loose, *dead; /* session objects; those whose session is closed */
 
     struct module *inherited; /* what a fork left here: never used, never freed, only kept in sight */
 };
@@ -89,8 +91,11 @@ CK_RV slots_of_conf(const struct devid_conf *conf);
 void slots_free(void);
 /** Between table_enter and _leave. NULL if there is none. */
 struct slot *slot_find(CK_SLOT_ID id);
+bool slot_is_writable(const struct slot *slot);
 
-/* object.c */
+struct session;
+
+/* catalogue.c */
 
 enum view_kind {
     VIEW_PUBLIC = 1,  /* CKO_PUBLIC_KEY */
@@ -102,15 +107,18 @@ enum view_kind {
 /* One side of an identity, as PKCS#11 shows it. Immutable but for the key. */
 struct view {
     CK_OBJECT_HANDLE handle;
+    const char *token;
     const struct devid_identity *identity;
     const struct devid_cert *cert; /* VIEW_LEAF, VIEW_ISSUER */
     enum view_kind kind;
+    unsigned flags; /* enum devid_flag */
     _Atomic(struct devid_key *) key; /* opened by the first who needs it, for all: see object_key */
 };
 
 /* All views of one snapshot. Immutable, counted. */
 struct catalogue {
     atomic_uint holders;
+    bool is_session; /* its objects live as long as a session */
     struct devid_store *store;
     struct devid_snapshot *snap;
     struct view *views; /* by token, label, kind */
@@ -118,11 +126,48 @@ struct catalogue {
     struct view **by_handle;
 };
 
-/** The identities as they are now: one stat if nothing changed. The caller releases it. */
+/** The token objects as they are now: one stat if nothing changed. The caller releases it. */
 CK_RV catalogue_refresh(struct catalogue **out);
+/** Those of the last refresh, NULL before the first. The caller releases it. */
+struct catalogue *catalogue_current(void);
+struct catalogue *catalogue_hold(struct catalogue *c);
 void catalogue_free(struct catalogue *c);
+/**
+ * All views of a snapshot, which is taken over, also on failure.
+ * \param before  what is still the same keeps its handle; NULL: all get new ones
+ * \return held once; NULL: out of memory
+ */
+struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap,
+                                const struct catalogue *before);
+/** NULL if there is none. */
+struct view *catalogue_find(const struct catalogue *c, CK_OBJECT_HANDLE handle);
 /** True if a token of that name is to be had: its identities are known, or the TPM has any. */
 bool catalogue_has_token(const struct catalogue *c, const char *token);
+
+/* loose.c: session objects. Other sessions of the application see them, other applications do not. */
+
+/* A catalogue of its own for what one call made. */
+struct loose {
+    struct catalogue *catalogue;
+    CK_SESSION_HANDLE session; /* they die with it */
+    struct loose *next;
+};
+
+/** Takes the catalogue over, also on failure. */
+CK_RV loose_add(const struct session *s, struct catalogue *c);
+/** In place of old, whose remaining objects keep their handles; NULL: nothing is left. False if old is gone. */
+bool loose_replace(const struct catalogue *old, struct catalogue *new);
+/** The catalogue of a session object, held; NULL if there is none. */
+struct catalogue *loose_find(CK_OBJECT_HANDLE handle, struct view **view);
+/** All of them, held, in the order that they were made; freed by loose_list_free. */
+CK_RV loose_list(struct catalogue ***list, size_t *n);
+void loose_list_free(struct catalogue **list, size_t n);
+/** Between table_enter and _leave: the session is closed. 0: all. */
+void loose_end(CK_SESSION_HANDLE session);
+/** Free what loose_end found: without the table's lock, for it may ask the TPM to flush a key. */
+void loose_bury(void);
+
+/* object.c */
 
 /* A view, and the catalogue that keeps it alive. */
 struct object {
@@ -130,18 +175,32 @@ struct object {
     struct view *view;
 };
 
-struct session;
-
-/** CKR_OBJECT_HANDLE_INVALID if there is none in the session's token. Released by object_free. */
+/** The only judge of what a session may see: an object of its token; a private one only without a PIN, or logged in. */
+bool object_is_visible(const struct session *s, const struct view *view);
+/** CKR_OBJECT_HANDLE_INVALID if there is none that the session sees. Released by object_free. */
 CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out);
 /** A key for an operation: CKR_KEY_HANDLE_INVALID, or CKR_KEY_FUNCTION_NOT_PERMITTED for the other half. */
 CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum view_kind half, struct object *out);
+/** False if who made the key did not want it used so. The key itself may still be unable to. */
+bool object_is_for(const struct object *o, enum devid_usage usage);
 void object_free(struct object *o);
 /**
  * The key behind a view; lives as long as the catalogue. One for all sessions: behind a resource manager a wrapped key
  * is then loaded once, not for each signature. Sends nothing.
  */
 CK_RV object_key(const struct object *o, struct devid_key **out);
+
+/**
+ * Put a new key pair into the session's token, or into the session, and give the handles of both halves. Sends nothing.
+ * The caller has checked that the session may (CKR_SESSION_READ_ONLY); a write-protected token is refused here.
+ *
+ * \param pair      pub, key_place with handle and object or with parent and blob, as made; private_label and public_label (texts
+ *                  without line ends, "" allowed); id, public_id (empty: the usual one); private_flags, public_flags, not_for. token
+ *                  is set here, and label where it is NULL: it is the name in the store, private_label if that is free. Lent
+ * \param is_token  false: session objects; of a key that is wrapped
+ */
+CK_RV object_add_pair(const struct session *s, const struct devid_identity *pair, bool is_token,
+                      CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key);
 
 /* attr.c */
 

@@ -1,203 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Objects: PKCS#11 2.40, 5.7. An object is a view of an identity: its key's public half, its private half, a
- * certificate of its chain. The catalogue has the views of one snapshot; the next one keeps the handles of those that
- * are still the same, so a handle means one object for as long as that exists, and nothing after.
- */
+/* One object: who sees it, and the key behind it. PKCS#11 2.40, 4.4 and 5.7. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "pkcs11/module.h"
 
-/* Under the refresh lock. Never the same again in a process. */
-static CK_OBJECT_HANDLE next_handle = 1;
-
-/* What makes the object this one and no other. */
-static struct devid_slice view_content(const struct view *v)
+bool object_is_visible(const struct session *s, const struct view *view)
 {
-    return v->cert != NULL ? v->cert->der : devid_slice_of(v->identity->pub.spki);
-}
-
-/* The order of a catalogue. */
-static int view_compare(const struct view *a, const struct view *b)
-{
-    int d = strcmp(a->identity->token, b->identity->token);
-
-    if (d == 0)
-        d = strcmp(a->identity->label, b->identity->label);
-    if (d == 0)
-        d = (int)a->kind - (int)b->kind;
-    return d;
-}
-
-static int by_handle(const void *a, const void *b)
-{
-    const struct view *x = *(struct view *const *)a, *y = *(struct view *const *)b;
-
-    return (x->handle > y->handle) - (x->handle < y->handle);
-}
-
-/* An issuer's certificate stands in the chain of each key that it certified, and is one object in their token. */
-static bool is_listed(const struct catalogue *c, const struct devid_identity *identity, const struct devid_cert *cert)
-{
-    for (size_t i = c->n_views; i-- > 0 && strcmp(c->views[i].identity->token, identity->token) == 0;)
-        if (c->views[i].kind == VIEW_ISSUER && devid_slice_eq(c->views[i].cert->der, cert->der))
-            return true;
-    return false;
-}
-
-static void view_add(struct catalogue *c, const struct devid_identity *identity, enum view_kind kind,
-                     const struct devid_cert *cert)
-{
-    if (kind != VIEW_ISSUER || !is_listed(c, identity, cert))
-        c->views[c->n_views++] = (struct view){.identity = identity, .kind = kind, .cert = cert};
-}
-
-/* Handles of what the catalogue before it had are kept; both are in the same order. */
-static void handles_give(struct catalogue *c, const struct catalogue *before)
-{
-    size_t from = 0;
-
-    for (size_t i = 0; i < c->n_views; i++) {
-        struct view *v = &c->views[i];
-
-        while (before != NULL && from < before->n_views && view_compare(&before->views[from], v) < 0)
-            from++;
-        for (size_t j = from; before != NULL && j < before->n_views && v->handle == 0; j++) {
-            if (view_compare(&before->views[j], v) != 0)
-                break;
-            if (devid_slice_eq(view_content(&before->views[j]), view_content(v)))
-                v->handle = before->views[j].handle;
-        }
-        if (v->handle == 0)
-            v->handle = next_handle++;
-        c->by_handle[i] = v;
-    }
-    qsort(c->by_handle, c->n_views, sizeof c->by_handle[0], by_handle);
-}
-
-/* Takes the snapshot over. */
-static struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap,
-                                       const struct catalogue *before)
-{
-    const struct devid_identity *identity = NULL;
-    struct catalogue *c = calloc(1, sizeof *c);
-    size_t room = 0;
-
-    while ((identity = devid_snapshot_next(snap, identity)) != NULL)
-        room += 2 + identity->n_chain;
-    if (c != NULL) {
-        c->views = calloc(room + 1, sizeof *c->views);
-        c->by_handle = calloc(room + 1, sizeof *c->by_handle);
-    }
-    if (c == NULL || c->views == NULL || c->by_handle == NULL) {
-        devid_snapshot_free(snap);
-        catalogue_free(c);
-        return NULL;
-    }
-    c->store = store;
-    c->snap = snap;
-    while ((identity = devid_snapshot_next(snap, identity)) != NULL) {
-        view_add(c, identity, VIEW_PUBLIC, NULL);
-        view_add(c, identity, VIEW_PRIVATE, NULL);
-        for (size_t i = 0; i < identity->n_chain; i++)
-            view_add(c, identity, i == 0 ? VIEW_LEAF : VIEW_ISSUER, &identity->chain[i]);
-    }
-    handles_give(c, before);
-    return c;
-}
-
-static struct catalogue *catalogue_hold(struct catalogue *c)
-{
-    if (c != NULL)
-        (void)atomic_fetch_add(&c->holders, 1);
-    return c;
-}
-
-void catalogue_free(struct catalogue *c)
-{
-    if (c == NULL || atomic_fetch_sub(&c->holders, 1) > 1)
-        return;
-    for (size_t i = 0; i < c->n_views; i++)
-        devid_key_free(atomic_load(&c->views[i].key));
-    devid_snapshot_free(c->snap);
-    free(c->by_handle);
-    free(c->views);
-    free(c);
-}
-
-static struct catalogue *catalogue_current(void)
-{
-    struct catalogue *c;
-
-    (void)pthread_mutex_lock(&the.current);
-    c = catalogue_hold(the.catalogue);
-    (void)pthread_mutex_unlock(&the.current);
-    return c;
-}
-
-CK_RV catalogue_refresh(struct catalogue **out)
-{
-    struct devid_store *store = module_store();
-    struct devid_snapshot *snap = NULL;
-    struct catalogue *next, *before = NULL;
-    struct devid_error err = {0};
-    CK_RV rv;
-
-    if (store == NULL)
-        return CKR_TOKEN_NOT_PRESENT;
-    (void)pthread_mutex_lock(&the.refresh);
-    rv = rv_of(devid_store_snapshot(store, &snap, &err), &err);
-    if (rv != CKR_OK)
-        goto out;
-    before = catalogue_current();
-    if (before != NULL && devid_snapshot_number(before->snap) == devid_snapshot_number(snap)) {
-        devid_snapshot_free(snap);
-        *out = before;
-        before = NULL;
-        goto out;
-    }
-    next = catalogue_new(store, snap, before);
-    if (next == NULL) {
-        rv = CKR_HOST_MEMORY;
-        goto out;
-    }
-    atomic_store(&next->holders, 2); /* the module's and the caller's */
-    (void)pthread_mutex_lock(&the.current);
-    the.catalogue = next;
-    (void)pthread_mutex_unlock(&the.current);
-    catalogue_free(before); /* the module's */
-    *out = next;
-out:
-    catalogue_free(before);
-    (void)pthread_mutex_unlock(&the.refresh);
-    return rv;
-}
-
-bool catalogue_has_token(const struct catalogue *c, const char *token)
-{
-    /* An owner who has no key yet has a token all the same, in a TPM that is known to be there. */
-    if (c == NULL || c->n_views == 0)
+    if (strcmp(view->token, s->slot->token) != 0)
         return false;
-    for (size_t i = 0; i < c->n_views; i++)
-        if (strcmp(c->views[i].identity->token, token) == 0)
-            return true;
-    return strcmp(token, devid_store_conf(c->store)->owner_token) == 0;
+    return (view->flags & DEVID_FLAG_PRIVATE) == 0 || !atomic_load(&s->slot->hides_private);
 }
 
 CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out)
 {
     struct catalogue *c = catalogue_current();
-    struct view wanted = {.handle = handle};
-    struct view *key = &wanted, **found = NULL;
+    struct view *view = c != NULL ? catalogue_find(c, handle) : NULL;
 
-    if (c != NULL)
-        found = bsearch(&key, c->by_handle, c->n_views, sizeof c->by_handle[0], by_handle);
-    if (found == NULL || strcmp((*found)->identity->token, s->slot->token) != 0) {
+    if (view == NULL) {
+        catalogue_free(c);
+        c = loose_find(handle, &view);
+    }
+    if (view == NULL || !object_is_visible(s, view)) {
         catalogue_free(c);
         return CKR_OBJECT_HANDLE_INVALID;
     }
-    *out = (struct object){.catalogue = c, .view = *found};
+    *out = (struct object){.catalogue = c, .view = view};
     return CKR_OK;
 }
 
@@ -215,6 +43,11 @@ CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum vie
     }
     *out = o;
     return CKR_OK;
+}
+
+bool object_is_for(const struct object *o, enum devid_usage usage)
+{
+    return o->view->identity == NULL || (o->view->identity->not_for & (unsigned)usage) == 0;
 }
 
 void object_free(struct object *o)
@@ -240,6 +73,78 @@ CK_RV object_key(const struct object *o, struct devid_key **out)
     }
     *out = first;
     return CKR_OK;
+}
+
+/* Handles of the two halves. The first of that name: it was just made, and names are unique. */
+static CK_RV pair_handles(const struct catalogue *c, const char *token, const char *name, CK_OBJECT_HANDLE *public_key,
+                          CK_OBJECT_HANDLE *private_key)
+{
+    *public_key = *private_key = CK_INVALID_HANDLE;
+    for (size_t i = 0; i < c->n_views; i++) {
+        const struct view *v = &c->views[i];
+
+        if (v->identity == NULL || strcmp(v->token, token) != 0 || strcmp(v->identity->label, name) != 0)
+            continue;
+        if (v->kind == VIEW_PUBLIC)
+            *public_key = v->handle;
+        else if (v->kind == VIEW_PRIVATE)
+            *private_key = v->handle;
+    }
+    return *private_key != CK_INVALID_HANDLE ? CKR_OK : CKR_DEVICE_ERROR; /* another process removed it at once */
+}
+
+static CK_RV add_to_token(struct devid_store *store, const struct devid_identity *pair, CK_OBJECT_HANDLE *public_key,
+                          CK_OBJECT_HANDLE *private_key)
+{
+    struct devid_bytes name = {0};
+    struct catalogue *c = NULL;
+    struct devid_error err = {0};
+    CK_RV rv = rv_of(devid_store_add(store, pair, &name, &err), &err);
+
+    if (rv == CKR_OK)
+        rv = catalogue_refresh(&c);
+    if (rv == CKR_OK)
+        rv = pair_handles(c, pair->token, (const char *)name.data, public_key, private_key);
+    catalogue_free(c);
+    devid_bytes_free(&name);
+    return rv;
+}
+
+static CK_RV add_to_session(const struct session *s, struct devid_store *store, const struct devid_identity *pair,
+                            CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+    struct devid_snapshot *snap = NULL;
+    struct devid_error err = {0};
+    struct catalogue *c;
+    CK_RV rv = rv_of(devid_snapshot_of(store, pair, &snap, &err), &err);
+
+    if (rv != CKR_OK)
+        return rv;
+    c = catalogue_new(store, snap, NULL);
+    if (c == NULL)
+        return CKR_HOST_MEMORY;
+    rv = pair_handles(c, pair->token, pair->label, public_key, private_key);
+    return loose_add(s, c);
+}
+
+CK_RV object_add_pair(const struct session *s, const struct devid_identity *pair, bool is_token,
+                      CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+    struct devid_identity identity = *pair;
+    struct devid_store *store = module_store();
+
+    if (store == NULL)
+        return CKR_TOKEN_NOT_PRESENT;
+    if (is_token && !slot_is_writable(s->slot))
+        return CKR_TOKEN_WRITE_PROTECTED;
+    identity.token = s->slot->token;
+    if (is_token) {
+        identity.label = pair->label != NULL ? pair->label : pair->private_label;
+        return add_to_token(store, &identity, public_key, private_key);
+    }
+    if (identity.label == NULL || identity.label[0] == 0)
+        identity.label = "session";
+    return add_to_session(s, store, &identity, public_key, private_key);
 }
 
 static const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TYPE type)

@@ -83,6 +83,7 @@ static void session_close(struct session *s)
     if (s->slot->n_sessions == 0)
         s->slot->login = LOGIN_NONE; /* 5.6, C_CloseSession: the last one logs out */
     atomic_store(&s->is_closed, true);
+    loose_end(s->handle);
     if (s->n_inside == 0)
         session_free(s);
 }
@@ -181,6 +182,15 @@ CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY 
     return module_leave(rv);
 }
 
+/* Between table_enter and _leave, in place of the latter: what ended with its session is freed. */
+static CK_RV leave_buried(void)
+{
+    the.n_inside++;
+    (void)table_leave(CKR_OK);
+    loose_bury();
+    return module_leave(CKR_OK);
+}
+
 CK_RV C_CloseSession(CK_SESSION_HANDLE handle)
 {
     size_t place;
@@ -194,7 +204,7 @@ CK_RV C_CloseSession(CK_SESSION_HANDLE handle)
     session_close(the.sessions[place]);
     the.n_sessions--;
     memmove(&the.sessions[place], &the.sessions[place + 1], (the.n_sessions - place) * sizeof(struct session *));
-    return table_leave(CKR_OK);
+    return leave_buried();
 }
 
 CK_RV C_CloseAllSessions(CK_SLOT_ID id)
@@ -206,7 +216,7 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID id)
     if (slot_find(id) == NULL)
         return table_leave(CKR_SLOT_ID_INVALID);
     sessions_close(slot_find(id));
-    return table_leave(CKR_OK);
+    return leave_buried();
 }
 
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info)

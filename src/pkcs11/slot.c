@@ -34,6 +34,11 @@ static CK_RV slot_add(const char *token)
     return CKR_OK;
 }
 
+bool slot_is_writable(const struct slot *slot)
+{
+    return strcmp(slot->token, MANUFACTURER) != 0;
+}
+
 CK_RV slots_of_conf(const struct devid_conf *conf)
 {
     CK_RV rv = slot_add(MANUFACTURER);
@@ -67,7 +72,7 @@ static CK_RV slots_of_catalogue(const struct catalogue *c)
     CK_RV rv = CKR_OK;
 
     for (size_t i = 0; c != NULL && rv == CKR_OK && i < c->n_views; i++)
-        rv = slot_add(c->views[i].identity->token);
+        rv = slot_add(c->views[i].token);
     return rv;
 }
 
@@ -115,7 +120,8 @@ static CK_RV slot_look(CK_SLOT_ID id, struct slot *out, struct catalogue **c)
     if (slot == NULL)
         rv = CKR_SLOT_ID_INVALID;
     else
-        *out = *slot;
+        *out = (struct slot){.id = slot->id, .token = slot->token, .login = slot->login,
+                             .n_sessions = slot->n_sessions, .n_rw = slot->n_rw};
     (void)pthread_mutex_unlock(&the.table);
     if (rv == CKR_OK)
         (void)catalogue_refresh(c);
@@ -157,7 +163,7 @@ static void serial_number(const struct catalogue *c, const char *token, unsigned
     devid_rc rc;
 
     for (size_t i = 0; i < c->n_views; i++)
-        if (best == NULL || c->views[i].identity->role < best->role) /* the roles begin with EK, IDevID */
+        if (c->views[i].identity != NULL && (best == NULL || c->views[i].identity->role < best->role)) /* the roles begin with EK, IDevID */
             best = c->views[i].identity;
     rc = devid_hasher_new(DEVID_SHA256, &hasher, NULL);
     if (rc == DEVID_OK && best != NULL)
@@ -186,7 +192,7 @@ static void token_fill(const struct slot *slot, const struct catalogue *c, CK_TO
         .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
         .hardwareVersion = {2, 0},
     };
-    if (strcmp(slot->token, MANUFACTURER) == 0)
+    if (!slot_is_writable(slot))
         info->flags |= CKF_WRITE_PROTECTED;
     text_pad(info->label, sizeof info->label, slot->token);
     text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");

@@ -54,6 +54,17 @@ CK_RV attr_get_sensitive(const struct object *o, CK_ULONG alg, struct attr_value
     return o->view->identity->pub.alg == (enum devid_alg)alg ? CKR_ATTRIBUTE_SENSITIVE : CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
+CK_RV attr_get_token(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_bool(out, !o->catalogue->is_session);
+}
+
+CK_RV attr_get_flag(const struct object *o, CK_ULONG flag, struct attr_value *out)
+{
+    return give_bool(out, (o->view->flags & flag) != 0);
+}
+
 CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
     (void)arg;
@@ -69,7 +80,9 @@ CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *ou
 CK_RV attr_get_label(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
     const struct devid_identity *identity = o->view->identity;
-    const char *label = o->view->kind == VIEW_PUBLIC ? identity->public_label : identity->label;
+    const char *label = o->view->kind == VIEW_PUBLIC    ? identity->public_label
+                        : o->view->kind == VIEW_PRIVATE ? identity->private_label
+                                                        : identity->cert_label;
     struct devid_error err = {0};
     CK_RV rv;
 
@@ -110,8 +123,12 @@ CK_RV attr_get_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
     CK_RV rv;
 
     (void)arg;
-    if (o->view->kind != VIEW_ISSUER)
-        return give_slice(out, o->view->identity->id);
+    switch (o->view->kind) {
+    case VIEW_PRIVATE: return give_slice(out, o->view->identity->id);
+    case VIEW_PUBLIC:  return give_slice(out, o->view->identity->public_id);
+    case VIEW_LEAF:    return give_slice(out, o->view->identity->cert_id);
+    case VIEW_ISSUER:  break;
+    }
     bits = spki_bits(o->view->cert->spki);
     rv = rv_of(devid_hash_once(DEVID_SHA1, bits, out->room, &err), &err);
     return rv == CKR_OK ? give(out, out->room, devid_hash_len(DEVID_SHA1)) : rv;
@@ -172,10 +189,9 @@ CK_RV attr_get_key_type(const struct object *o, CK_ULONG arg, struct attr_value 
 }
 
 /* CKA_SIGN and CKA_VERIFY: true if there is a way to. */
-CK_RV attr_get_can_sign(const struct object *o, CK_ULONG arg, struct attr_value *out)
+CK_RV attr_get_can_sign(const struct object *o, CK_ULONG usage, struct attr_value *out)
 {
-    (void)arg;
-    return give_bool(out, mech_allowed(o, NULL) != 0);
+    return give_bool(out, object_is_for(o, (enum devid_usage)usage) && mech_allowed(o, NULL) != 0);
 }
 
 CK_RV attr_get_allowed(const struct object *o, CK_ULONG arg, struct attr_value *out)

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What clients chose for one object of an identity alone: labels, ids, flags. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/entry.h"
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} flag_names[] = {
+    {"private", DEVID_FLAG_PRIVATE}, {"fixed", DEVID_FLAG_FIXED},   {"uncopyable", DEVID_FLAG_UNCOPYABLE},
+    {"kept", DEVID_FLAG_KEPT},       {"hidden", DEVID_FLAG_HIDDEN}, {"asks", DEVID_FLAG_ASKS},
+}, use_names[] = {
+    {"sign", DEVID_FOR_SIGN},       {"verify", DEVID_FOR_VERIFY}, {"decrypt", DEVID_FOR_DECRYPT},
+    {"encrypt", DEVID_FOR_ENCRYPT}, {"derive", DEVID_FOR_DERIVE},
+};
+
+#define N_FLAGS (sizeof flag_names / sizeof flag_names[0])
+#define N_USES (sizeof use_names / sizeof use_names[0])
+
+/* A word that a later version knows is passed over. */
+static bool has_word(const char *text, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += len)
+        if ((at == text || at[-1] == ' ') && (at[len] == 0 || at[len] == ' '))
+            return true;
+    return false;
+}
+
+static void add_word(char text[64], const char *word)
+{
+    size_t len = strlen(text);
+
+    (void)snprintf(text + len, 64 - len, "%s%s", len != 0 ? " " : "", word);
+}
+
+unsigned devid_flags_read(const char *text)
+{
+    unsigned flags = 0;
+
+    for (size_t i = 0; text != NULL && i < N_FLAGS; i++)
+        flags |= has_word(text, flag_names[i].name) ? flag_names[i].bit : 0;
+    return flags;
+}
+
+devid_rc devid_flags_write(struct devid_record *record, const char *field, unsigned flags, struct devid_error *err)
+{
+    char text[64] = "";
+
+    for (size_t i = 0; i < N_FLAGS; i++)
+        if ((flags & flag_names[i].bit) != 0)
+            add_word(text, flag_names[i].name);
+    return devid_record_set(record, field, text[0] != 0 ? text : NULL, err);
+}
+
+static unsigned uses_read(const char *text)
+{
+    unsigned uses = 0;
+
+    for (size_t i = 0; text != NULL && i < N_USES; i++)
+        uses |= has_word(text, use_names[i].name) ? use_names[i].bit : 0;
+    return uses;
+}
+
+static devid_rc uses_write(struct devid_record *record, unsigned uses, struct devid_error *err)
+{
+    char text[64] = "";
+
+    for (size_t i = 0; i < N_USES; i++)
+        if ((uses & use_names[i].bit) != 0)
+            add_word(text, use_names[i].name);
+    return devid_record_set(record, "not-for", text[0] != 0 ? text : NULL, err);
+}
+
+void devid_marks_free(struct devid_entry *e)
+{
+    devid_bytes_free(&e->private_label);
+    devid_bytes_free(&e->public_label);
+    devid_bytes_free(&e->cert_label);
+    devid_bytes_free(&e->public_id);
+    devid_bytes_free(&e->cert_id);
+    devid_bytes_free(&e->was);
+}
+
+static devid_rc read_label(const struct devid_record *record, const char *field, const char *usual,
+                           struct devid_bytes *out, const char **label, struct devid_error *err)
+{
+    const char *text = devid_record_get(record, field);
+    devid_rc rc;
+
+    if (text == NULL)
+        text = usual;
+    rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)text, strlen(text)}, out, err);
+    *label = (const char *)out->data;
+    return rc;
+}
+
+devid_rc devid_id_read(const struct devid_record *record, const char *field, struct devid_slice usual,
+                       struct devid_bytes *out, struct devid_error *err)
+{
+    const char *hex = devid_record_get(record, field);
+
+    if (hex == NULL)
+        return devid_bytes_copy(usual, out, err);
+    if (strlen(hex) > 2 * DEVID_ID_MAX)
+        return devid_fail(err, DEVID_E_DATA, "its %s is longer than %d bytes", field, DEVID_ID_MAX);
+    return devid_hex_decode(hex, out, err);
+}
+
+devid_rc devid_id_write(struct devid_record *record, const char *field, struct devid_slice id, struct devid_slice usual,
+                        struct devid_error *err)
+{
+    struct devid_bytes hex = {0};
+    devid_rc rc;
+
+    if (id.len == 0 || devid_slice_eq(id, usual))
+        return devid_record_set(record, field, NULL, err);
+    if (id.len > DEVID_ID_MAX)
+        return devid_fail(err, DEVID_E_ARG, "an id of at most %d bytes is expected", DEVID_ID_MAX);
+    rc = devid_hex_encode(id, &hex, err);
+    if (rc == DEVID_OK)
+        rc = devid_record_set(record, field, (const char *)hex.data, err);
+    devid_bytes_free(&hex);
+    return rc;
+}
+
+devid_rc devid_marks_read(struct devid_entry *e, const struct devid_record *record, struct devid_error *err)
+{
+    struct devid_identity *identity = &e->identity;
+    const char *label = (const char *)e->label.data, *was = devid_record_get(record, "was");
+    struct devid_slice id = devid_slice_of(e->id);
+    devid_rc rc = read_label(record, "private-label", label, &e->private_label, &identity->private_label, err);
+
+    if (rc == DEVID_OK)
+        rc = read_label(record, "public-label", identity->private_label, &e->public_label, &identity->public_label, err);
+    if (rc == DEVID_OK)
+        rc = read_label(record, "certificate-label", identity->private_label, &e->cert_label, &identity->cert_label, err);
+    if (rc == DEVID_OK)
+        rc = devid_id_read(record, "public-id", id, &e->public_id, err);
+    if (rc == DEVID_OK)
+        rc = devid_id_read(record, "certificate-id", id, &e->cert_id, err);
+    if (rc == DEVID_OK && was != NULL)
+        rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)was, strlen(was)}, &e->was, err);
+    identity->public_id = devid_slice_of(e->public_id);
+    identity->cert_id = devid_slice_of(e->cert_id);
+    identity->private_flags = devid_flags_read(devid_record_get(record, "private-flags"));
+    identity->public_flags = devid_flags_read(devid_record_get(record, "public-flags"));
+    identity->cert_flags = devid_flags_read(devid_record_get(record, "certificate-flags"));
+    identity->not_for = uses_read(devid_record_get(record, "not-for"));
+    return rc;
+}
+
+static devid_rc write_label(struct devid_record *record, const char *field, const char *label, const char *usual,
+                            struct devid_error *err)
+{
+    return devid_record_set(record, field, label != NULL && strcmp(label, usual) != 0 ? label : NULL, err);
+}
+
+devid_rc devid_marks_write(struct devid_record *record, const struct devid_identity *identity, struct devid_slice id,
+                           struct devid_error *err)
+{
+    const char *usual = identity->private_label != NULL ? identity->private_label : identity->label;
+    devid_rc rc = write_label(record, "private-label", usual, identity->label, err);
+
+    if (rc == DEVID_OK)
+        rc = write_label(record, "public-label", identity->public_label, usual, err);
+    if (rc == DEVID_OK)
+        rc = write_label(record, "certificate-label", identity->cert_label, usual, err);
+    if (rc == DEVID_OK)
+        rc = devid_id_write(record, "public-id", identity->public_id, id, err);
+    if (rc == DEVID_OK)
+        rc = devid_id_write(record, "certificate-id", identity->cert_id, id, err);
+    if (rc == DEVID_OK)
+        rc = devid_flags_write(record, "private-flags", identity->private_flags, err);
+    if (rc == DEVID_OK)
+        rc = devid_flags_write(record, "public-flags", identity->public_flags, err);
+    if (rc == DEVID_OK)
+        rc = devid_flags_write(record, "certificate-flags", identity->cert_flags, err);
+    return rc == DEVID_OK ? uses_write(record, identity->not_for, err) : rc;
+}
+
+devid_rc devid_entry_set_was(struct devid_bytes *file, const char *was, struct devid_error *err)
+{
+    struct devid_record record = {0};
+    struct devid_bytes changed = {0};
+    devid_rc rc = devid_record_parse(devid_slice_of(*file), &record, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_record_set(&record, "was", was, err);
+    if (rc == DEVID_OK)
+        rc = devid_record_write(&record, &changed, err);
+    devid_record_free(&record);
+    if (rc == DEVID_OK) {
+        devid_bytes_free(file);
+        *file = changed;
+    } else {
+        devid_bytes_free(&changed);
+    }
+    return rc;
+}
