@@ -6,10 +6,12 @@ devid_la_LIBADD = libdevid-core.la $(CRYPTO_LIBS)
 devid_la_DEPENDENCIES = libdevid-core.la dist/provider.map
 EXTRA_DIST += dist/provider.map
 devid_la_SOURCES = \
+	src/provider/asymcipher.c \
 	src/provider/decoder.c \
 	src/provider/encoder.c \
 	src/provider/err.c \
 	src/provider/groups.c \
+	src/provider/keyexch.c \
 	src/provider/keymgmt.c src/provider/keymgmt.h \
 	src/provider/keymgmt_ec.c \
 	src/provider/keymgmt_rsa.c \

@@ -52,6 +52,10 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
         return provider_keymgmt;
     case OSSL_OP_SIGNATURE:
         return provider_signature;
+    case OSSL_OP_ASYM_CIPHER:
+        return provider_asymcipher;
+    case OSSL_OP_KEYEXCH:
+        return provider_keyexch;
     case OSSL_OP_STORE:
         return p->is_without_pkcs11 ? provider_store_without_pkcs11 : provider_store_loaders;
     case OSSL_OP_DECODER:

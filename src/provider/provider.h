@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
+#include "core/cipher.h"
 #include "core/key.h"
 #include "core/libctx.h"
 
@@ -116,12 +117,18 @@ int groups_give(void *provctx, const char *capability, OSSL_CALLBACK *cb, void *
  */
 devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_slice *digest, struct devid_bytes *made,
                    struct devid_scheme *out, struct devid_error *err);
+/**
+ * The same for decryption: shadow was asked to encrypt.
+ * \param out     its label is the shadow's
+ * \param is_tls  the premaster secret of TLS; out is then RAW
+ */
+devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, bool *is_tls, struct devid_error *err);
 /** r || s to ECDSA-Sig-Value. *len is the room, then the length. */
 devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err);
 
 /* Each file ends in its table. */
 extern const OSSL_ALGORITHM provider_keymgmt[];
-extern const OSSL_ALGORITHM provider_signature[];
+extern const OSSL_ALGORITHM provider_signature[], provider_asymcipher[], provider_keyexch[];
 extern const OSSL_ALGORITHM provider_store_loaders[], provider_store_without_pkcs11[];
 extern const OSSL_ALGORITHM provider_decoders[];
 extern const OSSL_ALGORITHM provider_encoders[];

@@ -152,6 +152,57 @@ out:
     return rc;
 }
 
+static devid_rc oaep(const char *md_name, const char *mgf_name, struct devid_slice label, struct devid_cipher *out,
+                     struct devid_error *err)
+{
+    EVP_MD *md = NULL, *mgf = NULL;
+    devid_rc rc = fetch(md_name[0] == 0 ? "SHA1" : md_name, &md, err);
+
+    if (rc == DEVID_OK)
+        rc = fetch(mgf_name, &mgf, err);
+    if (rc == DEVID_OK) {
+        *out = (struct devid_cipher){DEVID_CIPHER_OAEP, hash_of(md), hash_of(mgf), label};
+        if (out->hash == DEVID_HASH_NONE || (mgf != NULL && out->mgf == DEVID_HASH_NONE))
+            rc = devid_fail(err, DEVID_E_KEY, "OAEP is undone with SHA-1, SHA-256, SHA-384 or SHA-512 only");
+    }
+    EVP_MD_free(md);
+    EVP_MD_free(mgf);
+    return rc;
+}
+
+devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, bool *is_tls, struct devid_error *err)
+{
+    char md_name[NAME_MAX_LEN] = "", mgf_name[NAME_MAX_LEN] = "";
+    int padding = RSA_PKCS1_PADDING;
+    unsigned char *label = NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, md_name, sizeof md_name),
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, mgf_name, sizeof mgf_name),
+        OSSL_PARAM_int(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, &padding),
+        OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, &label, 0),
+        OSSL_PARAM_END,
+    };
+    size_t label_len;
+
+    if (EVP_PKEY_CTX_get_params(shadow, params) != 1)
+        return devid_fail(err, DEVID_E_ARG, "the parameters of the decryption cannot be read");
+    label_len = params[3].return_size == OSSL_PARAM_UNMODIFIED ? 0 : params[3].return_size;
+    *is_tls = padding == RSA_PKCS1_WITH_TLS_PADDING;
+    switch (padding) {
+    case RSA_PKCS1_PADDING:
+        *out = (struct devid_cipher){.padding = DEVID_CIPHER_PKCS1};
+        return DEVID_OK;
+    case RSA_NO_PADDING:
+    case RSA_PKCS1_WITH_TLS_PADDING: /* taken off by who knows what to put in its place */
+        *out = (struct devid_cipher){.padding = DEVID_CIPHER_RAW};
+        return DEVID_OK;
+    case RSA_PKCS1_OAEP_PADDING:
+        return oaep(md_name, mgf_name, (struct devid_slice){label, label_len}, out, err);
+    default:
+        return devid_fail(err, DEVID_E_KEY, "only PKCS#1 v1.5, OAEP and no padding are undone");
+    }
+}
+
 devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err)
 {
     int half = (int)(rs.len / 2), need;

@@ -113,12 +113,12 @@ static void make_identity(struct identities *ids, const char *label, enum devid_
                           struct sample *out)
 {
     struct devid_store *store = ids->store;
-    unsigned bits = alg == DEVID_EC ? 256 : 2048;
+    struct devid_wanted wanted = {alg, alg == DEVID_EC ? 256 : 2048, true, alg == DEVID_RSA || handle == 0};
     struct devid_made wrapped = {0}, kept = {0};
     struct devid_identity identity = {.token = "owner", .label = label, .public_label = label,
                                       .role = DEVID_ROLE_LDEVID, .key_place = DEVID_PLACE_BLOB};
 
-    MUST(devid_make_wrapped(store, alg, bits, &wrapped, NULL));
+    MUST(devid_make_key(store, &wanted, &wrapped, NULL));
     identity.pub = wrapped.pub;
     identity.blob = devid_slice_of(wrapped.blob);
     identity.parent = wrapped.parent;

@@ -26,7 +26,7 @@ struct identities {
     const char *folder;
     X509 *ca; /* FOLDER/ca-cert.pem, ca-key.pem */
     EVP_PKEY *ca_key;
-    struct sample ldevid, wrapped, rsa; /* EC at a handle, EC wrapped, RSA-2048 at a handle */
+    struct sample ldevid, wrapped, rsa; /* EC at a handle, EC wrapped that also derives, RSA-2048 at a handle */
     char *wrapped_tss2_pem;
     struct devid_bytes stray_spki; /* of the key at STRAY_HANDLE, which no identity has */
 };
