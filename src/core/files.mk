@@ -34,6 +34,8 @@ libdevid_core_la_SOURCES = \
 	src/core/object.c \
 	src/core/pss.c \
 	src/core/pss.h \
+	src/core/random.c \
+	src/core/random.h \
 	src/core/sign.c \
 	src/core/tpm.c \
 	src/core/trace.c \

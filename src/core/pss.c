@@ -117,11 +117,11 @@ static devid_rc hash_m_prime(enum devid_hash hash, struct devid_slice digest, st
  * From the kernel: OpenSSL's generator belongs to a thread, and is lost if its library context is freed at exit, as
  * the provider's is.
  */
-static bool make_salt(unsigned char *salt, size_t len)
+bool devid_entropy(unsigned char *out, size_t len)
 {
-    for (size_t n; len > 0; salt += n, len -= n) {
+    for (size_t n; len > 0; out += n, len -= n) {
         n = len < 256 ? len : 256; /* as much as getentropy(3) gives at once */
-        if (getentropy(salt, n) != 0)
+        if (getentropy(out, n) != 0)
             return false;
     }
     return true;
@@ -139,7 +139,7 @@ devid_rc devid_pss_encode(const struct devid_scheme *scheme, struct devid_slice 
     if (k > MODULUS_MAX || h_len == 0 || scheme->salt_len > em_len || em_len < h_len + scheme->salt_len + 2)
         return devid_fail(err, DEVID_E_ARG, "a PSS salt of %zu bytes does not fit into an RSA key of %u bits",
                           scheme->salt_len, bits);
-    if (!make_salt(salt, scheme->salt_len))
+    if (!devid_entropy(salt, scheme->salt_len))
         return devid_fail(err, DEVID_E_MEM, "no random bytes for the salt");
     db_len = em_len - h_len - 1;
     h = em + db_len;

@@ -14,6 +14,9 @@
 devid_rc devid_pss_encode(const struct devid_scheme *scheme, struct devid_slice digest, unsigned bits,
                           unsigned char *block, struct devid_error *err);
 
+/** Random bytes of the kernel's; false if it gives none. */
+bool devid_entropy(unsigned char *out, size_t len);
+
 /** MGF1 of seed, XORed onto out. RFC 8017, appendix B.2.1. */
 devid_rc devid_mgf1_xor(enum devid_hash hash, struct devid_slice seed, unsigned char *out, size_t len,
                         struct devid_error *err);

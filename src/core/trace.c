@@ -16,6 +16,7 @@ static const struct {
 } names[] = {
     {TPM2_CC_Sign, "Sign"},
     {TPM2_CC_RSA_Decrypt, "RSA_Decrypt"},
+    {TPM2_CC_ECDH_ZGen, "ECDH_ZGen"},
     {TPM2_CC_Load, "Load"},
     {TPM2_CC_FlushContext, "FlushContext"},
     {TPM2_CC_ReadPublic, "ReadPublic"},
@@ -30,6 +31,8 @@ static const struct {
     {TPM2_CC_NV_Write, "NV_Write"},
     {TPM2_CC_NV_WriteLock, "NV_WriteLock"},
     {TPM2_CC_StartAuthSession, "StartAuthSession"},
+    {TPM2_CC_GetRandom, "GetRandom"},
+    {TPM2_CC_StirRandom, "StirRandom"},
 };
 
 static struct devid_trace *trace_of(TSS2_TCTI_CONTEXT *context)

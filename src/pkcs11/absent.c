@@ -40,59 +40,6 @@ CK_RV C_CancelFunction(CK_SESSION_HANDLE handle)
     return refuse(handle, CKR_FUNCTION_NOT_PARALLEL);
 }
 
-/* Encryption and decryption. */
-
-CK_RV C_EncryptInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_OBJECT_HANDLE key)
-{
-    (void)mech, (void)key;
-    return refuse(handle, CKR_MECHANISM_INVALID);
-}
-
-CK_RV C_Encrypt(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *out,
-                CK_ULONG *out_len)
-{
-    (void)data, (void)data_len, (void)out, (void)out_len;
-    return refuse(handle, CKR_OPERATION_NOT_INITIALIZED);
-}
-
-CK_RV C_EncryptUpdate(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *out,
-                      CK_ULONG *out_len)
-{
-    (void)data, (void)data_len, (void)out, (void)out_len;
-    return refuse(handle, CKR_OPERATION_NOT_INITIALIZED);
-}
-
-CK_RV C_EncryptFinal(CK_SESSION_HANDLE handle, unsigned char *out, CK_ULONG *out_len)
-{
-    (void)out, (void)out_len;
-    return refuse(handle, CKR_OPERATION_NOT_INITIALIZED);
-}
-
-CK_RV C_DecryptInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_OBJECT_HANDLE key)
-{
-    (void)mech, (void)key;
-    return refuse(handle, CKR_MECHANISM_INVALID);
-}
-
-CK_RV C_Decrypt(CK_SESSION_HANDLE handle, unsigned char *in, CK_ULONG in_len, unsigned char *data, CK_ULONG *data_len)
-{
-    (void)in, (void)in_len, (void)data, (void)data_len;
-    return refuse(handle, CKR_OPERATION_NOT_INITIALIZED);
-}
-
-CK_RV C_DecryptUpdate(CK_SESSION_HANDLE handle, unsigned char *in, CK_ULONG in_len, unsigned char *data,
-                      CK_ULONG *data_len)
-{
-    (void)in, (void)in_len, (void)data, (void)data_len;
-    return refuse(handle, CKR_OPERATION_NOT_INITIALIZED);
-}
-
-CK_RV C_DecryptFinal(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG *data_len)
-{
-    (void)data, (void)data_len;
-    return refuse(handle, CKR_OPERATION_NOT_INITIALIZED);
-}
-
 /* Secret keys, recovery of data from signatures, two operations in one call. */
 
 CK_RV C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key)

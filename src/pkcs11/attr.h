@@ -24,7 +24,7 @@ CK_RV attr_get_unique_id(const struct object *o, CK_ULONG arg, struct attr_value
 CK_RV attr_get_subject(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_spki(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_key_type(const struct object *o, CK_ULONG arg, struct attr_value *out);
-CK_RV attr_get_can_sign(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_can(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_allowed(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_fixed(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_gen_mechanism(const struct object *o, CK_ULONG arg, struct attr_value *out);

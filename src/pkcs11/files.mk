@@ -10,6 +10,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/absent.c \
 	src/pkcs11/attr.c src/pkcs11/attr.h \
 	src/pkcs11/catalogue.c \
+	src/pkcs11/crypt.c \
 	src/pkcs11/digest.c \
 	src/pkcs11/find.c \
 	src/pkcs11/general.c \

@@ -2,28 +2,35 @@
 /* Mechanisms: PKCS#11 2.40 mechanisms, 2.1 (RSA), 2.3 (EC), 2.21 (SHA). The table is what the module can do. */
 #include "pkcs11/module.h"
 
+#define OAEP_LABEL_MAX 4096 /* more than any client has, and little enough to be copied */
+
 #define SIGNS (CKF_SIGN | CKF_VERIFY)
+#define CRYPTS (CKF_ENCRYPT | CKF_DECRYPT)
+#define EC(type, hash) {type, SIGNS, DEVID_EC, DEVID_ECDSA, hash, 0}
+#define RSA(type, padding, hash) {type, SIGNS, DEVID_RSA, padding, hash, 0}
 
 static const struct mechanism rows[] = {
-    {CKM_ECDSA, SIGNS, DEVID_EC, DEVID_ECDSA, DEVID_HASH_NONE},
-    {CKM_ECDSA_SHA1, SIGNS, DEVID_EC, DEVID_ECDSA, DEVID_SHA1},
-    {CKM_ECDSA_SHA256, SIGNS, DEVID_EC, DEVID_ECDSA, DEVID_SHA256},
-    {CKM_ECDSA_SHA384, SIGNS, DEVID_EC, DEVID_ECDSA, DEVID_SHA384},
-    {CKM_ECDSA_SHA512, SIGNS, DEVID_EC, DEVID_ECDSA, DEVID_SHA512},
-    {CKM_RSA_PKCS, SIGNS, DEVID_RSA, DEVID_PKCS1, DEVID_HASH_NONE},
-    {CKM_SHA1_RSA_PKCS, SIGNS, DEVID_RSA, DEVID_PKCS1, DEVID_SHA1},
-    {CKM_SHA256_RSA_PKCS, SIGNS, DEVID_RSA, DEVID_PKCS1, DEVID_SHA256},
-    {CKM_SHA384_RSA_PKCS, SIGNS, DEVID_RSA, DEVID_PKCS1, DEVID_SHA384},
-    {CKM_SHA512_RSA_PKCS, SIGNS, DEVID_RSA, DEVID_PKCS1, DEVID_SHA512},
-    {CKM_RSA_PKCS_PSS, SIGNS, DEVID_RSA, DEVID_PSS, DEVID_HASH_NONE},
-    {CKM_SHA256_RSA_PKCS_PSS, SIGNS, DEVID_RSA, DEVID_PSS, DEVID_SHA256},
-    {CKM_SHA384_RSA_PKCS_PSS, SIGNS, DEVID_RSA, DEVID_PSS, DEVID_SHA384},
-    {CKM_SHA512_RSA_PKCS_PSS, SIGNS, DEVID_RSA, DEVID_PSS, DEVID_SHA512},
-    {CKM_RSA_X_509, SIGNS, DEVID_RSA, DEVID_RAW, DEVID_HASH_NONE},
-    {CKM_SHA_1, CKF_DIGEST, 0, 0, DEVID_SHA1},
-    {CKM_SHA256, CKF_DIGEST, 0, 0, DEVID_SHA256},
-    {CKM_SHA384, CKF_DIGEST, 0, 0, DEVID_SHA384},
-    {CKM_SHA512, CKF_DIGEST, 0, 0, DEVID_SHA512},
+    EC(CKM_ECDSA, DEVID_HASH_NONE),
+    EC(CKM_ECDSA_SHA1, DEVID_SHA1),
+    EC(CKM_ECDSA_SHA256, DEVID_SHA256),
+    EC(CKM_ECDSA_SHA384, DEVID_SHA384),
+    EC(CKM_ECDSA_SHA512, DEVID_SHA512),
+    {CKM_RSA_PKCS, SIGNS | CRYPTS, DEVID_RSA, DEVID_PKCS1, DEVID_HASH_NONE, DEVID_CIPHER_PKCS1},
+    RSA(CKM_SHA1_RSA_PKCS, DEVID_PKCS1, DEVID_SHA1),
+    RSA(CKM_SHA256_RSA_PKCS, DEVID_PKCS1, DEVID_SHA256),
+    RSA(CKM_SHA384_RSA_PKCS, DEVID_PKCS1, DEVID_SHA384),
+    RSA(CKM_SHA512_RSA_PKCS, DEVID_PKCS1, DEVID_SHA512),
+    RSA(CKM_RSA_PKCS_PSS, DEVID_PSS, DEVID_HASH_NONE),
+    RSA(CKM_SHA1_RSA_PKCS_PSS, DEVID_PSS, DEVID_SHA1),
+    RSA(CKM_SHA256_RSA_PKCS_PSS, DEVID_PSS, DEVID_SHA256),
+    RSA(CKM_SHA384_RSA_PKCS_PSS, DEVID_PSS, DEVID_SHA384),
+    RSA(CKM_SHA512_RSA_PKCS_PSS, DEVID_PSS, DEVID_SHA512),
+    {CKM_RSA_X_509, SIGNS | CRYPTS, DEVID_RSA, DEVID_RAW, DEVID_HASH_NONE, DEVID_CIPHER_RAW},
+    {CKM_RSA_PKCS_OAEP, CRYPTS, DEVID_RSA, 0, DEVID_HASH_NONE, DEVID_CIPHER_OAEP},
+    {CKM_SHA_1, CKF_DIGEST, 0, 0, DEVID_SHA1, 0},
+    {CKM_SHA256, CKF_DIGEST, 0, 0, DEVID_SHA256, 0},
+    {CKM_SHA384, CKF_DIGEST, 0, 0, DEVID_SHA384, 0},
+    {CKM_SHA512, CKF_DIGEST, 0, 0, DEVID_SHA512, 0},
 };
 
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -91,28 +98,101 @@ CK_RV mech_take(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism 
     return rv;
 }
 
-size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list)
+/* CK_RSA_PKCS_OAEP_PARAMS: 2.1.8. A source that is not named has no data: OpenSC sends it so. */
+static CK_RV oaep_take(const CK_MECHANISM *given, struct devid_cipher *cipher)
 {
-    const struct devid_identity *identity = o->view->identity;
+    const CK_RSA_PKCS_OAEP_PARAMS *p = given->pParameter;
+
+    if (p == NULL || given->ulParameterLen != sizeof *p)
+        return CKR_MECHANISM_PARAM_INVALID;
+    cipher->hash = hash_of(p->hashAlg);
+    cipher->mgf = hash_of_mgf(p->mgf);
+    cipher->label = (struct devid_slice){p->pSourceData, p->ulSourceDataLen};
+    if (cipher->hash == DEVID_HASH_NONE || cipher->mgf == DEVID_HASH_NONE ||
+        is_wild(p->pSourceData, p->ulSourceDataLen) || p->ulSourceDataLen > OAEP_LABEL_MAX)
+        return CKR_MECHANISM_PARAM_INVALID;
+    if (p->source != CKZ_DATA_SPECIFIED && (p->source != 0 || p->ulSourceDataLen != 0))
+        return CKR_MECHANISM_PARAM_INVALID;
+    return CKR_OK;
+}
+
+CK_RV mech_take_cipher(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out,
+                       struct devid_cipher *cipher)
+{
+    const struct mechanism *mech = mech_find(given->mechanism, use);
+    CK_RV rv = CKR_OK;
+
+    if (mech == NULL)
+        return CKR_MECHANISM_INVALID;
+    *cipher = (struct devid_cipher){.padding = mech->cipher};
+    if (mech->cipher == DEVID_CIPHER_OAEP)
+        rv = oaep_take(given, cipher);
+    else if (given->ulParameterLen != 0 && given->pParameter != NULL)
+        rv = CKR_MECHANISM_PARAM_INVALID;
+    if (rv == CKR_OK)
+        *out = mech;
+    return rv;
+}
+
+/* What who made the key wanted of it. */
+static CK_FLAGS uses_wanted(const struct object *o)
+{
+    static const struct {
+        CK_FLAGS use;
+        enum devid_usage usage;
+    } uses[] = {{CKF_SIGN, DEVID_FOR_SIGN},       {CKF_VERIFY, DEVID_FOR_VERIFY}, {CKF_DECRYPT, DEVID_FOR_DECRYPT},
+                {CKF_ENCRYPT, DEVID_FOR_ENCRYPT}, {CKF_DERIVE, DEVID_FOR_DERIVE}};
+    CK_FLAGS wanted = 0;
+
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
+        if (object_is_for(o, uses[i].usage))
+            wanted |= uses[i].use;
+    return wanted;
+}
+
+/* Whether this very key does what the row says, as far as use asks. */
+static bool row_works(const struct mechanism *row, const struct devid_key *key, CK_FLAGS use)
+{
+    struct devid_scheme scheme = {.padding = row->padding, .hash = row->hash};
+
+    use &= row->flags;
+    if (row->alg != devid_key_public(key)->alg)
+        return false;
+    if ((use & CRYPTS) != 0 && devid_key_can_decrypt(key, NULL) == DEVID_OK)
+        return true;
+    if ((use & SIGNS) == 0)
+        return false;
+    if (scheme.padding == DEVID_PSS) { /* as TLS 1.3 does it; without a hash of its own it takes any */
+        scheme.hash = scheme.hash == DEVID_HASH_NONE ? DEVID_SHA256 : scheme.hash;
+        scheme.salt_len = devid_hash_len(scheme.hash);
+    }
+    return devid_key_can_sign(key, &scheme, NULL) == DEVID_OK;
+}
+
+static size_t rows_that_work(const struct object *o, CK_FLAGS use, CK_MECHANISM_TYPE *list)
+{
     struct devid_key *key = NULL;
     size_t n = 0;
 
     if (object_key(o, &key) != CKR_OK)
         return 0;
+    use &= uses_wanted(o);
     for (size_t i = 0; i < N_ROWS; i++) {
-        struct devid_scheme scheme = {.padding = rows[i].padding, .hash = rows[i].hash};
-
-        if ((rows[i].flags & CKF_SIGN) == 0 || rows[i].alg != identity->pub.alg)
-            continue;
-        if (scheme.padding == DEVID_PSS) { /* as TLS 1.3 does it; without a hash of its own it takes any */
-            scheme.hash = scheme.hash == DEVID_HASH_NONE ? DEVID_SHA256 : scheme.hash;
-            scheme.salt_len = devid_hash_len(scheme.hash);
-        }
-        if (devid_key_can_sign(key, &scheme, NULL) != DEVID_OK)
+        if (!row_works(&rows[i], key, use))
             continue;
         if (list != NULL)
             list[n] = rows[i].type;
         n++;
     }
     return n;
+}
+
+size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list)
+{
+    return rows_that_work(o, SIGNS | CRYPTS, list);
+}
+
+bool mech_can(const struct object *o, CK_FLAGS use)
+{
+    return rows_that_work(o, use, NULL) != 0;
 }

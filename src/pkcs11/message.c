@@ -58,7 +58,7 @@ CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned c
 void message_free(struct message *m)
 {
     devid_hasher_free(m->hasher);
-    devid_bytes_free(&m->raw);
+    devid_secret_free(&(struct devid_secret){m->raw.data, m->raw.len}); /* it may be what was to be encrypted */
     *m = (struct message){0};
 }
 

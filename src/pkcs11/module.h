@@ -222,10 +222,11 @@ bool attr_match(const struct object *o, const CK_ATTRIBUTE *template, CK_ULONG n
 
 struct mechanism {
     CK_MECHANISM_TYPE type;
-    CK_FLAGS flags;             /* CKF_SIGN | CKF_VERIFY, or CKF_DIGEST */
+    CK_FLAGS flags;             /* what it does: CKF_SIGN, CKF_DIGEST, ... */
     enum devid_alg alg;         /* of the key; nothing for a digest */
-    enum devid_padding padding;
+    enum devid_padding padding; /* CKF_SIGN, CKF_VERIFY */
     enum devid_hash hash;       /* of the data; DEVID_HASH_NONE: it is given as it is to be signed */
+    enum devid_cipher_padding cipher; /* CKF_ENCRYPT, CKF_DECRYPT */
 };
 
 /** The i-th row, NULL after the last. */
@@ -233,8 +234,13 @@ const struct mechanism *mech_row(size_t i);
 const struct mechanism *mech_find(CK_MECHANISM_TYPE type, CK_FLAGS use);
 /** A mechanism as the caller gave it, with its parameter. CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID. */
 CK_RV mech_take(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out, struct devid_scheme *scheme);
-/** What this very key signs with. \param list room for every row; NULL to count only */
+/** The same for CKF_ENCRYPT or CKF_DECRYPT. \param cipher its label is the caller's */
+CK_RV mech_take_cipher(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out,
+                       struct devid_cipher *cipher);
+/** What this very key works with. \param list room for every row; NULL to count only */
 size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list);
+/** True if there is any mechanism by which this very key can be used so: CKF_SIGN, CKF_DECRYPT, ... */
+bool mech_can(const struct object *o, CK_FLAGS use);
 
 /* message.c: what is signed, verified or digested, in one part or many. */
 
@@ -285,6 +291,15 @@ struct verifying {
     struct message message;
 };
 
+struct crypting {
+    const struct mechanism *mech; /* NULL: none is active */
+    struct devid_cipher cipher;
+    struct devid_bytes label;     /* cipher's */
+    struct object object;
+    struct devid_key *key;        /* the object's */
+    struct message message;       /* parts, as they are */
+};
+
 struct digesting {
     const struct mechanism *mech; /* NULL: none is active */
     struct message message;
@@ -302,6 +317,7 @@ struct session {
     struct signing signing;
     struct verifying verifying;
     struct digesting digesting;
+    struct crypting encrypting, decrypting;
 };
 
 /** This process's? valid? Then locked, until session_leave. */
@@ -319,6 +335,7 @@ void find_end(struct finding *op);
 void sign_end(struct signing *op);
 void verify_end(struct verifying *op);
 void digest_end(struct digesting *op);
+void crypt_end(struct crypting *op);
 
 /**
  * PKCS#11 2.40, 5.2: a question about length, or a buffer too small, is no answer and does not end the operation.

@@ -37,6 +37,8 @@ static void session_free(struct session *s)
     sign_end(&s->signing);
     verify_end(&s->verifying);
     digest_end(&s->digesting);
+    crypt_end(&s->encrypting);
+    crypt_end(&s->decrypting);
     (void)pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -251,6 +253,10 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
         verify_end(&s->verifying);
     if ((flags & CKF_DIGEST) != 0)
         digest_end(&s->digesting);
+    if ((flags & CKF_ENCRYPT) != 0)
+        crypt_end(&s->encrypting);
+    if ((flags & CKF_DECRYPT) != 0)
+        crypt_end(&s->decrypting);
     return session_leave(s, CKR_OK);
 }
 

@@ -180,7 +180,7 @@ static void serial_number(const struct catalogue *c, const char *token, unsigned
 static void token_fill(const struct slot *slot, const struct catalogue *c, CK_TOKEN_INFO *info)
 {
     *info = (CK_TOKEN_INFO){
-        .flags = CKF_TOKEN_INITIALIZED,
+        .flags = CKF_TOKEN_INITIALIZED | CKF_RNG,
         .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
         .ulSessionCount = slot->n_sessions,
         .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,
@@ -260,13 +260,13 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
         return rv;
     if (slot_find(id) == NULL)
         return table_leave(CKR_SLOT_ID_INVALID);
-    mech = mech_find(type, CKF_SIGN | CKF_VERIFY | CKF_DIGEST);
+    mech = mech_find(type, ~(CK_FLAGS)0);
     if (mech == NULL)
         return table_leave(CKR_MECHANISM_INVALID);
     if (info == NULL)
         return table_leave(CKR_ARGUMENTS_BAD);
     *info = (CK_MECHANISM_INFO){.flags = mech->flags};
-    if ((mech->flags & CKF_SIGN) != 0) {
+    if ((mech->flags & CKF_DIGEST) == 0) {
         info->flags |= CKF_HW;
         info->ulMinKeySize = mech->alg == DEVID_EC ? 256 : 1024; /* bits */
         info->ulMaxKeySize = mech->alg == DEVID_EC ? 521 : 4096;

@@ -188,10 +188,10 @@ CK_RV attr_get_key_type(const struct object *o, CK_ULONG arg, struct attr_value 
     return give_ulong(out, o->view->identity->pub.alg == DEVID_EC ? CKK_EC : CKK_RSA);
 }
 
-/* CKA_SIGN and CKA_VERIFY: true if there is a way to. */
-CK_RV attr_get_can_sign(const struct object *o, CK_ULONG usage, struct attr_value *out)
+/* CKA_SIGN, CKA_DECRYPT and the like: true if there is a way to. */
+CK_RV attr_get_can(const struct object *o, CK_ULONG use, struct attr_value *out)
 {
-    return give_bool(out, object_is_for(o, (enum devid_usage)usage) && mech_allowed(o, NULL) != 0);
+    return give_bool(out, mech_can(o, use));
 }
 
 CK_RV attr_get_allowed(const struct object *o, CK_ULONG arg, struct attr_value *out)

@@ -27,7 +27,7 @@ static CK_RV verify_begin(struct session *s, const CK_MECHANISM *given, CK_OBJEC
         rv = object_find_key(s, handle, VIEW_PUBLIC, &next.key);
     if (rv == CKR_OK && next.key.view->identity->pub.alg != next.mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
-    if (rv == CKR_OK && mech_allowed(&next.key, NULL) == 0) /* CKA_VERIFY is false */
+    if (rv == CKR_OK && !mech_can(&next.key, CKF_VERIFY)) /* CKA_VERIFY is false */
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
     if (rv != CKR_OK) {
         verify_end(&next);
