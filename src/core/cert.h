@@ -29,6 +29,12 @@ struct devid_cert {
  */
 devid_rc devid_cert_parse(struct devid_slice der, struct devid_cert *out, struct devid_error *err);
 
+/**
+ * The same of a certificate that was parsed when it came: its fields are found, and nothing else of it is judged. A
+ * fortieth of the time.
+ */
+devid_rc devid_cert_look(struct devid_slice der, struct devid_cert *out, struct devid_error *err);
+
 /** Subject or issuer for a person, RFC 2253 order, UTF-8, "CN=gw-1,O=Example". *out is NUL-terminated. */
 devid_rc devid_cert_name_text(struct devid_slice name, struct devid_bytes *out, struct devid_error *err);
 

@@ -17,7 +17,7 @@
 
 void devid_entry_free(struct devid_entry *entry)
 {
-    if (entry == NULL)
+    if (entry == NULL || atomic_fetch_sub(&entry->holders, 1) > 1)
         return;
     devid_bytes_free(&entry->token);
     devid_bytes_free(&entry->label);
@@ -132,7 +132,7 @@ static devid_rc read_chain(struct devid_entry *e, const struct devid_record *rec
     while (rc == DEVID_OK && n < DEVID_CHAIN_MAX) {
         rc = devid_pem_find(devid_slice_of(record->rest), "CERTIFICATE", (unsigned)n, &e->der[n], err);
         if (rc == DEVID_OK)
-            rc = devid_cert_parse(devid_slice_of(e->der[n]), &e->chain[n], err);
+            rc = devid_cert_look(devid_slice_of(e->der[n]), &e->chain[n], err);
         if (rc == DEVID_OK)
             n++;
     }
@@ -209,6 +209,7 @@ devid_rc devid_entry_read(struct devid_store *store, const char *token, struct d
 
     if (e == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
+    atomic_store(&e->holders, 1);
     rc = devid_bytes_copy(file, &e->file, err);
     if (rc == DEVID_OK)
         rc = devid_record_parse(file, &record, err);

@@ -3,14 +3,28 @@
 #ifndef DEVID_CORE_ENTRY_H
 #define DEVID_CORE_ENTRY_H
 
+#include <stdatomic.h>
+#include <sys/types.h>
+
 #include "core/files.h"
 #include "core/store.h"
 
 #define DEVID_ID_MAX 128 /* bytes of a CKA_ID */
 
+/* Which file something was read from; a stamp that is not settled says nothing. */
+struct devid_stamp {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    int64_t changed; /* ns since 1970 */
+    bool is_settled; /* changed long enough ago that another change would show */
+};
+
 /* The owner of what an identity points to. */
 struct devid_entry {
     struct devid_identity identity;
+    atomic_uint holders; /* snapshots that have it */
+    struct devid_stamp stamp;
     struct devid_bytes token, label, public_label, id, blob, object;
     struct devid_bytes private_label, cert_label, public_id, cert_id;
     struct devid_bytes was; /* the name that it had until a rename that was not ended; else empty */
@@ -22,7 +36,7 @@ struct devid_entry {
 /**
  * \param token  of the folder that the file is in
  * \param file   its content
- * \param out    freed by devid_entry_free
+ * \param out    held once, until devid_entry_free
  * \return DEVID_E_DATA with what is wrong in it
  */
 devid_rc devid_entry_read(struct devid_store *store, const char *token, struct devid_slice file,
@@ -54,6 +68,8 @@ devid_rc devid_id_write(struct devid_record *record, const char *field, struct d
                         struct devid_error *err);
 /** "private fixed", the names of enum devid_flag's bits; NULL: none */
 unsigned devid_flags_read(const char *text);
+unsigned devid_uses_read(const char *text);
+devid_rc devid_uses_write(struct devid_record *record, unsigned uses, struct devid_error *err);
 devid_rc devid_flags_write(struct devid_record *record, const char *field, unsigned flags, struct devid_error *err);
 
 /**

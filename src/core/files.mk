@@ -52,6 +52,10 @@ libdevid_core_la_SOURCES = \
 	src/core/entry.c \
 	src/core/entry.h \
 	src/core/files.c \
+	src/core/folder.c src/core/folder.h \
+	src/core/item.c src/core/item.h src/core/item_entry.h \
+	src/core/look.c \
+	src/core/put_item.c \
 	src/core/identity.c \
 	src/core/marks.c \
 	src/core/put.c \

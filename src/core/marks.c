@@ -56,7 +56,7 @@ devid_rc devid_flags_write(struct devid_record *record, const char *field, unsig
     return devid_record_set(record, field, text[0] != 0 ? text : NULL, err);
 }
 
-static unsigned uses_read(const char *text)
+unsigned devid_uses_read(const char *text)
 {
     unsigned uses = 0;
 
@@ -65,7 +65,7 @@ static unsigned uses_read(const char *text)
     return uses;
 }
 
-static devid_rc uses_write(struct devid_record *record, unsigned uses, struct devid_error *err)
+devid_rc devid_uses_write(struct devid_record *record, unsigned uses, struct devid_error *err)
 {
     char text[64] = "";
 
@@ -149,7 +149,7 @@ devid_rc devid_marks_read(struct devid_entry *e, const struct devid_record *reco
     identity->private_flags = devid_flags_read(devid_record_get(record, "private-flags"));
     identity->public_flags = devid_flags_read(devid_record_get(record, "public-flags"));
     identity->cert_flags = devid_flags_read(devid_record_get(record, "certificate-flags"));
-    identity->not_for = uses_read(devid_record_get(record, "not-for"));
+    identity->not_for = devid_uses_read(devid_record_get(record, "not-for"));
     return rc;
 }
 
@@ -179,7 +179,7 @@ devid_rc devid_marks_write(struct devid_record *record, const struct devid_ident
         rc = devid_flags_write(record, "public-flags", identity->public_flags, err);
     if (rc == DEVID_OK)
         rc = devid_flags_write(record, "certificate-flags", identity->cert_flags, err);
-    return rc == DEVID_OK ? uses_write(record, identity->not_for, err) : rc;
+    return rc == DEVID_OK ? devid_uses_write(record, identity->not_for, err) : rc;
 }
 
 devid_rc devid_entry_set_was(struct devid_bytes *file, const char *was, struct devid_error *err)

@@ -33,15 +33,20 @@ devid_rc devid_put_name(const char *label, char name[256], struct devid_error *e
     return rc;
 }
 
+devid_rc devid_put_token(const char *token, struct devid_error *err)
+{
+    if (token[0] == 0 || token[0] == '.' || strchr(token, '/') != NULL || strpbrk(token, "\r\n") != NULL)
+        return devid_fail(err, DEVID_E_ARG, "\"%s\" is no name of a token", token);
+    return DEVID_OK;
+}
+
 static devid_rc place_of(const struct devid_store *store, const char *token, const char *label, struct place *place,
                          struct devid_error *err)
 {
-    devid_rc rc;
+    devid_rc rc = devid_put_token(token, err);
 
-    /* a client may name tokens: none of them is a path */
-    if (token[0] == 0 || token[0] == '.' || strchr(token, '/') != NULL || strpbrk(token, "\r\n") != NULL)
-        return devid_fail(err, DEVID_E_ARG, "\"%s\" is no name of a token", token);
-    rc = devid_put_name(label, place->name, err);
+    if (rc == DEVID_OK)
+        rc = devid_put_name(label, place->name, err);
     if (rc == DEVID_OK)
         rc = devid_store_folder(store, token, &place->folder, err);
     if (rc == DEVID_OK && (size_t)snprintf(place->path, sizeof place->path, "%s/%s", (const char *)place->folder.data,

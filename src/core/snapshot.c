@@ -10,8 +10,10 @@
 struct devid_snapshot {
     _Atomic unsigned n_holders;
     uint64_t number;
-    struct devid_entry **entries;
+    struct devid_entry **entries; /* by token and label */
     size_t n_entries, room;
+    struct devid_item_entry **items; /* by token and name */
+    size_t n_items, items_room;
 };
 
 devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err)
@@ -26,21 +28,55 @@ devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct
     return DEVID_OK;
 }
 
+/* Room for one more pointer. */
+static devid_rc grow(void **list, size_t n, size_t *room, struct devid_error *err)
+{
+    size_t wanted = *room == 0 ? 8 : 2 * *room;
+    void *grown;
+
+    if (n < *room)
+        return DEVID_OK;
+    grown = realloc(*list, wanted * sizeof(void *));
+    if (grown == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    *list = grown;
+    *room = wanted;
+    return DEVID_OK;
+}
+
 devid_rc devid_snapshot_add(struct devid_snapshot *snap, struct devid_entry *entry, struct devid_error *err)
 {
-    if (snap->n_entries == snap->room) {
-        size_t room = snap->room == 0 ? 8 : 2 * snap->room;
-        struct devid_entry **entries = realloc(snap->entries, room * sizeof(struct devid_entry *));
+    void *list = snap->entries;
+    devid_rc rc = grow(&list, snap->n_entries, &snap->room, err);
 
-        if (entries == NULL) {
-            devid_entry_free(entry);
-            return devid_fail(err, DEVID_E_MEM, "out of memory");
-        }
-        snap->entries = entries;
-        snap->room = room;
-    }
-    snap->entries[snap->n_entries++] = entry;
-    return DEVID_OK;
+    snap->entries = list;
+    if (rc == DEVID_OK)
+        snap->entries[snap->n_entries++] = entry;
+    else
+        devid_entry_free(entry);
+    return rc;
+}
+
+devid_rc devid_snapshot_add_item(struct devid_snapshot *snap, struct devid_item_entry *entry, struct devid_error *err)
+{
+    void *list = snap->items;
+    devid_rc rc = grow(&list, snap->n_items, &snap->items_room, err);
+
+    snap->items = list;
+    if (rc == DEVID_OK)
+        snap->items[snap->n_items++] = entry;
+    else
+        devid_item_free(entry);
+    return rc;
+}
+
+static int by_item_name(const void *a, const void *b)
+{
+    const struct devid_item *x = &(*(struct devid_item_entry *const *)a)->item;
+    const struct devid_item *y = &(*(struct devid_item_entry *const *)b)->item;
+    int order = strcmp(x->token, y->token);
+
+    return order != 0 ? order : strcmp(x->name, y->name);
 }
 
 static int by_name(const void *a, const void *b)
@@ -102,16 +138,27 @@ void devid_snapshot_sort(struct devid_snapshot *snap)
 {
     if (snap->n_entries > 1)
         qsort(snap->entries, snap->n_entries, sizeof(struct devid_entry *), by_name);
+    if (snap->n_items > 1)
+        qsort(snap->items, snap->n_items, sizeof(struct devid_item_entry *), by_item_name);
     drop_old_names(snap);
 }
 
 bool devid_snapshot_same(const struct devid_snapshot *a, const struct devid_snapshot *b)
 {
-    if (a->n_entries != b->n_entries)
+    if (a->n_entries != b->n_entries || a->n_items != b->n_items)
         return false;
+    for (size_t i = 0; i < a->n_items; i++) {
+        const struct devid_item_entry *x = a->items[i], *y = b->items[i];
+
+        if (x != y && (strcmp(x->item.token, y->item.token) != 0 || strcmp(x->name, y->name) != 0 ||
+                       !devid_slice_eq(devid_slice_of(x->file), devid_slice_of(y->file))))
+            return false;
+    }
     for (size_t i = 0; i < a->n_entries; i++) {
         const struct devid_entry *x = a->entries[i], *y = b->entries[i];
 
+        if (x == y)
+            continue;
         if (!devid_slice_eq(devid_slice_of(x->token), devid_slice_of(y->token)) ||
             !devid_slice_eq(devid_slice_of(x->file), devid_slice_of(y->file)) ||
             !devid_slice_eq(devid_slice_of(x->identity.pub.area), devid_slice_of(y->identity.pub.area)) ||
@@ -134,7 +181,10 @@ void devid_snapshot_free(struct devid_snapshot *snap)
         return;
     for (size_t i = 0; i < snap->n_entries; i++)
         devid_entry_free(snap->entries[i]);
+    for (size_t i = 0; i < snap->n_items; i++)
+        devid_item_free(snap->items[i]);
     free(snap->entries);
+    free(snap->items);
     free(snap);
 }
 
@@ -153,6 +203,89 @@ const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *sn
                  strcmp(snap->entries[place]->identity.label, prev->label) == 0;
     }
     return place < snap->n_entries ? &snap->entries[place]->identity : NULL;
+}
+
+/* The reverse of devid_files_name. */
+static bool label_of(const char *file, char label[256])
+{
+    size_t len = strlen(file), n = 0;
+
+    if (len < 5 || len > 255)
+        return false;
+    for (size_t i = 0; i < len - 4; i++) {
+        char hex[3] = {file[i + 1], file[i + 1] != 0 ? file[i + 2] : 0, 0};
+
+        if (file[i] == '%' && i + 2 < len - 4) {
+            label[n++] = (char)strtoul(hex, NULL, 16);
+            i += 2;
+        } else {
+            label[n++] = file[i];
+        }
+    }
+    label[n] = 0;
+    return true;
+}
+
+struct devid_entry *devid_snapshot_entry(const struct devid_snapshot *snap, const char *token, const char *file)
+{
+    char label[256];
+    size_t place;
+
+    if (snap == NULL || !label_of(file, label))
+        return NULL;
+    place = place_of(snap, token, label);
+    return place < snap->n_entries && strcmp(snap->entries[place]->identity.token, token) == 0 &&
+                   strcmp(snap->entries[place]->identity.label, label) == 0
+               ? snap->entries[place]
+               : NULL;
+}
+
+struct devid_item_entry *devid_snapshot_item_entry(const struct devid_snapshot *snap, const char *token,
+                                                   const char *name)
+{
+    size_t low = 0, high = snap != NULL ? snap->n_items : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct devid_item *at = &snap->items[middle]->item;
+        int order = strcmp(at->token, token);
+
+        if (order == 0)
+            order = strcmp(at->name, name);
+        if (order == 0)
+            return snap->items[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct devid_item *devid_snapshot_item(const struct devid_snapshot *snap, size_t i)
+{
+    return i < snap->n_items ? &snap->items[i]->item : NULL;
+}
+
+devid_rc devid_snapshot_of_item(const struct devid_item *item, struct devid_snapshot **out, struct devid_error *err)
+{
+    struct devid_item_entry *entry = NULL;
+    struct devid_snapshot *snap = NULL;
+    struct devid_bytes file = {0};
+    devid_rc rc = devid_snapshot_new(1, &snap, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_item_write(item, (struct devid_slice){0}, &file, err);
+    if (rc == DEVID_OK)
+        rc = devid_item_read(item->token, item->name, devid_slice_of(file), &entry, err);
+    if (rc == DEVID_OK)
+        rc = devid_snapshot_add_item(snap, entry, err);
+    devid_bytes_free(&file);
+    if (rc == DEVID_OK)
+        *out = snap;
+    else
+        devid_snapshot_free(snap);
+    return rc;
 }
 
 devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identity *identity,

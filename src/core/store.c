@@ -2,7 +2,6 @@
 /* The store: one stat a token tells whether the last snapshot still holds. */
 #include "core/store.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,13 @@
 
 #include "core/cache.h"
 #include "core/discover.h"
+#include "core/folder.h"
 #include "core/log.h"
 #include "core/put.h"
 #include "core/snapshot.h"
 #include "core/tpm.h"
 #include "core/watch.h"
 
-#define FILE_MAX (1U << 20)
 #define ASK_AGAIN_S 2 /* a TPM that was away is looked for again so late: programs search in loops */
 
 /* A discovered identity that could not be written: kept as the file that it would be. */
@@ -124,72 +123,6 @@ static void store_enter(struct devid_store *store)
 
 /* ---- the next snapshot ---- */
 
-/* Two files of one label would be two identities of one name. */
-static devid_rc check_name(const struct devid_entry *entry, const char *name, struct devid_error *err)
-{
-    char expected[256] = "";
-
-    if (devid_put_name(entry->identity.label, expected, NULL) == DEVID_OK && strcmp(expected, name) == 0)
-        return DEVID_OK;
-    return devid_fail(err, DEVID_E_DATA, "the file of \"%s\" is named %s", entry->identity.label, expected);
-}
-
-static devid_rc add_file(struct devid_store *store, struct devid_snapshot *snap, const char *token, const char *folder,
-                         const char *name, struct devid_error *err)
-{
-    struct devid_bytes file = {0};
-    struct devid_entry *entry = NULL;
-    struct devid_error why = {0};
-    char path[4096];
-    devid_rc rc;
-
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
-        return DEVID_OK;
-    rc = devid_file_read(path, FILE_MAX, &file, &why);
-    if (rc == DEVID_E_ABSENT) /* removed since the folder was listed */
-        return DEVID_OK;
-    if (rc == DEVID_OK)
-        rc = devid_entry_read(store, token, devid_slice_of(file), &entry, &why);
-    devid_bytes_free(&file);
-    if (rc == DEVID_OK)
-        rc = check_name(entry, name, &why);
-    if (rc == DEVID_OK)
-        return devid_snapshot_add(snap, entry, err);
-    devid_entry_free(entry);
-    if (rc == DEVID_E_MEM)
-        return devid_fail(err, rc, "%s", why.text);
-    /* one damaged file must not hide the others */
-    devid_log(DEVID_LOG_ERROR, "core/store", "%s is passed over: %s", path, why.text);
-    return DEVID_OK;
-}
-
-static bool is_identity_file(const char *name)
-{
-    size_t len = strlen(name);
-
-    return name[0] != '.' && len > 4 && strcmp(name + len - 4, ".pem") == 0;
-}
-
-static devid_rc add_token(struct devid_store *store, struct devid_snapshot *snap, const char *token,
-                          struct devid_error *err)
-{
-    struct devid_bytes folder = {0};
-    struct dirent *entry;
-    DIR *dir;
-    devid_rc rc = devid_store_folder(store, token, &folder, err);
-
-    if (rc != DEVID_OK)
-        return rc;
-    dir = opendir((const char *)folder.data);
-    while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL)
-        if (is_identity_file(entry->d_name))
-            rc = add_file(store, snap, token, (const char *)folder.data, entry->d_name, err);
-    if (dir != NULL)
-        (void)closedir(dir);
-    devid_bytes_free(&folder);
-    return rc;
-}
-
 static bool is_known(const struct devid_snapshot *snap, const struct devid_conf_identity *want)
 {
     const struct devid_query query = {.token = want->token, .label = want->name};
@@ -269,17 +202,37 @@ static devid_rc add_unseen(struct devid_store *store, struct devid_snapshot *sna
     return rc;
 }
 
+/*
+ * What the folders hold. A folder is no picture: who is renamed while it is listed may be listed twice, or not at all. So
+ * it is listed again, but not for ever.
+ */
+static devid_rc read_folders(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err)
+{
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = DEVID_OK;
+
+    for (int tries = 0; rc == DEVID_OK && tries < 5; tries++) {
+        devid_snapshot_free(snap);
+        snap = NULL;
+        rc = devid_snapshot_new(store->number + 1, &snap, err);
+        if (rc == DEVID_OK)
+            rc = devid_watch_look(&store->watch, store->conf, err);
+        for (size_t i = 0; rc == DEVID_OK && i < store->watch.n_seen; i++)
+            if (store->watch.seen[i].token[0] != 0)
+                rc = devid_folder_read(store, store->watch.seen[i].token, store->snap, snap, err);
+        if (rc == DEVID_OK && !devid_watch_changed(&store->watch, store->conf))
+            break;
+    }
+    *out = snap;
+    return rc;
+}
+
 /* With the mutex held. The old one stays if nothing is different: folders are also changed by what is no identity. */
 static devid_rc renew_snapshot(struct devid_store *store, bool ask, struct devid_error *err)
 {
     struct devid_snapshot *snap = NULL, *old = store->snap;
-    devid_rc rc = devid_snapshot_new(store->number + 1, &snap, err);
+    devid_rc rc = read_folders(store, &snap, err);
 
-    if (rc == DEVID_OK)
-        rc = devid_watch_look(&store->watch, store->conf, err);
-    for (size_t i = 0; rc == DEVID_OK && i < store->watch.n_seen; i++)
-        if (store->watch.seen[i].token[0] != 0)
-            rc = add_token(store, snap, store->watch.seen[i].token, err);
     if (rc == DEVID_OK)
         rc = add_unseen(store, snap, ask, err);
     if (rc != DEVID_OK) {

@@ -15,6 +15,7 @@
 
 #include "core/conf.h"
 #include "core/identity.h"
+#include "core/item.h"
 
 struct devid_store;
 struct devid_snapshot;
@@ -115,6 +116,25 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
  */
 devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identity *identity,
                            struct devid_snapshot **out, struct devid_error *err);
+
+/** The i-th item, in order of token and name; NULL after the last. Lives as long as the snapshot. */
+const struct devid_item *devid_snapshot_item(const struct devid_snapshot *snap, size_t i);
+
+/**
+ * Write a new item, or change one that nobody else changed since.
+ *
+ * \param old   of a snapshot of this store; NULL: it is new. A file of that name is then what a killed process
+ *              left of the same, and is replaced
+ * \param new   what it becomes, with old's token and name; NULL: it is removed
+ * \return DEVID_E_BUSY if the file is not what old was read from: look again; DEVID_E_ARG for text with line ends, or too much data
+ */
+devid_rc devid_store_put_item(struct devid_store *store, const struct devid_item *old, const struct devid_item *new,
+                              struct devid_error *err);
+/** Remove the item of that name, if there is one. */
+devid_rc devid_store_remove_item(struct devid_store *store, const char *token, const char *name, struct devid_error *err);
+
+/** As devid_snapshot_of. */
+devid_rc devid_snapshot_of_item(const struct devid_item *item, struct devid_snapshot **out, struct devid_error *err);
 
 /** Remove the file and cache of an identity; its key in the TPM is not touched. DEVID_E_DENIED if read-only. */
 devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);

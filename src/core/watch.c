@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SETTLED_NS INT64_C(20000000) /* a time stamp is as coarse as the kernel's tick, 10 ms at most */
-
 void devid_watch_free(struct devid_watch *w)
 {
     for (size_t i = 0; i < w->n_seen; i++)
@@ -19,7 +17,7 @@ void devid_watch_free(struct devid_watch *w)
     *w = (struct devid_watch){0};
 }
 
-static int64_t ns_of(const struct timespec *t)
+int64_t devid_watch_ns(const struct timespec *t)
 {
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
@@ -31,7 +29,7 @@ static int64_t changed_at(const struct devid_conf *conf, const char *token)
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s", conf->state, token) >= sizeof path || stat(path, &st) != 0)
         return -1;
-    return ns_of(&st.st_mtim);
+    return devid_watch_ns(&st.st_mtim);
 }
 
 static devid_rc look_at(struct devid_watch *w, const struct devid_conf *conf, const char *token, struct devid_error *err)
@@ -53,7 +51,7 @@ static devid_rc look_at(struct devid_watch *w, const struct devid_conf *conf, co
     w->n_seen++;
     seen->when = changed_at(conf, token);
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (seen->when + SETTLED_NS > ns_of(&now))
+    if (seen->when + DEVID_WATCH_SETTLED_NS > devid_watch_ns(&now))
         w->is_settled = false;
     return DEVID_OK;
 }
@@ -82,12 +80,15 @@ devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, 
     return rc;
 }
 
-bool devid_watch_holds(const struct devid_watch *w, const struct devid_conf *conf)
+bool devid_watch_changed(const struct devid_watch *w, const struct devid_conf *conf)
 {
-    if (!w->is_settled)
-        return false;
     for (size_t i = 0; i < w->n_seen; i++)
         if (changed_at(conf, w->seen[i].token) != w->seen[i].when)
-            return false;
-    return true;
+            return true;
+    return false;
+}
+
+bool devid_watch_holds(const struct devid_watch *w, const struct devid_conf *conf)
+{
+    return w->is_settled && !devid_watch_changed(w, conf);
 }

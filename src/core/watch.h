@@ -3,6 +3,8 @@
 #ifndef DEVID_CORE_WATCH_H
 #define DEVID_CORE_WATCH_H
 
+#include <time.h>
+
 #include "core/conf.h"
 
 struct devid_watch {
@@ -14,6 +16,11 @@ struct devid_watch {
     bool is_settled; /* false: a folder was changed so lately that its next change may not show */
 };
 
+#define DEVID_WATCH_SETTLED_NS INT64_C(20000000) /* a time stamp is as coarse as the kernel's tick, 10 ms at most */
+
+/** Since 1970. */
+int64_t devid_watch_ns(const struct timespec *t);
+
 void devid_watch_free(struct devid_watch *w);
 
 /**
@@ -21,6 +28,9 @@ void devid_watch_free(struct devid_watch *w);
  * files are read, so that a change meanwhile is seen the next time.
  */
 devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, struct devid_error *err);
+
+/** True if the folders say that something was changed since the look. */
+bool devid_watch_changed(const struct devid_watch *w, const struct devid_conf *conf);
 
 /** True if nothing was changed since the look. */
 bool devid_watch_holds(const struct devid_watch *w, const struct devid_conf *conf);
