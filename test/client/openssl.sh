@@ -37,8 +37,10 @@ for order in default-first devid-first preferred; do
     openssl x509 -in "$cert" -noout -pubkey >expected.pem
     ok "the public half is the certificate's" cmp public.pem expected.pem
     sends "" "the public half is shown" openssl pkey -in "$key" -text_pub -noout
-    ok "the private half is not written" refused openssl pkey -in "$key" -out private.pem
-    ok "no rubbish is written" test ! -s private.pem
+    sends "" "the key is written as a reference" openssl pkey -in "$key" -out private.pem
+    ok "the reference is the same" cmp private.pem "$key"
+    ok "a passphrase has nothing to protect" refused openssl pkey -in "$key" -aes128 -passout pass:x -out encrypted.pem
+    ok "then nothing is written" test ! -s encrypted.pem
 
     sends "Sign" "a request" openssl req -new -key "$key" -subj /CN=gw-1 -out request.pem
     ok "the request is good" openssl req -in request.pem -verify -noout
