@@ -20,6 +20,7 @@ libdevid_core_la_SOURCES = \
 	src/core/nv.c \
 	src/core/pem.c \
 	src/core/public.c \
+	src/core/public_own.c \
 	src/core/ref.c \
 	src/core/template.c \
 	src/core/verify.c \
@@ -51,6 +52,7 @@ libdevid_core_la_SOURCES = \
 	src/core/discover.h \
 	src/core/entry.c \
 	src/core/entry.h \
+	src/core/evict.c \
 	src/core/files.c \
 	src/core/folder.c src/core/folder.h \
 	src/core/item.c src/core/item.h src/core/item_entry.h \

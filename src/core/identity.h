@@ -33,6 +33,7 @@ enum devid_flag {
     DEVID_FLAG_KEPT = 8,       /* is never destroyed */
     DEVID_FLAG_HIDDEN = 16,    /* was destroyed alone, or never made: it is shown to no PKCS#11 client */
     DEVID_FLAG_ASKS = 32,      /* private half: wants a login for each use */
+    DEVID_FLAG_REST = 64,      /* an item that is left of an identity, and counts only when that is gone */
 };
 
 /* Uses of a key, one by one. */

@@ -33,6 +33,14 @@ devid_rc devid_key_open_file(struct devid_store *store, struct devid_slice der, 
 devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struct devid_key **out,
                                struct devid_error *err);
 
+/**
+ * Remove an owner's key from its persistent handle, for good. Sends TPM2_ReadPublic, and TPM2_EvictControl if the handle holds this
+ * very key; one that is not there any more is no error. A wrapped key is in no handle: nothing is sent.
+ *
+ * \return DEVID_E_EXISTS if the handle holds another key, which is not touched; DEVID_E_DENIED for a manufacturer's
+ */
+devid_rc devid_key_evict(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
+
 /** NULL allowed. Sends nothing: behind a resource manager a loaded key is flushed before the next one is loaded. */
 void devid_key_free(struct devid_key *key);
 

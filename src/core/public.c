@@ -316,6 +316,49 @@ out:
     return rc;
 }
 
+devid_rc devid_public_from_point(unsigned bits, struct devid_slice point, struct devid_public *out,
+                                 struct devid_error *err)
+{
+    const struct curve *curve = curve_of_bits(bits);
+    struct devid_public made = {0};
+    devid_rc rc;
+
+    if (curve == NULL)
+        return devid_fail(err, DEVID_E_KEY, "an EC key of %u bits is not supported", bits);
+    if (point.len != 1 + 2 * curve->coordinate || point.data[0] != 0x04)
+        return devid_fail(err, DEVID_E_DATA, "%zu bytes are no point of %s", point.len, curve->text);
+    rc = set_ec(curve, point, &made, err);
+    if (rc == DEVID_OK) /* OpenSSL looks whether it is on the curve */
+        rc = devid_public_from_spki(devid_slice_of(made.spki), out, err);
+    devid_public_free(&made);
+    return rc;
+}
+
+devid_rc devid_public_from_modulus(struct devid_slice modulus, struct devid_slice exponent, struct devid_public *out,
+                                   struct devid_error *err)
+{
+    struct devid_public made = {0};
+    uint32_t e = 0;
+    devid_rc rc;
+
+    for (; modulus.len != 0 && modulus.data[0] == 0; modulus.len--)
+        modulus.data++;
+    for (; exponent.len != 0 && exponent.data[0] == 0; exponent.len--)
+        exponent.data++;
+    for (size_t i = 0; i < exponent.len && exponent.len <= 4; i++)
+        e = e << 8 | exponent.data[i];
+    if (e < 3 || e % 2 == 0 || modulus.len == 0 || modulus.data[modulus.len - 1] % 2 == 0)
+        return devid_fail(err, DEVID_E_DATA, "no RSA key has such a modulus and exponent");
+    if (modulus.len > RSA_BITS_MAX / 8 || modulus.len < RSA_BITS_MIN / 8 || (modulus.data[0] & 0x80) == 0)
+        return devid_fail(err, DEVID_E_KEY, "an RSA modulus of %zu bytes is not supported", modulus.len);
+    rc = set_rsa(modulus, e, &made, err);
+    if (rc == DEVID_OK)
+        *out = made;
+    else
+        devid_public_free(&made);
+    return rc;
+}
+
 devid_rc devid_public_from_spki(struct devid_slice spki, struct devid_public *out, struct devid_error *err)
 {
     struct devid_public made = {0};
@@ -333,37 +376,6 @@ devid_rc devid_public_from_spki(struct devid_slice spki, struct devid_public *ou
     else
         devid_public_free(&made);
     return rc;
-}
-
-devid_rc devid_public_copy(const struct devid_public *in, struct devid_public *out, struct devid_error *err)
-{
-    struct devid_public made = *in;
-    devid_rc rc;
-
-    made.spki = made.point = made.modulus = made.area = (struct devid_bytes){0};
-    rc = devid_bytes_copy(devid_slice_of(in->spki), &made.spki, err);
-    if (rc == DEVID_OK && in->point.len != 0)
-        rc = devid_bytes_copy(devid_slice_of(in->point), &made.point, err);
-    if (rc == DEVID_OK && in->modulus.len != 0)
-        rc = devid_bytes_copy(devid_slice_of(in->modulus), &made.modulus, err);
-    if (rc == DEVID_OK && in->area.len != 0)
-        rc = devid_bytes_copy(devid_slice_of(in->area), &made.area, err);
-    if (rc == DEVID_OK)
-        *out = made;
-    else
-        devid_public_free(&made);
-    return rc;
-}
-
-void devid_public_free(struct devid_public *p)
-{
-    if (p == NULL)
-        return;
-    devid_bytes_free(&p->spki);
-    devid_bytes_free(&p->point);
-    devid_bytes_free(&p->modulus);
-    devid_bytes_free(&p->area);
-    *p = (struct devid_public){0};
 }
 
 size_t devid_public_sig_len(const struct devid_public *p)

@@ -39,6 +39,22 @@ devid_rc devid_public_from_area(struct devid_slice area, struct devid_public *ou
 /** From a SubjectPublicKeyInfo; area stays empty and the TPM attributes false. Errors as above. */
 devid_rc devid_public_from_spki(struct devid_slice spki, struct devid_public *out, struct devid_error *err);
 
+/**
+ * From a point of a NIST curve, as devid_public_from_spki.
+ * \param bits   256, 384, 521
+ * \param point  0x04 || X || Y
+ * \return DEVID_E_KEY for another curve; DEVID_E_DATA if the point is not on it
+ */
+devid_rc devid_public_from_point(unsigned bits, struct devid_slice point, struct devid_public *out,
+                                 struct devid_error *err);
+
+/**
+ * From the numbers of an RSA key, big-endian; zeros in front are allowed.
+ * \return DEVID_E_DATA if no RSA key has them; DEVID_E_KEY for a size that is not supported
+ */
+devid_rc devid_public_from_modulus(struct devid_slice modulus, struct devid_slice exponent, struct devid_public *out,
+                                   struct devid_error *err);
+
 devid_rc devid_public_copy(const struct devid_public *in, struct devid_public *out, struct devid_error *err);
 void devid_public_free(struct devid_public *p);
 

@@ -7,9 +7,10 @@
 
 #include "pkcs11/attr.h"
 
-#define KEYS (VIEW_PUBLIC | VIEW_PRIVATE)
-#define CERTS (VIEW_LEAF | VIEW_ISSUER)
-#define ALL (KEYS | CERTS)
+#define KEYS (VIEW_PUBLICS | VIEW_PRIVATE)
+#define CERTS VIEW_CERTS
+#define STORED (KEYS | CERTS | VIEW_DATA)
+#define ALL (STORED | VIEW_PROFILE)
 
 struct attr_row {
     CK_ATTRIBUTE_TYPE type;
@@ -20,30 +21,30 @@ struct attr_row {
 
 static const struct attr_row rows[] = {
     {CKA_CLASS, ALL, attr_get_class, 0},
-    {CKA_LABEL, ALL, attr_get_label, 0}, /* these two first: nearly every search asks for them */
-    {CKA_ID, ALL, attr_get_id, 0},
+    {CKA_LABEL, STORED, attr_get_label, 0}, /* these two first: nearly every search asks for them */
+    {CKA_ID, KEYS | CERTS, attr_get_id, 0},
     {CKA_TOKEN, ALL, attr_get_token, 0},
     {CKA_PRIVATE, ALL, attr_get_flag, DEVID_FLAG_PRIVATE},
-    {CKA_MODIFIABLE, ALL, attr_get_bool, false},
-    {CKA_COPYABLE, ALL, attr_get_bool, false},
-    {CKA_DESTROYABLE, ALL, attr_get_bool, false},
+    {CKA_MODIFIABLE, ALL, attr_get_may, DEVID_FLAG_FIXED},
+    {CKA_COPYABLE, ALL, attr_get_may, DEVID_FLAG_UNCOPYABLE},
+    {CKA_DESTROYABLE, ALL, attr_get_may, DEVID_FLAG_KEPT},
     {CKA_UNIQUE_ID, ALL, attr_get_unique_id, 0},
-    {CKA_SUBJECT, ALL, attr_get_subject, 0},
-    {CKA_PUBLIC_KEY_INFO, ALL, attr_get_spki, 0},
-    {CKA_START_DATE, ALL, attr_get_empty, 0},
-    {CKA_END_DATE, ALL, attr_get_empty, 0},
-    {CKA_TRUSTED, VIEW_PUBLIC | CERTS, attr_get_bool, false},
+    {CKA_SUBJECT, KEYS | CERTS, attr_get_subject, 0},
+    {CKA_PUBLIC_KEY_INFO, KEYS | CERTS, attr_get_spki, 0},
+    {CKA_START_DATE, KEYS | CERTS, attr_get_empty, 0},
+    {CKA_END_DATE, KEYS | CERTS, attr_get_empty, 0},
+    {CKA_TRUSTED, VIEW_PUBLICS | CERTS, attr_get_bool, false},
 
     {CKA_KEY_TYPE, KEYS, attr_get_key_type, 0},
     {CKA_SIGN, VIEW_PRIVATE, attr_get_can, CKF_SIGN},
-    {CKA_VERIFY, VIEW_PUBLIC, attr_get_can, CKF_VERIFY},
-    {CKA_ENCRYPT, VIEW_PUBLIC, attr_get_can, CKF_ENCRYPT},
+    {CKA_VERIFY, VIEW_PUBLICS, attr_get_can, CKF_VERIFY},
+    {CKA_ENCRYPT, VIEW_PUBLICS, attr_get_can, CKF_ENCRYPT},
     {CKA_DECRYPT, VIEW_PRIVATE, attr_get_can, CKF_DECRYPT},
     {CKA_DERIVE, KEYS, attr_get_bool, false},
-    {CKA_WRAP, VIEW_PUBLIC, attr_get_bool, false},
+    {CKA_WRAP, VIEW_PUBLICS, attr_get_bool, false},
     {CKA_UNWRAP, VIEW_PRIVATE, attr_get_bool, false},
     {CKA_SIGN_RECOVER, VIEW_PRIVATE, attr_get_bool, false},
-    {CKA_VERIFY_RECOVER, VIEW_PUBLIC, attr_get_bool, false},
+    {CKA_VERIFY_RECOVER, VIEW_PUBLICS, attr_get_bool, false},
     {CKA_ALLOWED_MECHANISMS, KEYS, attr_get_allowed, 0},
     {CKA_LOCAL, KEYS, attr_get_fixed, 0},
     {CKA_KEY_GEN_MECHANISM, KEYS, attr_get_gen_mechanism, 0},
@@ -56,7 +57,7 @@ static const struct attr_row rows[] = {
     {CKA_ALWAYS_SENSITIVE, VIEW_PRIVATE, attr_get_fixed, 0},
     {CKA_EXTRACTABLE, VIEW_PRIVATE, attr_get_bool, false},
     {CKA_NEVER_EXTRACTABLE, VIEW_PRIVATE, attr_get_fixed, 0},
-    {CKA_ALWAYS_AUTHENTICATE, VIEW_PRIVATE, attr_get_bool, false},
+    {CKA_ALWAYS_AUTHENTICATE, VIEW_PRIVATE, attr_get_flag, DEVID_FLAG_ASKS},
     {CKA_WRAP_WITH_TRUSTED, VIEW_PRIVATE, attr_get_bool, false},
     {CKA_VALUE, VIEW_PRIVATE, attr_get_sensitive, DEVID_EC},
     {CKA_PRIVATE_EXPONENT, VIEW_PRIVATE, attr_get_sensitive, DEVID_RSA},
@@ -77,6 +78,11 @@ static const struct attr_row rows[] = {
     {CKA_HASH_OF_ISSUER_PUBLIC_KEY, CERTS, attr_get_empty, 0},
     {CKA_NAME_HASH_ALGORITHM, CERTS, attr_get_ulong, CKM_SHA_1},
     {CKA_JAVA_MIDP_SECURITY_DOMAIN, CERTS, attr_get_ulong, 0},
+
+    {CKA_APPLICATION, VIEW_DATA, attr_get_application, 0},
+    {CKA_OBJECT_ID, VIEW_DATA, attr_get_object_id, 0},
+    {CKA_VALUE, VIEW_DATA, attr_get_data, 0},
+    {CKA_PROFILE_ID, VIEW_PROFILE, attr_get_profile, 0},
 };
 
 CK_RV attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct attr_value *out)

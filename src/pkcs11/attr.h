@@ -17,6 +17,11 @@ CK_RV attr_get_empty(const struct object *o, CK_ULONG arg, struct attr_value *ou
 CK_RV attr_get_sensitive(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_token(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_flag(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_may(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_application(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_object_id(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_data(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_profile(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_label(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_id(const struct object *o, CK_ULONG arg, struct attr_value *out);

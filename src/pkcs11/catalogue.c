@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What there is: PKCS#11 2.40, 4.2. An object is a view of an identity: its key's public half, its private half, a
- * certificate of its chain. The catalogue has the views of one snapshot; the next one keeps the handles of those that
- * are still the same, so a handle means one object for as long as that exists, and nothing after.
+ * What there is: PKCS#11 2.40, 4.2. An object is a view of an identity (its key's public half, its private half, a
+ * certificate of its chain), or an item that a client keeps. The catalogue has the views of one snapshot; the next one
+ * keeps the handles of those that are still the same, so a handle means one object for as long as that exists, and nothing
+ * after.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +13,41 @@
 /* Never the same again in a process. */
 static _Atomic CK_OBJECT_HANDLE next_handle = 1;
 
-/* What makes the object this one and no other. */
-static struct devid_slice view_content(const struct view *v)
+static struct devid_slice slice_of_text(const char *text)
 {
-    return v->cert != NULL ? v->cert->der : devid_slice_of(v->identity->pub.spki);
+    return (struct devid_slice){(const unsigned char *)text, strlen(text)};
 }
 
-/* The order of a catalogue. */
+struct devid_slice view_content(const struct view *v)
+{
+    if (v->cert != NULL)
+        return v->cert->der;
+    if (v->pub != NULL)
+        return devid_slice_of(v->pub->spki);
+    return v->item != NULL ? slice_of_text(v->item->name) : (struct devid_slice){&v->profile, 1};
+}
+
+/* ---- order and handles ---- */
+
+static const char *source_name(const struct view *v)
+{
+    return v->identity != NULL ? v->identity->label : v->item != NULL ? v->item->name : "";
+}
+
+static int source_rank(const struct view *v)
+{
+    return v->identity != NULL ? 0 : v->item != NULL ? 1 : 2;
+}
+
+/* The order of a catalogue: identities, items, profiles, each by token and name. */
 static int view_compare(const struct view *a, const struct view *b)
 {
-    int d = strcmp(a->identity->token, b->identity->token);
+    int d = source_rank(a) - source_rank(b);
 
     if (d == 0)
-        d = strcmp(a->identity->label, b->identity->label);
+        d = strcmp(a->token, b->token);
+    if (d == 0)
+        d = strcmp(source_name(a), source_name(b));
     if (d == 0)
         d = (int)a->kind - (int)b->kind;
     return d;
@@ -37,85 +60,273 @@ static int by_handle(const void *a, const void *b)
     return (x->handle > y->handle) - (x->handle < y->handle);
 }
 
-/* An issuer's certificate stands in the chain of each key that it certified, and is one object in their token. */
-static bool is_listed(const struct catalogue *c, const struct devid_identity *identity, const struct devid_cert *cert)
+/* Two views of one class; a public half may go on as an item, and so may a certificate. */
+static bool is_one_class(enum view_kind a, enum view_kind b)
 {
-    for (size_t i = c->n_views; i-- > 0 && strcmp(c->views[i].token, identity->token) == 0;)
-        if (c->views[i].kind == VIEW_ISSUER && devid_slice_eq(c->views[i].cert->der, cert->der))
-            return true;
-    return false;
+    return a == b || ((a & VIEW_PUBLICS) != 0 && (b & VIEW_PUBLICS) != 0) ||
+           ((a & VIEW_CERTS) != 0 && (b & VIEW_CERTS) != 0);
 }
 
-static void view_add(struct catalogue *c, const struct devid_identity *identity, enum view_kind kind,
-                     const struct devid_cert *cert)
+static bool is_same_object(const struct view *a, const struct view *b)
 {
-    unsigned flags = 0;
+    return is_one_class(a->kind, b->kind) && strcmp(a->token, b->token) == 0 &&
+           devid_slice_eq(view_content(a), view_content(b));
+}
 
-    switch (kind) {
-    case VIEW_PUBLIC:  flags = identity->public_flags; break;
-    case VIEW_PRIVATE: flags = identity->private_flags; break;
-    case VIEW_LEAF:    flags = identity->cert_flags; break;
-    case VIEW_ISSUER:  break;
+/* The one before that v goes on: of its name rather than of another one (it was renamed, or is an item now). */
+static struct view *view_before(const struct catalogue *before, const bool *is_taken, const struct view *v)
+{
+    struct view *best = NULL;
+
+    for (size_t i = 0; i < before->n_views; i++) {
+        struct view *old = &before->views[i];
+
+        if (is_taken[i] || !is_same_object(old, v))
+            continue;
+        if (strcmp(source_name(old), source_name(v)) == 0)
+            return old;
+        if (best == NULL)
+            best = old;
     }
-    if ((flags & DEVID_FLAG_HIDDEN) != 0 || (kind == VIEW_ISSUER && is_listed(c, identity, cert)))
-        return;
-    c->views[c->n_views++] = (struct view){
-        .token = identity->token, .identity = identity, .kind = kind, .cert = cert, .flags = flags};
+    return best;
 }
 
-/* Handles of what the catalogue before it had are kept; both are in the same order. */
-static void handles_give(struct catalogue *c, const struct catalogue *before)
+/*
+ * Handles of what the catalogue before it had are kept. Most views are of what did not change: both catalogues have it in
+ * the same order. The few others are looked for by content.
+ */
+static bool handles_give(struct catalogue *c, const struct catalogue *before)
 {
-    size_t from = 0;
+    size_t n_before = before != NULL ? before->n_views : 0, from = 0;
+    bool *is_taken = calloc(n_before + 1, sizeof *is_taken);
 
+    if (is_taken == NULL)
+        return false;
     for (size_t i = 0; i < c->n_views; i++) {
         struct view *v = &c->views[i];
 
-        while (before != NULL && from < before->n_views && view_compare(&before->views[from], v) < 0)
+        while (from < n_before && view_compare(&before->views[from], v) < 0)
             from++;
-        for (size_t j = from; before != NULL && j < before->n_views && v->handle == 0; j++) {
-            if (view_compare(&before->views[j], v) != 0)
-                break;
-            if (devid_slice_eq(view_content(&before->views[j]), view_content(v)))
+        for (size_t j = from; j < n_before && v->handle == 0 && view_compare(&before->views[j], v) == 0; j++) {
+            if (!is_taken[j] && before->views[j].cert == v->cert && before->views[j].pub == v->pub &&
+                before->views[j].item == v->item && v->kind != VIEW_PROFILE) {
                 v->handle = before->views[j].handle;
+                is_taken[j] = true;
+            }
+        }
+    }
+    for (size_t i = 0; i < c->n_views; i++) {
+        struct view *v = &c->views[i], *old;
+
+        old = v->handle == 0 && before != NULL ? view_before(before, is_taken, v) : NULL;
+        if (old != NULL) {
+            v->handle = old->handle;
+            is_taken[old - before->views] = true;
         }
         if (v->handle == 0)
             v->handle = atomic_fetch_add(&next_handle, 1);
         c->by_handle[i] = v;
     }
     qsort(c->by_handle, c->n_views, sizeof c->by_handle[0], by_handle);
+    free(is_taken);
+    return true;
 }
 
-struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap,
-                                const struct catalogue *before)
+static int by_label(const void *a, const void *b)
+{
+    const struct view *x = *(struct view *const *)a, *y = *(struct view *const *)b;
+    size_t len = x->label.len < y->label.len ? x->label.len : y->label.len;
+    int d = len != 0 ? memcmp(x->label.data, y->label.data, len) : 0;
+
+    if (d == 0)
+        d = (x->label.len > y->label.len) - (x->label.len < y->label.len);
+    return d != 0 ? d : (x > y) - (x < y);
+}
+
+size_t catalogue_label(const struct catalogue *c, struct devid_slice label, struct view ***first)
+{
+    size_t low = 0, high = c->n_views, n = 0;
+    struct view wanted = {.label = label}, *key = &wanted;
+
+    while (low < high) { /* views stand higher in memory than nothing: the first of that label */
+        size_t middle = low + (high - low) / 2;
+        const struct view *at = c->by_label[middle];
+
+        if (!devid_slice_eq(at->label, label) && by_label(&c->by_label[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *first = &c->by_label[low];
+    while (low + n < c->n_views && devid_slice_eq(c->by_label[low + n]->label, label))
+        n++;
+    return n;
+}
+
+/* ---- views ---- */
+
+/* An issuer's certificate stands in the chain of each key that it certified, and is one object in their token. */
+static bool is_listed(const struct catalogue *c, size_t token_from, const struct devid_cert *cert)
+{
+    for (size_t i = token_from; i < c->n_issuers; i++)
+        if (devid_slice_eq(c->issuers[i]->cert->der, cert->der))
+            return true;
+    return false;
+}
+
+static struct view *view_new(struct catalogue *c, const char *token, enum view_kind kind, unsigned flags)
+{
+    struct view *v = &c->views[c->n_views++];
+
+    *v = (struct view){.token = token, .kind = kind, .flags = flags};
+    return v;
+}
+
+static void add_halves(struct catalogue *c, const struct devid_identity *identity)
+{
+    struct view *v;
+
+    if ((identity->public_flags & DEVID_FLAG_HIDDEN) == 0) {
+        v = view_new(c, identity->token, VIEW_PUBLIC, identity->public_flags);
+        v->identity = identity;
+        v->pub = &identity->pub;
+        v->label = slice_of_text(identity->public_label);
+        v->id = identity->public_id;
+    }
+    v = view_new(c, identity->token, VIEW_PRIVATE, identity->private_flags);
+    v->identity = identity;
+    v->pub = &identity->pub;
+    v->label = slice_of_text(identity->private_label);
+    v->id = identity->id;
+}
+
+/* Nobody gave an issuer a label or an id: its common name, and what its own key would have. */
+static CK_RV add_issuer(struct catalogue *c, const struct devid_identity *identity, const struct devid_cert *cert)
+{
+    struct view *v = view_new(c, identity->token, VIEW_ISSUER, 0);
+    struct devid_error err = {0};
+    CK_RV rv;
+
+    v->identity = identity;
+    v->cert = cert;
+    c->issuers[c->n_issuers++] = v;
+    rv = rv_of(devid_cert_name_cn(cert->subject, &v->own_label, &err), &err);
+    v->label = devid_slice_of(v->own_label);
+    if (rv == CKR_OK)
+        rv = view_key_id(cert->spki, v->own_id);
+    v->id = (struct devid_slice){v->own_id, sizeof v->own_id};
+    return rv == CKR_HOST_MEMORY ? rv : CKR_OK;
+}
+
+static CK_RV add_chain(struct catalogue *c, const struct devid_identity *identity, size_t token_from)
+{
+    CK_RV rv = CKR_OK;
+
+    if (identity->n_chain != 0) {
+        struct view *v = view_new(c, identity->token, VIEW_LEAF, identity->cert_flags);
+
+        v->identity = identity;
+        v->cert = &identity->chain[0];
+        v->label = slice_of_text(identity->cert_label);
+        v->id = identity->cert_id;
+    }
+    for (size_t i = 1; rv == CKR_OK && i < identity->n_chain; i++)
+        if (!is_listed(c, token_from, &identity->chain[i]))
+            rv = add_issuer(c, identity, &identity->chain[i]);
+    return rv;
+}
+
+/* What is left of an identity that is still whole: a process was killed in the middle, or does it now. */
+static bool is_rest(const struct catalogue *c, const struct devid_item *item, const struct view *v)
+{
+    if ((item->flags & DEVID_FLAG_REST) == 0)
+        return false;
+    for (size_t i = 0; i < c->n_views; i++)
+        if (c->views[i].identity != NULL && is_same_object(&c->views[i], v))
+            return true;
+    return false;
+}
+
+static void add_item(struct catalogue *c, const struct devid_item *item)
+{
+    static const enum view_kind kinds[] = {[DEVID_ITEM_DATA] = VIEW_DATA,
+                                           [DEVID_ITEM_CERTIFICATE] = VIEW_CERT,
+                                           [DEVID_ITEM_PUBLIC] = VIEW_KEY};
+    struct view *v = view_new(c, item->token, kinds[item->kind], item->flags);
+
+    v->item = item;
+    v->cert = item->kind == DEVID_ITEM_CERTIFICATE ? &item->cert : NULL;
+    v->pub = item->kind == DEVID_ITEM_PUBLIC ? &item->pub : NULL;
+    v->label = slice_of_text(item->label);
+    v->id = item->id;
+    if (is_rest(c, item, v))
+        c->n_views--;
+}
+
+static CK_RV add_all(struct catalogue *c)
+{
+    const struct devid_identity *identity = NULL, *before = NULL;
+    const struct devid_item *item;
+    size_t token_from = 0;
+    CK_RV rv = CKR_OK;
+
+    while (rv == CKR_OK && (identity = devid_snapshot_next(c->snap, identity)) != NULL) {
+        if (before != NULL && strcmp(before->token, identity->token) != 0)
+            token_from = c->n_issuers;
+        add_halves(c, identity);
+        rv = add_chain(c, identity, token_from);
+        before = identity;
+    }
+    for (size_t i = 0; rv == CKR_OK && (item = devid_snapshot_item(c->snap, i)) != NULL; i++)
+        add_item(c, item);
+    return rv;
+}
+
+static size_t count_views(const struct devid_snapshot *snap)
 {
     const struct devid_identity *identity = NULL;
-    struct catalogue *c = calloc(1, sizeof *c);
-    size_t room = 0;
+    size_t n = 0;
 
     while ((identity = devid_snapshot_next(snap, identity)) != NULL)
-        room += 2 + identity->n_chain;
-    if (c != NULL) {
-        c->views = calloc(room + 1, sizeof *c->views);
-        c->by_handle = calloc(room + 1, sizeof *c->by_handle);
-    }
-    if (c == NULL || c->views == NULL || c->by_handle == NULL) {
+        n += 2 + identity->n_chain;
+    for (size_t i = 0; devid_snapshot_item(snap, i) != NULL; i++)
+        n++;
+    return n;
+}
+
+struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap, bool is_session,
+                                const struct catalogue *before)
+{
+    struct catalogue *c = calloc(1, sizeof *c);
+    size_t room = count_views(snap) + profiles_room(store, is_session) + 1;
+
+    if (c == NULL) {
         devid_snapshot_free(snap);
-        catalogue_free(c);
         return NULL;
     }
     atomic_store(&c->holders, 1);
+    c->is_session = is_session;
     c->store = store;
     c->snap = snap;
-    while ((identity = devid_snapshot_next(snap, identity)) != NULL) {
-        view_add(c, identity, VIEW_PUBLIC, NULL);
-        view_add(c, identity, VIEW_PRIVATE, NULL);
-        for (size_t i = 0; i < identity->n_chain; i++)
-            view_add(c, identity, i == 0 ? VIEW_LEAF : VIEW_ISSUER, &identity->chain[i]);
-    }
-    handles_give(c, before);
+    c->views = calloc(room, sizeof *c->views);
+    c->by_handle = calloc(room, sizeof *c->by_handle);
+    c->by_label = calloc(room, sizeof *c->by_label);
+    c->issuers = calloc(room, sizeof *c->issuers);
+    if (c->views == NULL || c->by_handle == NULL || c->by_label == NULL || c->issuers == NULL || add_all(c) != CKR_OK)
+        goto fail;
+    if (!is_session)
+        profiles_add(c);
+    if (!handles_give(c, before))
+        goto fail;
+    memcpy(c->by_label, c->by_handle, c->n_views * sizeof *c->by_label);
+    qsort(c->by_label, c->n_views, sizeof c->by_label[0], by_label);
     return c;
+fail:
+    catalogue_free(c);
+    return NULL;
 }
+
+/* ---- who holds it ---- */
 
 struct catalogue *catalogue_hold(struct catalogue *c)
 {
@@ -128,9 +339,13 @@ void catalogue_free(struct catalogue *c)
 {
     if (c == NULL || atomic_fetch_sub(&c->holders, 1) > 1)
         return;
-    for (size_t i = 0; i < c->n_views; i++)
+    for (size_t i = 0; i < c->n_views; i++) {
         devid_key_free(atomic_load(&c->views[i].key));
+        devid_bytes_free(&c->views[i].own_label);
+    }
     devid_snapshot_free(c->snap);
+    free(c->issuers);
+    free(c->by_label);
     free(c->by_handle);
     free(c->views);
     free(c);
@@ -167,7 +382,7 @@ CK_RV catalogue_refresh(struct catalogue **out)
         before = NULL;
         goto out;
     }
-    next = catalogue_new(store, snap, before);
+    next = catalogue_new(store, snap, false, before);
     if (next == NULL) {
         rv = CKR_HOST_MEMORY;
         goto out;
@@ -194,10 +409,14 @@ struct view *catalogue_find(const struct catalogue *c, CK_OBJECT_HANDLE handle)
 bool catalogue_has_token(const struct catalogue *c, const char *token)
 {
     /* An owner who has no key yet has a token all the same, in a TPM that is known to be there. */
-    if (c == NULL || c->n_views == 0)
-        return false;
-    for (size_t i = 0; i < c->n_views; i++)
+    bool is_empty = true;
+
+    for (size_t i = 0; c != NULL && i < c->n_views; i++) {
+        if (c->views[i].kind == VIEW_PROFILE)
+            continue;
         if (strcmp(c->views[i].token, token) == 0)
             return true;
-    return strcmp(token, devid_store_conf(c->store)->owner_token) == 0;
+        is_empty = false;
+    }
+    return !is_empty && strcmp(token, devid_store_conf(c->store)->owner_token) == 0;
 }

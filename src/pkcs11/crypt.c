@@ -24,7 +24,7 @@ static CK_RV crypt_prepare(struct session *s, const CK_MECHANISM *given, CK_OBJE
 
     if (rv == CKR_OK)
         rv = object_find_key(s, handle, is_encrypt ? VIEW_PUBLIC : VIEW_PRIVATE, &next->object);
-    if (rv == CKR_OK && next->object.view->identity->pub.alg != next->mech->alg)
+    if (rv == CKR_OK && next->object.view->pub->alg != next->mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
     if (rv == CKR_OK)
         rv = object_key(&next->object, &next->key);
@@ -96,7 +96,7 @@ static bool crypt_refuses(struct crypting *op, const struct devid_slice *whole, 
 
 static CK_RV encrypt_input(const struct crypting *op, struct devid_slice text, unsigned char *out)
 {
-    const struct devid_public *pub = &op->object.view->identity->pub;
+    const struct devid_public *pub = op->object.view->pub;
     static const struct devid_scheme as_block = {.padding = DEVID_RAW};
     bool is_raw = op->cipher.padding == DEVID_CIPHER_RAW;
     unsigned char block[DEVID_BLOCK_MAX];
@@ -117,7 +117,7 @@ static CK_RV encrypt(struct crypting *op, const struct devid_slice *whole, unsig
 
     if (crypt_refuses(op, whole, out_len, &rv))
         return rv;
-    len = op->object.view->identity->pub.modulus.len;
+    len = op->object.view->pub->modulus.len;
     if (only_says_room(out, out_len, len, &rv))
         return rv;
     rv = encrypt_input(op, whole != NULL ? *whole : devid_slice_of(op->message.raw), out);

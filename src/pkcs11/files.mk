@@ -20,6 +20,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/module.c src/pkcs11/module.h \
 	src/pkcs11/object.c \
 	src/pkcs11/p11v3.h \
+	src/pkcs11/profile.c \
 	src/pkcs11/random.c \
 	src/pkcs11/rv.c \
 	src/pkcs11/session.c \

@@ -21,20 +21,33 @@ static CK_RV template_check(const CK_ATTRIBUTE *template, CK_ULONG n)
     return CKR_OK;
 }
 
+static const CK_ATTRIBUTE *label_of(const CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    for (CK_ULONG i = 0; i < n; i++)
+        if (template[i].type == CKA_LABEL)
+            return &template[i];
+    return NULL;
+}
+
 /* What the session sees of a catalogue and the template means. */
 static CK_RV find_in(const struct session *s, struct catalogue *c, const CK_ATTRIBUTE *template, CK_ULONG n,
                      struct finding *op)
 {
+    const CK_ATTRIBUTE *label = label_of(template, n);
+    struct view **named = NULL;
+    size_t n_views = c->n_views;
     CK_OBJECT_HANDLE *grown;
 
-    if (c->n_views == 0)
+    if (label != NULL)
+        n_views = catalogue_label(c, (struct devid_slice){label->pValue, label->ulValueLen}, &named);
+    if (n_views == 0)
         return CKR_OK;
-    grown = realloc(op->found, (op->n_found + c->n_views) * sizeof *grown);
+    grown = realloc(op->found, (op->n_found + n_views) * sizeof *grown);
     if (grown == NULL)
         return CKR_HOST_MEMORY;
     op->found = grown;
-    for (size_t i = 0; i < c->n_views; i++) {
-        struct object o = {.catalogue = c, .view = &c->views[i]};
+    for (size_t i = 0; i < n_views; i++) {
+        struct object o = {.catalogue = c, .view = label != NULL ? named[i] : &c->views[i]};
 
         if (object_is_visible(s, o.view) && attr_match(&o, template, n))
             op->found[op->n_found++] = o.view->handle;

@@ -21,7 +21,6 @@ CK_RV loose_add(const struct session *s, struct catalogue *c)
         catalogue_free(c);
         return CKR_HOST_MEMORY;
     }
-    c->is_session = true;
     *l = (struct loose){.catalogue = c, .session = s->handle};
     (void)pthread_mutex_lock(&the.current);
     while (*at != NULL)
@@ -42,8 +41,6 @@ bool loose_replace(const struct catalogue *old, struct catalogue *new)
     struct catalogue *gone = new;
     struct loose *l, **at = &the.loose;
 
-    if (new != NULL)
-        new->is_session = true;
     (void)pthread_mutex_lock(&the.current);
     while (*at != NULL && (*at)->catalogue != old)
         at = &(*at)->next;

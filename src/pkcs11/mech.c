@@ -174,11 +174,13 @@ static size_t rows_that_work(const struct object *o, CK_FLAGS use, CK_MECHANISM_
     struct devid_key *key = NULL;
     size_t n = 0;
 
-    if (object_key(o, &key) != CKR_OK)
-        return 0;
     use &= uses_wanted(o);
+    if (o->view->kind == VIEW_KEY) /* no TPM has a part in it */
+        use &= CKF_VERIFY | CKF_ENCRYPT;
+    else if (object_key(o, &key) != CKR_OK)
+        return 0;
     for (size_t i = 0; i < N_ROWS; i++) {
-        if (!row_works(&rows[i], key, use))
+        if (key == NULL ? rows[i].alg != o->view->pub->alg || (rows[i].flags & use) == 0 : !row_works(&rows[i], key, use))
             continue;
         if (list != NULL)
             list[n] = rows[i].type;

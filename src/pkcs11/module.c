@@ -10,12 +10,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* All of 2.40 but C_GetInfo, which tells the version. */
+/* All of 2.40 but C_GetInfo, which tells the version, and C_OpenSession: sessions of 3.0 show what 2.40 does not know. */
 #define FUNCTIONS_2_40 \
     .C_Initialize = C_Initialize, .C_Finalize = C_Finalize, .C_GetFunctionList = C_GetFunctionList, \
     .C_GetSlotList = C_GetSlotList, .C_GetSlotInfo = C_GetSlotInfo, .C_GetTokenInfo = C_GetTokenInfo, \
     .C_GetMechanismList = C_GetMechanismList, .C_GetMechanismInfo = C_GetMechanismInfo, \
-    .C_InitToken = C_InitToken, .C_InitPIN = C_InitPIN, .C_SetPIN = C_SetPIN, .C_OpenSession = C_OpenSession, \
+    .C_InitToken = C_InitToken, .C_InitPIN = C_InitPIN, .C_SetPIN = C_SetPIN, \
     .C_CloseSession = C_CloseSession, .C_CloseAllSessions = C_CloseAllSessions, \
     .C_GetSessionInfo = C_GetSessionInfo, .C_GetOperationState = C_GetOperationState, \
     .C_SetOperationState = C_SetOperationState, .C_Login = C_Login, .C_Logout = C_Logout, \
@@ -41,12 +41,14 @@
 static CK_FUNCTION_LIST list_2_40 = {
     .version = {2, 40},
     .C_GetInfo = C_GetInfo,
+    .C_OpenSession = C_OpenSession,
     FUNCTIONS_2_40
 };
 
 static CK_FUNCTION_LIST_3_0 list_3_0 = {
     .version = {3, 0},
     .C_GetInfo = general_info_3_0,
+    .C_OpenSession = session_open_3_0,
     FUNCTIONS_2_40
     .C_GetInterfaceList = C_GetInterfaceList, .C_GetInterface = C_GetInterface, .C_LoginUser = C_LoginUser,
     .C_SessionCancel = C_SessionCancel, .C_MessageEncryptInit = C_MessageEncryptInit,

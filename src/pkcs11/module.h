@@ -83,6 +83,7 @@ struct devid_store *module_store(void);
 /** Fill a text field of the standard: spaces behind, no NUL, cut between characters of UTF-8. */
 void text_pad(unsigned char *field, size_t room, const char *text);
 CK_RV general_info_3_0(CK_INFO *info);
+CK_RV session_open_3_0(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle);
 
 /* slot.c */
 
@@ -92,26 +93,39 @@ void slots_free(void);
 /** Between table_enter and _leave. NULL if there is none. */
 struct slot *slot_find(CK_SLOT_ID id);
 bool slot_is_writable(const struct slot *slot);
+extern const char slot_manufacturer[];
 
 struct session;
 
 /* catalogue.c */
 
 enum view_kind {
-    VIEW_PUBLIC = 1,  /* CKO_PUBLIC_KEY */
-    VIEW_PRIVATE = 2, /* CKO_PRIVATE_KEY */
-    VIEW_LEAF = 4,    /* CKO_CERTIFICATE of the key */
-    VIEW_ISSUER = 8,  /* CKO_CERTIFICATE of the rest of its chain */
+    VIEW_PUBLIC = 1,   /* CKO_PUBLIC_KEY */
+    VIEW_PRIVATE = 2,  /* CKO_PRIVATE_KEY */
+    VIEW_LEAF = 4,     /* CKO_CERTIFICATE of the key */
+    VIEW_ISSUER = 8,   /* CKO_CERTIFICATE of the rest of its chain */
+    VIEW_DATA = 16,    /* CKO_DATA */
+    VIEW_CERT = 32,    /* CKO_CERTIFICATE of no key here */
+    VIEW_KEY = 64,     /* CKO_PUBLIC_KEY without a private half here */
+    VIEW_PROFILE = 128, /* CKO_PROFILE */
 };
+#define VIEW_PUBLICS (VIEW_PUBLIC | VIEW_KEY)
+#define VIEW_CERTS (VIEW_LEAF | VIEW_ISSUER | VIEW_CERT)
 
-/* One side of an identity, as PKCS#11 shows it. Immutable but for the key. */
+/* One side of an identity, or an item, as PKCS#11 shows it. Immutable but for the key. */
 struct view {
     CK_OBJECT_HANDLE handle;
     const char *token;
-    const struct devid_identity *identity;
-    const struct devid_cert *cert; /* VIEW_LEAF, VIEW_ISSUER */
+    const struct devid_identity *identity; /* NULL: of no identity */
+    const struct devid_item *item;         /* NULL: not an item */
+    const struct devid_cert *cert;         /* VIEW_CERTS */
+    const struct devid_public *pub;        /* keys */
     enum view_kind kind;
-    unsigned flags; /* enum devid_flag */
+    unsigned char profile;                 /* VIEW_PROFILE: CKP_ */
+    unsigned flags;                        /* enum devid_flag */
+    struct devid_slice label, id;
+    struct devid_bytes own_label;          /* VIEW_ISSUER */
+    unsigned char own_id[20];
     _Atomic(struct devid_key *) key; /* opened by the first who needs it, for all: see object_key */
 };
 
@@ -121,9 +135,11 @@ struct catalogue {
     bool is_session; /* its objects live as long as a session */
     struct devid_store *store;
     struct devid_snapshot *snap;
-    struct view *views; /* by token, label, kind */
+    struct view *views; /* identities, items, profiles; by token, name, kind */
     size_t n_views;
-    struct view **by_handle;
+    struct view **by_handle, **by_label;
+    struct view **issuers;
+    size_t n_issuers;
 };
 
 /** The token objects as they are now: one stat if nothing changed. The caller releases it. */
@@ -137,8 +153,21 @@ void catalogue_free(struct catalogue *c);
  * \param before  what is still the same keeps its handle; NULL: all get new ones
  * \return held once; NULL: out of memory
  */
-struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap,
+struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap, bool is_session,
                                 const struct catalogue *before);
+/** Views of that label, in *first and behind; how many. */
+size_t catalogue_label(const struct catalogue *c, struct devid_slice label, struct view ***first);
+/** What makes the object this one and no other of its class and token. */
+struct devid_slice view_content(const struct view *v);
+/** CKA_UNIQUE_ID. */
+CK_RV view_unique_id(const struct view *v, char out[DEVID_ITEM_NAME + 1]);
+/** SHA-1 of what a SubjectPublicKeyInfo's BIT STRING holds: the id of a key that nobody gave one. */
+CK_RV view_key_id(struct devid_slice spki, unsigned char id[20]);
+
+/* profile.c */
+
+size_t profiles_room(const struct devid_store *store, bool is_session);
+void profiles_add(struct catalogue *c);
 /** NULL if there is none. */
 struct view *catalogue_find(const struct catalogue *c, CK_OBJECT_HANDLE handle);
 /** True if a token of that name is to be had: its identities are known, or the TPM has any. */
@@ -181,6 +210,11 @@ bool object_is_visible(const struct session *s, const struct view *view);
 CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out);
 /** A key for an operation: CKR_KEY_HANDLE_INVALID, or CKR_KEY_FUNCTION_NOT_PERMITTED for the other half. */
 CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum view_kind half, struct object *out);
+/**
+ * Whether an object may be modified (DEVID_FLAG_FIXED), copied (_UNCOPYABLE), destroyed (_KEPT). The manufacturer's never; an
+ * LDevID that devid.conf names is not destroyed: it would take an enrolment at the factory to get it back.
+ */
+bool object_may(const struct object *o, enum devid_flag what);
 /** False if who made the key did not want it used so. The key itself may still be unable to. */
 bool object_is_for(const struct object *o, enum devid_usage usage);
 void object_free(struct object *o);
@@ -309,6 +343,7 @@ struct session {
     CK_SESSION_HANDLE handle;
     struct slot *slot;
     CK_FLAGS flags;
+    bool is_3_0;           /* opened by the function list of 3.0: what 2.40 does not know is shown */
     unsigned n_inside;     /* the table's: calls that have it */
     atomic_bool is_closed;
     pthread_mutex_t lock;  /* over what follows */

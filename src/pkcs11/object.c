@@ -9,6 +9,8 @@ bool object_is_visible(const struct session *s, const struct view *view)
 {
     if (strcmp(view->token, s->slot->token) != 0)
         return false;
+    if (view->kind == VIEW_PROFILE && !s->is_3_0)
+        return false;
     return (view->flags & DEVID_FLAG_PRIVATE) == 0 || !atomic_load(&s->slot->hides_private);
 }
 
@@ -35,8 +37,8 @@ CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum vie
 
     if (object_find(s, handle, &o) != CKR_OK)
         return CKR_KEY_HANDLE_INVALID;
-    if (o.view->kind != half) {
-        CK_RV rv = o.view->cert != NULL ? CKR_KEY_HANDLE_INVALID : CKR_KEY_FUNCTION_NOT_PERMITTED;
+    if (o.view->kind != half && !(half == VIEW_PUBLIC && o.view->kind == VIEW_KEY)) {
+        CK_RV rv = o.view->pub == NULL ? CKR_KEY_HANDLE_INVALID : CKR_KEY_FUNCTION_NOT_PERMITTED;
 
         object_free(&o);
         return rv;
@@ -45,9 +47,41 @@ CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum vie
     return CKR_OK;
 }
 
+/* An LDevID of the configuration. */
+static bool is_provisioned(const struct object *o)
+{
+    const struct devid_identity *identity = o->view->identity;
+    const struct devid_conf_identity *conf;
+
+    if (o->catalogue->is_session || identity == NULL || identity->role != DEVID_ROLE_LDEVID)
+        return false;
+    conf = devid_conf_find(devid_store_conf(o->catalogue->store), identity->label);
+    return conf != NULL && conf->role == DEVID_ROLE_LDEVID && strcmp(conf->token, identity->token) == 0;
+}
+
+bool object_may(const struct object *o, enum devid_flag what)
+{
+    const struct view *v = o->view;
+
+    if ((v->flags & (unsigned)what) != 0 || v->kind == VIEW_PROFILE)
+        return false;
+    if (!o->catalogue->is_session &&
+        (strcmp(v->token, slot_manufacturer) == 0 || (v->identity != NULL && v->identity->is_read_only)))
+        return false;
+    switch (what) {
+    case DEVID_FLAG_FIXED:      return v->kind != VIEW_ISSUER; /* it has nothing that a client gave it */
+    case DEVID_FLAG_UNCOPYABLE: return v->kind != VIEW_PRIVATE || v->identity->key_place == DEVID_PLACE_BLOB;
+    case DEVID_FLAG_KEPT:       return v->kind != VIEW_PRIVATE || !is_provisioned(o);
+    default:                    return true;
+    }
+}
+
 bool object_is_for(const struct object *o, enum devid_usage usage)
 {
-    return o->view->identity == NULL || (o->view->identity->not_for & (unsigned)usage) == 0;
+    const struct view *v = o->view;
+    unsigned not_for = v->identity != NULL ? v->identity->not_for : v->item != NULL ? v->item->not_for : 0;
+
+    return (not_for & (unsigned)usage) == 0;
 }
 
 void object_free(struct object *o)
@@ -62,6 +96,8 @@ CK_RV object_key(const struct object *o, struct devid_key **out)
     struct devid_error err = {0};
     CK_RV rv;
 
+    if (o->view->identity == NULL)
+        return CKR_KEY_HANDLE_INVALID;
     if (first == NULL) {
         rv = rv_of(devid_key_open(o->catalogue->store, o->catalogue->snap, o->view->identity, &mine, &err), &err);
         if (rv != CKR_OK)
@@ -120,7 +156,7 @@ static CK_RV add_to_session(const struct session *s, struct devid_store *store, 
 
     if (rv != CKR_OK)
         return rv;
-    c = catalogue_new(store, snap, NULL);
+    c = catalogue_new(store, snap, true, NULL);
     if (c == NULL)
         return CKR_HOST_MEMORY;
     rv = pair_handles(c, pair->token, pair->label, public_key, private_key);

@@ -119,7 +119,7 @@ CK_STATE session_state(const struct session *s)
 }
 
 /* Under the table's lock. */
-static CK_RV session_add(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *handle)
+static CK_RV session_add(struct slot *slot, CK_FLAGS flags, bool is_3_0, CK_SESSION_HANDLE *handle)
 {
     struct session *s, **grown;
     size_t room = the.sessions_room;
@@ -138,6 +138,7 @@ static CK_RV session_add(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *h
     (void)pthread_mutex_init(&s->lock, NULL);
     s->handle = next_handle++;
     s->slot = slot;
+    s->is_3_0 = is_3_0;
     s->flags = flags & (CKF_RW_SESSION | CKF_SERIAL_SESSION);
     the.sessions[the.n_sessions++] = s;
     slot->n_sessions++;
@@ -150,14 +151,12 @@ static CK_RV session_add(struct slot *slot, CK_FLAGS flags, CK_SESSION_HANDLE *h
  * A read-write session is given on the manufacturer's token too: Azure's key service opens no other
  * kind. What may not be written is refused at the object.
  */
-CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle)
+static CK_RV session_open(CK_SLOT_ID id, CK_FLAGS flags, bool is_3_0, CK_SESSION_HANDLE *handle)
 {
     struct catalogue *c = NULL;
     struct slot *slot;
     CK_RV rv = module_enter();
 
-    (void)application; /* nothing here takes so long that it would call back */
-    (void)notify;
     if (rv != CKR_OK)
         return rv;
     (void)pthread_mutex_lock(&the.table);
@@ -179,9 +178,22 @@ CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY 
     if (rv == CKR_OK && the.is_ending)
         rv = CKR_CRYPTOKI_NOT_INITIALIZED;
     if (rv == CKR_OK)
-        rv = session_add(slot, flags, handle);
+        rv = session_add(slot, flags, is_3_0, handle);
     (void)pthread_mutex_unlock(&the.table);
     return module_leave(rv);
+}
+
+/* Nothing here takes so long that it would call back. */
+CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle)
+{
+    (void)application, (void)notify;
+    return session_open(id, flags, false, handle);
+}
+
+CK_RV session_open_3_0(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle)
+{
+    (void)application, (void)notify;
+    return session_open(id, flags, true, handle);
 }
 
 /* Between table_enter and _leave, in place of the latter: what ended with its session is freed. */

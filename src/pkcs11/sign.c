@@ -26,7 +26,7 @@ static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_
     rv = mech_take(given, CKF_SIGN, &next.mech, &next.scheme);
     if (rv == CKR_OK)
         rv = object_find_key(s, handle, VIEW_PRIVATE, &next.object);
-    if (rv == CKR_OK && next.object.view->identity->pub.alg != next.mech->alg)
+    if (rv == CKR_OK && next.object.view->pub->alg != next.mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
     if (rv == CKR_OK && !object_is_for(&next.object, DEVID_FOR_SIGN))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;

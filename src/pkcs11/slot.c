@@ -9,7 +9,7 @@
 
 #include "pkcs11/module.h"
 
-#define MANUFACTURER "manufacturer"
+const char slot_manufacturer[] = "manufacturer";
 
 static CK_RV slot_add(const char *token)
 {
@@ -36,12 +36,12 @@ static CK_RV slot_add(const char *token)
 
 bool slot_is_writable(const struct slot *slot)
 {
-    return strcmp(slot->token, MANUFACTURER) != 0;
+    return strcmp(slot->token, slot_manufacturer) != 0;
 }
 
 CK_RV slots_of_conf(const struct devid_conf *conf)
 {
-    CK_RV rv = slot_add(MANUFACTURER);
+    CK_RV rv = slot_add(slot_manufacturer);
 
     if (rv == CKR_OK)
         rv = slot_add(conf != NULL ? conf->owner_token : "owner");

@@ -51,7 +51,7 @@ CK_RV attr_get_empty(const struct object *o, CK_ULONG arg, struct attr_value *ou
 CK_RV attr_get_sensitive(const struct object *o, CK_ULONG alg, struct attr_value *out)
 {
     (void)out;
-    return o->view->identity->pub.alg == (enum devid_alg)alg ? CKR_ATTRIBUTE_SENSITIVE : CKR_ATTRIBUTE_TYPE_INVALID;
+    return o->view->pub->alg == (enum devid_alg)alg ? CKR_ATTRIBUTE_SENSITIVE : CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
 CK_RV attr_get_token(const struct object *o, CK_ULONG arg, struct attr_value *out)
@@ -65,32 +65,37 @@ CK_RV attr_get_flag(const struct object *o, CK_ULONG flag, struct attr_value *ou
     return give_bool(out, (o->view->flags & flag) != 0);
 }
 
+CK_RV attr_get_may(const struct object *o, CK_ULONG flag, struct attr_value *out)
+{
+    return give_bool(out, object_may(o, (enum devid_flag)flag));
+}
+
 CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
     (void)arg;
     switch (o->view->kind) {
-    case VIEW_PUBLIC:  return give_ulong(out, CKO_PUBLIC_KEY);
+    case VIEW_PUBLIC:
+    case VIEW_KEY:     return give_ulong(out, CKO_PUBLIC_KEY);
     case VIEW_PRIVATE: return give_ulong(out, CKO_PRIVATE_KEY);
+    case VIEW_DATA:    return give_ulong(out, CKO_DATA);
+    case VIEW_PROFILE: return give_ulong(out, CKO_PROFILE);
     case VIEW_LEAF:
-    case VIEW_ISSUER:  break;
+    case VIEW_ISSUER:
+    case VIEW_CERT:    break;
     }
     return give_ulong(out, CKO_CERTIFICATE);
 }
 
 CK_RV attr_get_label(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    const struct devid_identity *identity = o->view->identity;
-    const char *label = o->view->kind == VIEW_PUBLIC    ? identity->public_label
-                        : o->view->kind == VIEW_PRIVATE ? identity->private_label
-                                                        : identity->cert_label;
-    struct devid_error err = {0};
-    CK_RV rv;
-
     (void)arg;
-    if (o->view->kind != VIEW_ISSUER)
-        return give(out, label, strlen(label));
-    rv = rv_of(devid_cert_name_cn(o->view->cert->subject, &out->owned, &err), &err);
-    return rv == CKR_OK ? give_slice(out, devid_slice_of(out->owned)) : rv;
+    return give_slice(out, o->view->label);
+}
+
+CK_RV attr_get_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_slice(out, o->view->id);
 }
 
 /* Content of the BIT STRING of a SubjectPublicKeyInfo, without the count of unused bits. Empty if it is none. */
@@ -115,51 +120,49 @@ static struct devid_slice spki_bits(struct devid_slice spki)
     return (struct devid_slice){rest.data + 1, rest.len - 1};
 }
 
-/* The key's id for key and leaf. An issuer's is made from its own key as identities' are. */
-CK_RV attr_get_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+CK_RV view_key_id(struct devid_slice spki, unsigned char id[20])
 {
-    struct devid_slice bits;
     struct devid_error err = {0};
-    CK_RV rv;
 
-    (void)arg;
-    switch (o->view->kind) {
-    case VIEW_PRIVATE: return give_slice(out, o->view->identity->id);
-    case VIEW_PUBLIC:  return give_slice(out, o->view->identity->public_id);
-    case VIEW_LEAF:    return give_slice(out, o->view->identity->cert_id);
-    case VIEW_ISSUER:  break;
-    }
-    bits = spki_bits(o->view->cert->spki);
-    rv = rv_of(devid_hash_once(DEVID_SHA1, bits, out->room, &err), &err);
-    return rv == CKR_OK ? give(out, out->room, devid_hash_len(DEVID_SHA1)) : rv;
+    return rv_of(devid_hash_once(DEVID_SHA1, spki_bits(spki), id, &err), &err);
 }
 
-/* Of token, kind and content: the same in every process, and after a change of label. */
-CK_RV attr_get_unique_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+/* An item has it for a name. Else of token, kind and content: the same in every process, and after a change of label. */
+CK_RV view_unique_id(const struct view *v, char out[DEVID_ITEM_NAME + 1])
 {
-    const struct view *v = o->view;
-    struct devid_slice content = v->cert != NULL ? v->cert->der : devid_slice_of(v->identity->pub.spki);
     unsigned char digest[DEVID_HASH_MAX], kind = (unsigned char)v->kind;
-    struct devid_slice token = {(const unsigned char *)v->identity->token, strlen(v->identity->token)};
+    struct devid_slice token = {(const unsigned char *)v->token, strlen(v->token)};
     struct devid_hasher *hasher = NULL;
     struct devid_error err = {0};
-    devid_rc rc = devid_hasher_new(DEVID_SHA256, &hasher, &err);
+    devid_rc rc;
 
-    (void)arg;
+    if (v->item != NULL) {
+        memcpy(out, v->item->name, DEVID_ITEM_NAME + 1);
+        return CKR_OK;
+    }
+    rc = devid_hasher_new(DEVID_SHA256, &hasher, &err);
     if (rc == DEVID_OK)
         rc = devid_hasher_update(hasher, token, &err);
     if (rc == DEVID_OK)
         rc = devid_hasher_update(hasher, (struct devid_slice){&kind, 1}, &err);
     if (rc == DEVID_OK)
-        rc = devid_hasher_update(hasher, content, &err);
+        rc = devid_hasher_update(hasher, view_content(v), &err);
     if (rc == DEVID_OK)
         rc = devid_hasher_final(hasher, digest, &err);
     devid_hasher_free(hasher);
     if (rc != DEVID_OK)
         return rv_of(rc, &err);
-    for (size_t i = 0; i < 16; i++)
-        (void)snprintf((char *)out->room + 2 * i, 3, "%02x", digest[i]);
-    return give(out, out->room, 32);
+    for (size_t i = 0; i < DEVID_ITEM_NAME / 2; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    return CKR_OK;
+}
+
+CK_RV attr_get_unique_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    CK_RV rv = view_unique_id(o->view, (char *)out->room);
+
+    (void)arg;
+    return rv == CKR_OK ? give(out, out->room, DEVID_ITEM_NAME) : rv;
 }
 
 CK_RV attr_get_subject(const struct object *o, CK_ULONG arg, struct attr_value *out)
@@ -169,7 +172,7 @@ CK_RV attr_get_subject(const struct object *o, CK_ULONG arg, struct attr_value *
     (void)arg;
     if (o->view->cert != NULL)
         return give_slice(out, o->view->cert->subject);
-    return identity->n_chain > 0 ? give_slice(out, identity->chain[0].subject) : give(out, "", 0);
+    return identity != NULL && identity->n_chain > 0 ? give_slice(out, identity->chain[0].subject) : give(out, "", 0);
 }
 
 CK_RV attr_get_spki(const struct object *o, CK_ULONG arg, struct attr_value *out)
@@ -177,7 +180,33 @@ CK_RV attr_get_spki(const struct object *o, CK_ULONG arg, struct attr_value *out
     (void)arg;
     if (o->view->cert != NULL)
         return give_slice(out, o->view->cert->spki);
-    return give_slice(out, devid_slice_of(o->view->identity->pub.spki));
+    return give_slice(out, devid_slice_of(o->view->pub->spki));
+}
+
+/* Data and profiles. */
+
+CK_RV attr_get_application(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give(out, o->view->item->application, strlen(o->view->item->application));
+}
+
+CK_RV attr_get_object_id(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_slice(out, o->view->item->object_id);
+}
+
+CK_RV attr_get_data(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_slice(out, o->view->item->content);
+}
+
+CK_RV attr_get_profile(const struct object *o, CK_ULONG arg, struct attr_value *out)
+{
+    (void)arg;
+    return give_ulong(out, o->view->profile);
 }
 
 /* Keys. */
@@ -185,7 +214,7 @@ CK_RV attr_get_spki(const struct object *o, CK_ULONG arg, struct attr_value *out
 CK_RV attr_get_key_type(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
     (void)arg;
-    return give_ulong(out, o->view->identity->pub.alg == DEVID_EC ? CKK_EC : CKK_RSA);
+    return give_ulong(out, o->view->pub->alg == DEVID_EC ? CKK_EC : CKK_RSA);
 }
 
 /* CKA_SIGN, CKA_DECRYPT and the like: true if there is a way to. */
@@ -210,12 +239,12 @@ CK_RV attr_get_allowed(const struct object *o, CK_ULONG arg, struct attr_value *
 CK_RV attr_get_fixed(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
     (void)arg;
-    return give_bool(out, o->view->identity->pub.is_fixed);
+    return give_bool(out, o->view->pub->is_fixed);
 }
 
 CK_RV attr_get_gen_mechanism(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    const struct devid_public *pub = &o->view->identity->pub;
+    const struct devid_public *pub = o->view->pub;
 
     (void)arg;
     if (!pub->is_fixed)
@@ -225,7 +254,7 @@ CK_RV attr_get_gen_mechanism(const struct object *o, CK_ULONG arg, struct attr_v
 
 CK_RV attr_get_modulus(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    const struct devid_public *pub = &o->view->identity->pub;
+    const struct devid_public *pub = o->view->pub;
 
     (void)arg;
     return pub->alg == DEVID_RSA ? give_slice(out, devid_slice_of(pub->modulus)) : CKR_ATTRIBUTE_TYPE_INVALID;
@@ -233,7 +262,7 @@ CK_RV attr_get_modulus(const struct object *o, CK_ULONG arg, struct attr_value *
 
 CK_RV attr_get_modulus_bits(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    const struct devid_public *pub = &o->view->identity->pub;
+    const struct devid_public *pub = o->view->pub;
 
     (void)arg;
     return pub->alg == DEVID_RSA ? give_ulong(out, pub->bits) : CKR_ATTRIBUTE_TYPE_INVALID;
@@ -241,7 +270,7 @@ CK_RV attr_get_modulus_bits(const struct object *o, CK_ULONG arg, struct attr_va
 
 CK_RV attr_get_exponent(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    const struct devid_public *pub = &o->view->identity->pub;
+    const struct devid_public *pub = o->view->pub;
     size_t len = 0;
 
     (void)arg;
@@ -259,7 +288,7 @@ CK_RV attr_get_ec_params(const struct object *o, CK_ULONG arg, struct attr_value
     static const unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
     static const unsigned char p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
     static const unsigned char p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
-    const struct devid_public *pub = &o->view->identity->pub;
+    const struct devid_public *pub = o->view->pub;
 
     (void)arg;
     if (pub->alg != DEVID_EC)
@@ -275,7 +304,7 @@ CK_RV attr_get_ec_params(const struct object *o, CK_ULONG arg, struct attr_value
 /* DER OCTET STRING of the point: PKCS#11 2.40 mechanisms, 2.3.3. P-521's is 133 bytes: a length of two. */
 CK_RV attr_get_ec_point(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    const struct devid_public *pub = &o->view->identity->pub;
+    const struct devid_public *pub = o->view->pub;
     size_t header = 0;
 
     (void)arg;
@@ -315,7 +344,7 @@ CK_RV attr_get_category(const struct object *o, CK_ULONG arg, struct attr_value 
     (void)arg;
     if (o->view->cert->is_ca)
         return give_ulong(out, 2);
-    return give_ulong(out, o->view->kind == VIEW_LEAF ? 1 : 3);
+    return give_ulong(out, o->view->kind == VIEW_LEAF ? 1 : o->view->kind == VIEW_ISSUER ? 3 : 0);
 }
 
 /* The first three bytes of the SHA-1 of the certificate. */

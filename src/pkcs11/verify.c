@@ -25,7 +25,7 @@ static CK_RV verify_begin(struct session *s, const CK_MECHANISM *given, CK_OBJEC
     rv = mech_take(given, CKF_VERIFY, &next.mech, &next.scheme);
     if (rv == CKR_OK)
         rv = object_find_key(s, handle, VIEW_PUBLIC, &next.key);
-    if (rv == CKR_OK && next.key.view->identity->pub.alg != next.mech->alg)
+    if (rv == CKR_OK && next.key.view->pub->alg != next.mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
     if (rv == CKR_OK && !mech_can(&next.key, CKF_VERIFY)) /* CKA_VERIFY is false */
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
@@ -50,7 +50,7 @@ CK_RV C_VerifyInit(CK_SESSION_HANDLE handle, CK_MECHANISM *given, CK_OBJECT_HAND
 
 static CK_RV verify_input(const struct verifying *op, struct devid_slice in, struct devid_slice sig)
 {
-    const struct devid_public *pub = &op->key.view->identity->pub;
+    const struct devid_public *pub = op->key.view->pub;
     unsigned char block[DEVID_BLOCK_MAX];
     struct devid_error err = {0};
     CK_RV rv = message_fits(pub, &op->scheme, in);
