@@ -22,6 +22,7 @@ static const struct conf_key keys[] = {
     DEVICE("serial", CONF_TEXT, serial),
     {"device", "serial-file", CONF_PATH, offsetof(struct conf_builder, serial_file)},
     DEVICE("token", CONF_TOKEN, owner_token),
+    DEVICE("rsa-generation", CONF_NOT, no_rsa_generation),
     IDENTITY("token", CONF_TOKEN, token),
     IDENTITY("role", CONF_ROLE, role),
     IDENTITY("key", CONF_KEY, alg),

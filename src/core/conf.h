@@ -49,6 +49,7 @@ struct devid_conf {
     const char *state;          /* [device] state, default /var/lib/devid */
     const char *serial;         /* [device] serial or serial-file; NULL if neither */
     const char *owner_token;    /* [device] token, default "owner" */
+    bool no_rsa_generation;     /* [device] rsa-generation = no: PKCS#11 clients make no RSA keys */
     const struct devid_conf_identity *identities; /* in the order of the file */
     size_t n_identities;
 };

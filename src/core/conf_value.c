@@ -274,5 +274,10 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
     case CONF_PERCENT:
         set_percent(b, key->name, member, value);
         break;
+    case CONF_NOT:
+        *(bool *)member = strcmp(value, "no") == 0;
+        if (!*(bool *)member && strcmp(value, "yes") != 0)
+            conf_fail(b, b->line, key->name, "\"%s\": yes or no is expected", value);
+        break;
     }
 }

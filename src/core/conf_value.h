@@ -34,6 +34,7 @@ struct conf_builder {
 enum conf_kind {
     CONF_TEXT, CONF_PATH, CONF_TOKEN, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
     CONF_FINGERPRINT, CONF_SAN, CONF_LIFETIME, CONF_PERCENT,
+    CONF_NOT, /* "yes" or "no", and the member is true for "no": yes is the default */
 };
 
 struct conf_key {

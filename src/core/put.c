@@ -278,6 +278,8 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
     devid_flock_leave(fd);
     if (rc == DEVID_OK && new == NULL && old->key_place == DEVID_PLACE_HANDLE)
         devid_cache_drop(store, old->handle);
+    if (rc == DEVID_OK && new != NULL)
+        put_cache(store, new);
     devid_bytes_free(&file);
     devid_bytes_free(&place.folder);
     return rc;

@@ -250,33 +250,3 @@ CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE handle)
 {
     return refuse(handle, CKR_FUNCTION_NOT_SUPPORTED);
 }
-
-/*
- * Making keys. Which mechanism comes first of all questions, even before the session: Azure's key service falls back to
- * a key in a file on this answer and on no other.
- */
-
-static CK_RV refuse_mechanism(const CK_MECHANISM *mech)
-{
-    CK_RV rv = table_enter();
-
-    if (rv != CKR_OK)
-        return rv;
-    return table_leave(mech == NULL ? CKR_ARGUMENTS_BAD : CKR_MECHANISM_INVALID);
-}
-
-CK_RV C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_ATTRIBUTE *template, CK_ULONG n,
-                    CK_OBJECT_HANDLE *made)
-{
-    (void)handle, (void)template, (void)n, (void)made;
-    return refuse_mechanism(mech);
-}
-
-CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_ATTRIBUTE *public_template,
-                        CK_ULONG n_public, CK_ATTRIBUTE *private_template, CK_ULONG n_private,
-                        CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
-{
-    (void)handle, (void)public_template, (void)n_public, (void)private_template, (void)n_private;
-    (void)public_key, (void)private_key;
-    return refuse_mechanism(mech);
-}

@@ -14,6 +14,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/digest.c \
 	src/pkcs11/find.c \
 	src/pkcs11/general.c \
+	src/pkcs11/keygen.c \
 	src/pkcs11/loose.c \
 	src/pkcs11/mech.c \
 	src/pkcs11/message.c \
@@ -26,6 +27,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/session.c \
 	src/pkcs11/sign.c \
 	src/pkcs11/slot.c \
+	src/pkcs11/template.c src/pkcs11/template.h \
 	src/pkcs11/token.c \
 	src/pkcs11/value.c \
 	src/pkcs11/verify.c

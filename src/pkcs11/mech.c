@@ -27,6 +27,8 @@ static const struct mechanism rows[] = {
     RSA(CKM_SHA512_RSA_PKCS_PSS, DEVID_PSS, DEVID_SHA512),
     {CKM_RSA_X_509, SIGNS | CRYPTS, DEVID_RSA, DEVID_RAW, DEVID_HASH_NONE, DEVID_CIPHER_RAW},
     {CKM_RSA_PKCS_OAEP, CRYPTS, DEVID_RSA, 0, DEVID_HASH_NONE, DEVID_CIPHER_OAEP},
+    {CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, DEVID_EC, 0, DEVID_HASH_NONE, 0},
+    {CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, DEVID_RSA, 0, DEVID_HASH_NONE, 0},
     {CKM_SHA_1, CKF_DIGEST, 0, 0, DEVID_SHA1, 0},
     {CKM_SHA256, CKF_DIGEST, 0, 0, DEVID_SHA256, 0},
     {CKM_SHA384, CKF_DIGEST, 0, 0, DEVID_SHA384, 0},
@@ -46,6 +48,13 @@ const struct mechanism *mech_find(CK_MECHANISM_TYPE type, CK_FLAGS use)
         if (rows[i].type == type && (rows[i].flags & use) != 0)
             return &rows[i];
     return NULL;
+}
+
+/* devid.conf, rsa-generation: where it takes too long, Azure's key service makes EC keys instead. */
+bool mech_is_offered(const struct mechanism *mech)
+{
+    return mech->type != CKM_RSA_PKCS_KEY_PAIR_GEN || the.store == NULL ||
+           !devid_store_conf(the.store)->no_rsa_generation;
 }
 
 static enum devid_hash hash_of(CK_MECHANISM_TYPE digest)

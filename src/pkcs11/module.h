@@ -266,6 +266,8 @@ struct mechanism {
 /** The i-th row, NULL after the last. */
 const struct mechanism *mech_row(size_t i);
 const struct mechanism *mech_find(CK_MECHANISM_TYPE type, CK_FLAGS use);
+/** Between table_enter and _leave: false if devid.conf switches it off. */
+bool mech_is_offered(const struct mechanism *mech);
 /** A mechanism as the caller gave it, with its parameter. CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID. */
 CK_RV mech_take(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out, struct devid_scheme *scheme);
 /** The same for CKF_ENCRYPT or CKF_DECRYPT. \param cipher its label is the caller's */

@@ -244,9 +244,13 @@ CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE *list, CK_ULONG *n)
     if (n == NULL)
         return table_leave(CKR_ARGUMENTS_BAD);
     room = list != NULL ? *n : 0;
-    for (; mech_row(found) != NULL; found++)
+    for (size_t i = 0; mech_row(i) != NULL; i++) {
+        if (!mech_is_offered(mech_row(i)))
+            continue;
         if (found < room)
-            list[found] = mech_row(found)->type;
+            list[found] = mech_row(i)->type;
+        found++;
+    }
     *n = found;
     return table_leave(list != NULL && found > room ? CKR_BUFFER_TOO_SMALL : CKR_OK);
 }
@@ -261,14 +265,14 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
     if (slot_find(id) == NULL)
         return table_leave(CKR_SLOT_ID_INVALID);
     mech = mech_find(type, ~(CK_FLAGS)0);
-    if (mech == NULL)
+    if (mech == NULL || !mech_is_offered(mech))
         return table_leave(CKR_MECHANISM_INVALID);
     if (info == NULL)
         return table_leave(CKR_ARGUMENTS_BAD);
     *info = (CK_MECHANISM_INFO){.flags = mech->flags};
     if ((mech->flags & CKF_DIGEST) == 0) {
         info->flags |= CKF_HW;
-        info->ulMinKeySize = mech->alg == DEVID_EC ? 256 : 1024; /* bits */
+        info->ulMinKeySize = mech->alg == DEVID_EC ? 256 : (mech->flags & CKF_GENERATE_KEY_PAIR) != 0 ? 2048 : 1024; /* bits */
         info->ulMaxKeySize = mech->alg == DEVID_EC ? 521 : 4096;
         if (mech->alg == DEVID_EC)
             info->flags |= CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pkcs11/attr.h"
+#include "pkcs11/template.h"
 
 static CK_RV give(struct attr_value *out, const void *data, size_t len)
 {
@@ -282,23 +283,13 @@ CK_RV attr_get_exponent(const struct object *o, CK_ULONG arg, struct attr_value 
     return give(out, out->room, len);
 }
 
-/* OBJECT IDENTIFIER of the curve: SEC 2. */
 CK_RV attr_get_ec_params(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    static const unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-    static const unsigned char p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
-    static const unsigned char p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
     const struct devid_public *pub = o->view->pub;
+    struct devid_slice params = curve_params(pub->bits);
 
     (void)arg;
-    if (pub->alg != DEVID_EC)
-        return CKR_ATTRIBUTE_TYPE_INVALID;
-    switch (pub->bits) {
-    case 256: return give(out, p256, sizeof p256);
-    case 384: return give(out, p384, sizeof p384);
-    case 521: return give(out, p521, sizeof p521);
-    default:  return CKR_ATTRIBUTE_TYPE_INVALID;
-    }
+    return pub->alg == DEVID_EC && params.len != 0 ? give_slice(out, params) : CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
 /* DER OCTET STRING of the point: PKCS#11 2.40 mechanisms, 2.3.3. P-521's is 133 bytes: a length of two. */

@@ -9,6 +9,7 @@ FUZZ_TARGETS = \
 	test/fuzz/public \
 	test/fuzz/record \
 	test/fuzz/ref \
+	test/fuzz/template \
 	test/fuzz/uri
 FUZZ_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 FUZZ_LIBS = libdevid-core.la $(CORE_LIBS)
@@ -64,3 +65,8 @@ test_fuzz_uri_SOURCES = test/fuzz/uri.c $(FUZZ_MAIN)
 test_fuzz_uri_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_uri_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_uri_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_template_SOURCES = test/fuzz/template.c src/pkcs11/template.c $(FUZZ_MAIN)
+test_fuzz_template_CFLAGS = $(FUZZ_CFLAGS) $(P11KIT_CFLAGS)
+test_fuzz_template_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_template_LDADD = $(FUZZ_LIBS)

@@ -76,6 +76,7 @@ static void an_empty_file_is_a_device_with_ek_and_idevid_at_their_usual_places(v
     assert_int_equal(conf->n_identities, 2);
     assert_string_equal(conf->state, "/var/lib/devid");
     assert_string_equal(conf->owner_token, "owner");
+    assert_false(conf->no_rsa_generation);
     assert_null(conf->tcti);
     assert_null(conf->serial);
     assert_int_equal(ek->role, DEVID_ROLE_EK);
@@ -94,7 +95,7 @@ static void an_empty_file_is_a_device_with_ek_and_idevid_at_their_usual_places(v
 static void every_key_says_what_the_manual_says(void **state)
 {
     struct devid_conf *conf = must_load(
-        *state, "[device]\ntcti = swtpm:path=/x\nstate = /var/tmp/s\nserial = A1\ntoken = mine\n"
+        *state, "[device]\ntcti = swtpm:path=/x\nstate = /var/tmp/s\nserial = A1\ntoken = mine\nrsa-generation = no\n"
                 "[identity a:b]\ntoken = other\nrole = ldevid\nkey = rsa-3072\nhandle = 0x81000002\n"
                 "certificate = nv:0x01c90007\npem = /p\nest = https://ca.example:8443/x\nauthenticate = idevid\n"
                 "secret-header = X-Secret\nsecret-file = /s\nuser = u\npassword-file = /w\nheader = A: 1\n"
@@ -106,6 +107,7 @@ static void every_key_says_what_the_manual_says(void **state)
     assert_string_equal(conf->state, "/var/tmp/s");
     assert_string_equal(conf->serial, "A1");
     assert_string_equal(conf->owner_token, "mine");
+    assert_true(conf->no_rsa_generation);
     assert_string_equal(it->token, "other");
     assert_int_equal(it->role, DEVID_ROLE_LDEVID);
     assert_int_equal(it->alg, DEVID_RSA);
@@ -130,7 +132,7 @@ static void every_key_says_what_the_manual_says(void **state)
     assert_int_equal(it->lifetime, 30 * 86400);
     assert_false(it->wants_never);
     assert_int_equal(it->renew_after, 66);
-    assert_int_equal(it->line, 6);
+    assert_int_equal(it->line, 7);
     devid_conf_free(conf);
 }
 
@@ -256,6 +258,7 @@ static void what_only_the_whole_file_tells_is_told_where_it_can_be_mended(void *
 {
     assert_refused(*state, "key = ec-p256\n", "1: key: [device] or [identity NAME] is expected before the first key");
     assert_refused(*state, "[device]\nhandle = 0x81000002\n", "2: handle: is expected in [identity NAME] only");
+    assert_refused(*state, "[device]\nrsa-generation = never\n", "2: rsa-generation: \"never\": yes or no is expected");
     assert_refused(*state, "[device]\ntoken = manufacturer\n",
                    "2: token: \"manufacturer\" is the token of ek, idevid and iak: another name is expected");
     assert_refused(*state, "[identity a]\nhandle = 0x81000002\n[identity b]\nkey = ec-p256\nhandle = 0x81000002\n",
@@ -436,7 +439,7 @@ static void the_keys_can_be_listed(void **state)
         device++;
     while (devid_conf_key_name("identity", identity) != NULL)
         identity++;
-    assert_int_equal(device, 5);
+    assert_int_equal(device, 6);
     assert_int_equal(identity, 19);
     assert_null(devid_conf_key_name("other", 0));
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Templates of C_GenerateKeyPair: from two lists of attributes to what is wanted, or to the code that says what is wrong. */
+#ifndef DEVID_PKCS11_TEMPLATE_H
+#define DEVID_PKCS11_TEMPLATE_H
+
+#include "core/make.h"
+#include "pkcs11/p11v3.h"
+
+#define PAIR_ID_MAX 128     /* bytes of a CKA_ID: core's limit */
+#define PAIR_LABEL_MAX 255  /* bytes of a CKA_LABEL */
+
+/* One half. Slices are the caller's. */
+struct half_wanted {
+    struct devid_slice label, id;
+    unsigned flags; /* enum devid_flag */
+};
+
+struct pair_wanted {
+    struct devid_wanted key;
+    bool is_token;
+    unsigned not_for; /* enum devid_usage */
+    struct half_wanted public, private;
+};
+
+/* A list of attributes as it came. */
+struct template {
+    const CK_ATTRIBUTE *attributes;
+    CK_ULONG n;
+};
+
+/**
+ * What a client sends that wants a key pair. Nothing but the templates is looked at.
+ *
+ * \return CKR_ARGUMENTS_BAD for what is no list; CKR_ATTRIBUTE_TYPE_INVALID; CKR_ATTRIBUTE_READ_ONLY for what only
+ *         the token can say; CKR_ATTRIBUTE_VALUE_INVALID; CKR_TEMPLATE_INCOMPLETE without size or curve;
+ *         CKR_TEMPLATE_INCONSISTENT for what contradicts itself or a TPM; CKR_KEY_SIZE_RANGE; CKR_DOMAIN_PARAMS_INVALID;
+ *         CKR_CURVE_NOT_SUPPORTED
+ */
+CK_RV pair_take(enum devid_alg alg, struct template public, struct template private, struct pair_wanted *out);
+
+/**
+ * The bits of a named curve.
+ * \param params  CKA_EC_PARAMS, DER
+ */
+CK_RV curve_take(struct devid_slice params, unsigned *bits);
+/** The reverse; empty if there is none. */
+struct devid_slice curve_params(unsigned bits);
+
+#endif
