@@ -116,13 +116,6 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_OBJECT_HANDLE
     return refuse(handle, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_OBJECT_HANDLE key, CK_ATTRIBUTE *template,
-                  CK_ULONG n, CK_OBJECT_HANDLE *made)
-{
-    (void)mech, (void)key, (void)template, (void)n, (void)made;
-    return refuse(handle, CKR_MECHANISM_INVALID);
-}
-
 /* Messages: PKCS#11 3.0, 5.9 to 5.16. */
 
 CK_RV C_MessageEncryptInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mech, CK_OBJECT_HANDLE key)

@@ -9,7 +9,7 @@
 
 #define KEYS (VIEW_PUBLICS | VIEW_PRIVATE)
 #define CERTS VIEW_CERTS
-#define STORED (KEYS | CERTS | VIEW_DATA)
+#define STORED (KEYS | CERTS | VIEW_DATA | VIEW_SECRET)
 #define ALL (STORED | VIEW_PROFILE)
 
 struct attr_row {
@@ -22,7 +22,7 @@ struct attr_row {
 static const struct attr_row rows[] = {
     {CKA_CLASS, ALL, attr_get_class, 0},
     {CKA_LABEL, STORED, attr_get_label, 0}, /* these two first: nearly every search asks for them */
-    {CKA_ID, KEYS | CERTS, attr_get_id, 0},
+    {CKA_ID, KEYS | CERTS | VIEW_SECRET, attr_get_id, 0},
     {CKA_TOKEN, ALL, attr_get_token, 0},
     {CKA_PRIVATE, ALL, attr_get_flag, DEVID_FLAG_PRIVATE},
     {CKA_MODIFIABLE, ALL, attr_get_may, DEVID_FLAG_FIXED},
@@ -31,8 +31,8 @@ static const struct attr_row rows[] = {
     {CKA_UNIQUE_ID, ALL, attr_get_unique_id, 0},
     {CKA_SUBJECT, KEYS | CERTS, attr_get_subject, 0},
     {CKA_PUBLIC_KEY_INFO, KEYS | CERTS, attr_get_spki, 0},
-    {CKA_START_DATE, KEYS | CERTS, attr_get_empty, 0},
-    {CKA_END_DATE, KEYS | CERTS, attr_get_empty, 0},
+    {CKA_START_DATE, KEYS | CERTS | VIEW_SECRET, attr_get_empty, 0},
+    {CKA_END_DATE, KEYS | CERTS | VIEW_SECRET, attr_get_empty, 0},
     {CKA_TRUSTED, VIEW_PUBLICS | CERTS, attr_get_bool, false},
 
     {CKA_KEY_TYPE, KEYS, attr_get_key_type, 0},
@@ -40,7 +40,8 @@ static const struct attr_row rows[] = {
     {CKA_VERIFY, VIEW_PUBLICS, attr_get_can, CKF_VERIFY},
     {CKA_ENCRYPT, VIEW_PUBLICS, attr_get_can, CKF_ENCRYPT},
     {CKA_DECRYPT, VIEW_PRIVATE, attr_get_can, CKF_DECRYPT},
-    {CKA_DERIVE, KEYS, attr_get_bool, false},
+    {CKA_DERIVE, VIEW_PRIVATE, attr_get_can, CKF_DERIVE},
+    {CKA_DERIVE, VIEW_PUBLICS, attr_get_bool, false},
     {CKA_WRAP, VIEW_PUBLICS, attr_get_bool, false},
     {CKA_UNWRAP, VIEW_PRIVATE, attr_get_bool, false},
     {CKA_SIGN_RECOVER, VIEW_PRIVATE, attr_get_bool, false},
@@ -66,6 +67,26 @@ static const struct attr_row rows[] = {
     {CKA_EXPONENT_1, VIEW_PRIVATE, attr_get_sensitive, DEVID_RSA},
     {CKA_EXPONENT_2, VIEW_PRIVATE, attr_get_sensitive, DEVID_RSA},
     {CKA_COEFFICIENT, VIEW_PRIVATE, attr_get_sensitive, DEVID_RSA},
+
+    {CKA_KEY_TYPE, VIEW_SECRET, attr_get_secret, CKA_KEY_TYPE},
+    {CKA_VALUE, VIEW_SECRET, attr_get_secret, CKA_VALUE},
+    {CKA_VALUE_LEN, VIEW_SECRET, attr_get_secret, CKA_VALUE_LEN},
+    {CKA_SENSITIVE, VIEW_SECRET, attr_get_secret, CKA_SENSITIVE},
+    {CKA_EXTRACTABLE, VIEW_SECRET, attr_get_secret, CKA_EXTRACTABLE},
+    {CKA_ALWAYS_SENSITIVE, VIEW_SECRET, attr_get_secret, CKA_ALWAYS_SENSITIVE},
+    {CKA_NEVER_EXTRACTABLE, VIEW_SECRET, attr_get_secret, CKA_NEVER_EXTRACTABLE},
+    {CKA_LOCAL, VIEW_SECRET, attr_get_bool, false},
+    {CKA_SIGN, VIEW_SECRET, attr_get_bool, false},
+    {CKA_VERIFY, VIEW_SECRET, attr_get_bool, false},
+    {CKA_ENCRYPT, VIEW_SECRET, attr_get_bool, false},
+    {CKA_DECRYPT, VIEW_SECRET, attr_get_bool, false},
+    {CKA_DERIVE, VIEW_SECRET, attr_get_bool, false},
+    {CKA_WRAP, VIEW_SECRET, attr_get_bool, false},
+    {CKA_UNWRAP, VIEW_SECRET, attr_get_bool, false},
+    {CKA_WRAP_WITH_TRUSTED, VIEW_SECRET, attr_get_bool, false},
+    {CKA_TRUSTED, VIEW_SECRET, attr_get_bool, false},
+    {CKA_KEY_GEN_MECHANISM, VIEW_SECRET, attr_get_ulong, CK_UNAVAILABLE_INFORMATION},
+    {CKA_ALLOWED_MECHANISMS, VIEW_SECRET, attr_get_empty, 0},
 
     {CKA_CERTIFICATE_TYPE, CERTS, attr_get_ulong, CKC_X_509},
     {CKA_CERTIFICATE_CATEGORY, CERTS, attr_get_category, 0},

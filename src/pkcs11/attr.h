@@ -42,6 +42,7 @@ CK_RV attr_get_cert_value(const struct object *o, CK_ULONG arg, struct attr_valu
 CK_RV attr_get_issuer(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_serial(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_category(const struct object *o, CK_ULONG arg, struct attr_value *out);
+CK_RV attr_get_secret(const struct object *o, CK_ULONG arg, struct attr_value *out);
 CK_RV attr_get_check_value(const struct object *o, CK_ULONG arg, struct attr_value *out);
 
 #endif

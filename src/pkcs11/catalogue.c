@@ -13,6 +13,11 @@
 /* Never the same again in a process. */
 static _Atomic CK_OBJECT_HANDLE next_handle = 1;
 
+CK_OBJECT_HANDLE handle_next(void)
+{
+    return atomic_fetch_add(&next_handle, 1);
+}
+
 static struct devid_slice slice_of_text(const char *text)
 {
     return (struct devid_slice){(const unsigned char *)text, strlen(text)};
@@ -24,6 +29,8 @@ struct devid_slice view_content(const struct view *v)
         return v->cert->der;
     if (v->pub != NULL)
         return devid_slice_of(v->pub->spki);
+    if (v->secret != NULL)
+        return (struct devid_slice){(const unsigned char *)&v->handle, sizeof v->handle};
     return v->item != NULL ? slice_of_text(v->item->name) : (struct devid_slice){&v->profile, 1};
 }
 
@@ -124,7 +131,7 @@ static bool handles_give(struct catalogue *c, const struct catalogue *before)
             is_taken[old - before->views] = true;
         }
         if (v->handle == 0)
-            v->handle = atomic_fetch_add(&next_handle, 1);
+            v->handle = handle_next();
         c->by_handle[i] = v;
     }
     qsort(c->by_handle, c->n_views, sizeof c->by_handle[0], by_handle);
@@ -342,6 +349,7 @@ void catalogue_free(struct catalogue *c)
     for (size_t i = 0; i < c->n_views; i++) {
         devid_key_free(atomic_load(&c->views[i].key));
         devid_bytes_free(&c->views[i].own_label);
+        secret_free(c->views[i].secret);
     }
     devid_snapshot_free(c->snap);
     free(c->issuers);

@@ -11,6 +11,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/attr.c src/pkcs11/attr.h \
 	src/pkcs11/catalogue.c \
 	src/pkcs11/crypt.c \
+	src/pkcs11/derive.c \
 	src/pkcs11/digest.c \
 	src/pkcs11/find.c \
 	src/pkcs11/general.c \
@@ -21,13 +22,14 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/module.c src/pkcs11/module.h \
 	src/pkcs11/object.c \
 	src/pkcs11/p11v3.h \
+	src/pkcs11/pair.c src/pkcs11/pair.h \
 	src/pkcs11/profile.c \
 	src/pkcs11/random.c \
 	src/pkcs11/rv.c \
+	src/pkcs11/secret.c \
 	src/pkcs11/session.c \
 	src/pkcs11/sign.c \
 	src/pkcs11/slot.c \
-	src/pkcs11/template.c src/pkcs11/template.h \
 	src/pkcs11/token.c \
 	src/pkcs11/value.c \
 	src/pkcs11/verify.c

@@ -7,7 +7,7 @@
 
 #include "core/make.h"
 #include "pkcs11/module.h"
-#include "pkcs11/template.h"
+#include "pkcs11/pair.h"
 
 /* Which mechanism comes first of all questions, even before the session: Azure's key service falls back on this answer only. */
 static CK_RV mechanism_check(const CK_MECHANISM *given, const struct mechanism **out)
@@ -157,7 +157,7 @@ static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted
     return rv == CKR_OK ? settle(s, store, conf, *private_key) : rv;
 }
 
-static CK_RV generate(const struct session *s, enum devid_alg alg, struct template public, struct template private,
+static CK_RV generate(const struct session *s, enum devid_alg alg, struct pair_template public, struct pair_template private,
                       CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
     struct devid_bytes private_label = {0}, public_label = {0};
@@ -190,7 +190,7 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *given, CK_ATTRIB
                         CK_ULONG n_public, CK_ATTRIBUTE *private_template, CK_ULONG n_private,
                         CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
-    const struct template public = {public_template, n_public}, private = {private_template, n_private};
+    const struct pair_template public = {public_template, n_public}, private = {private_template, n_private};
     const struct mechanism *mech = NULL;
     struct session *s;
     CK_RV rv = mechanism_check(given, &mech);

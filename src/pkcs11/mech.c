@@ -27,6 +27,8 @@ static const struct mechanism rows[] = {
     RSA(CKM_SHA512_RSA_PKCS_PSS, DEVID_PSS, DEVID_SHA512),
     {CKM_RSA_X_509, SIGNS | CRYPTS, DEVID_RSA, DEVID_RAW, DEVID_HASH_NONE, DEVID_CIPHER_RAW},
     {CKM_RSA_PKCS_OAEP, CRYPTS, DEVID_RSA, 0, DEVID_HASH_NONE, DEVID_CIPHER_OAEP},
+    {CKM_ECDH1_DERIVE, CKF_DERIVE, DEVID_EC, 0, DEVID_HASH_NONE, 0},
+    {CKM_ECDH1_COFACTOR_DERIVE, CKF_DERIVE, DEVID_EC, 0, DEVID_HASH_NONE, 0},
     {CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, DEVID_EC, 0, DEVID_HASH_NONE, 0},
     {CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR, DEVID_RSA, 0, DEVID_HASH_NONE, 0},
     {CKM_SHA_1, CKF_DIGEST, 0, 0, DEVID_SHA1, 0},
@@ -169,6 +171,8 @@ static bool row_works(const struct mechanism *row, const struct devid_key *key, 
         return false;
     if ((use & CRYPTS) != 0 && devid_key_can_decrypt(key, NULL) == DEVID_OK)
         return true;
+    if ((use & CKF_DERIVE) != 0)
+        return devid_key_can_ecdh(key, NULL) == DEVID_OK;
     if ((use & SIGNS) == 0)
         return false;
     if (scheme.padding == DEVID_PSS) { /* as TLS 1.3 does it; without a hash of its own it takes any */
@@ -200,7 +204,7 @@ static size_t rows_that_work(const struct object *o, CK_FLAGS use, CK_MECHANISM_
 
 size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list)
 {
-    return rows_that_work(o, SIGNS | CRYPTS, list);
+    return rows_that_work(o, SIGNS | CRYPTS | CKF_DERIVE, list);
 }
 
 bool mech_can(const struct object *o, CK_FLAGS use)

@@ -108,6 +108,7 @@ enum view_kind {
     VIEW_CERT = 32,    /* CKO_CERTIFICATE of no key here */
     VIEW_KEY = 64,     /* CKO_PUBLIC_KEY without a private half here */
     VIEW_PROFILE = 128, /* CKO_PROFILE */
+    VIEW_SECRET = 256, /* CKO_SECRET_KEY */
 };
 #define VIEW_PUBLICS (VIEW_PUBLIC | VIEW_KEY)
 #define VIEW_CERTS (VIEW_LEAF | VIEW_ISSUER | VIEW_CERT)
@@ -121,6 +122,7 @@ struct view {
     const struct devid_cert *cert;         /* VIEW_CERTS */
     const struct devid_public *pub;        /* keys */
     enum view_kind kind;
+    struct secret *secret;                 /* VIEW_SECRET: its own */
     unsigned char profile;                 /* VIEW_PROFILE: CKP_ */
     unsigned flags;                        /* enum devid_flag */
     struct devid_slice label, id;
@@ -155,6 +157,8 @@ void catalogue_free(struct catalogue *c);
  */
 struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap, bool is_session,
                                 const struct catalogue *before);
+/** A handle that no object had before. */
+CK_OBJECT_HANDLE handle_next(void);
 /** Views of that label, in *first and behind; how many. */
 size_t catalogue_label(const struct catalogue *c, struct devid_slice label, struct view ***first);
 /** What makes the object this one and no other of its class and token. */
@@ -195,6 +199,20 @@ void loose_list_free(struct catalogue **list, size_t n);
 void loose_end(CK_SESSION_HANDLE session);
 /** Free what loose_end found: without the table's lock, for it may ask the TPM to flush a key. */
 void loose_bury(void);
+
+/* secret.c */
+
+struct secret {
+    struct devid_secret value;
+    struct devid_bytes id;
+    CK_KEY_TYPE type;
+    bool is_sensitive, is_extractable;
+};
+
+void secret_free(struct secret *secret);
+/** A session object. Takes the secret over, also on failure. */
+CK_RV secret_add(const struct session *s, struct secret *secret, struct devid_slice label, unsigned flags,
+                 CK_OBJECT_HANDLE *handle);
 
 /* object.c */
 

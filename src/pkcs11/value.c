@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pkcs11/attr.h"
-#include "pkcs11/template.h"
+#include "pkcs11/pair.h"
 
 static CK_RV give(struct attr_value *out, const void *data, size_t len)
 {
@@ -80,6 +80,7 @@ CK_RV attr_get_class(const struct object *o, CK_ULONG arg, struct attr_value *ou
     case VIEW_PRIVATE: return give_ulong(out, CKO_PRIVATE_KEY);
     case VIEW_DATA:    return give_ulong(out, CKO_DATA);
     case VIEW_PROFILE: return give_ulong(out, CKO_PROFILE);
+    case VIEW_SECRET:  return give_ulong(out, CKO_SECRET_KEY);
     case VIEW_LEAF:
     case VIEW_ISSUER:
     case VIEW_CERT:    break;

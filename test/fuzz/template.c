@@ -4,7 +4,7 @@
  * half, 2: NULL value, 4: a wild length), its type in four bytes, little-endian, its length in one, its value. Values lie where they
  * end, so that a read beyond one is seen.
  */
-#include "pkcs11/template.h"
+#include "pkcs11/pair.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,8 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     alg = (data[0] & 1) != 0 ? DEVID_RSA : DEVID_EC;
     for (size_t at = 1; at + 6 <= len;)
         at += take(data + at, len - at, halves);
-    if (pair_take(alg, (struct template){halves[0].attributes, halves[0].n},
-                  (struct template){halves[1].attributes, halves[1].n}, &wanted) == CKR_OK && !is_sound(&wanted, alg))
+    if (pair_take(alg, (struct pair_template){halves[0].attributes, halves[0].n},
+                  (struct pair_template){halves[1].attributes, halves[1].n}, &wanted) == CKR_OK && !is_sound(&wanted, alg))
         abort();
     for (size_t h = 0; h < 2; h++)
         for (CK_ULONG i = 0; i < halves[h].n; i++)

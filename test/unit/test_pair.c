@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates of C_GenerateKeyPair: each rule of the standard, and each code for what breaks it. */
-#include "pkcs11/template.h"
+#include "pkcs11/pair.h"
 
 #include <string.h>
 
@@ -24,7 +24,7 @@ static CK_RV with(enum devid_alg alg, int half, CK_ATTRIBUTE more, struct pair_w
 {
     const CK_ATTRIBUTE public[] = {alg == DEVID_EC ? curve : size, more};
 
-    return pair_take(alg, (struct template){public, half == 0 ? 2 : 1}, (struct template){&more, half == 1 ? 1 : 0}, out);
+    return pair_take(alg, (struct pair_template){public, half == 0 ? 2 : 1}, (struct pair_template){&more, half == 1 ? 1 : 0}, out);
 }
 
 static void assert_code(enum devid_alg alg, int half, CK_ATTRIBUTE more, CK_RV expected)
@@ -88,7 +88,7 @@ static CK_RV only(enum devid_alg alg, CK_ATTRIBUTE a)
 {
     struct pair_wanted out;
 
-    return pair_take(alg, (struct template){&a, 1}, (struct template){NULL, 0}, &out);
+    return pair_take(alg, (struct pair_template){&a, 1}, (struct pair_template){NULL, 0}, &out);
 }
 
 /* Case 68. */
@@ -144,7 +144,7 @@ static void who_names_a_use_wants_no_other(void **state)
     assert_int_equal(out.not_for, DEVID_FOR_DECRYPT);
     assert_int_equal(with(DEVID_RSA, 1, not_decrypts, &out), CKR_OK);
     assert_true(out.key.signs && !out.key.decrypts);
-    assert_int_equal(pair_take(DEVID_EC, (struct template){&curve, 1}, (struct template){none, 2}, &out),
+    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){&curve, 1}, (struct pair_template){none, 2}, &out),
                      CKR_TEMPLATE_INCONSISTENT);
 }
 
@@ -158,16 +158,16 @@ static void what_is_said_of_the_objects_is_kept(void **state)
     struct pair_wanted out;
 
     (void)state;
-    assert_int_equal(pair_take(DEVID_EC, (struct template){public, 2}, (struct template){private, 6}, &out), CKR_OK);
+    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){public, 2}, (struct pair_template){private, 6}, &out), CKR_OK);
     assert_int_equal(out.private.flags, DEVID_FLAG_PRIVATE | DEVID_FLAG_FIXED | DEVID_FLAG_UNCOPYABLE |
                                             DEVID_FLAG_KEPT | DEVID_FLAG_ASKS);
     assert_int_equal(out.public.flags, DEVID_FLAG_PRIVATE);
     assert_int_equal(out.private.id.len, sizeof f4);
     assert_int_equal(out.public.id.len, 0);
     assert_true(out.is_token);
-    assert_int_equal(pair_take(DEVID_EC, (struct template){public, 1}, (struct template){asks, 2}, &out),
+    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){public, 1}, (struct pair_template){asks, 2}, &out),
                      CKR_TEMPLATE_INCONSISTENT);
-    assert_int_equal(pair_take(DEVID_EC, (struct template){passing, 2}, (struct template){private, 6}, &out),
+    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){passing, 2}, (struct pair_template){private, 6}, &out),
                      CKR_TEMPLATE_INCONSISTENT);
 }
 

@@ -3,7 +3,7 @@
  * PKCS#11 2.40, 4.4 to 4.9 and 5.14, C_GenerateKeyPair; mechanisms, 2.1.2, 2.3.3. What clients really send is tolerated where
  * it does no harm: Azure's key service and NSS want EC keys that encrypt and wrap, which no EC key does.
  */
-#include "pkcs11/template.h"
+#include "pkcs11/pair.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 #define F4 65537
 
-enum half { PUBLIC = 1, PRIVATE = 2, BOTH = 3 };
+enum half { PUBLIC = 1, PRIVATE = 2, BOTH = 3, SECRET = 4, ALL = 7 };
 
 enum shape { BOOL, ULONG, BYTES, TEXT, DATE, LIST, NEVER };
 
@@ -19,62 +19,64 @@ enum shape { BOOL, ULONG, BYTES, TEXT, DATE, LIST, NEVER };
 enum item {
     I_IGNORED, I_CLASS, I_KEY_TYPE, I_TOKEN, I_PRIVATE, I_LABEL, I_ID, I_MODIFIABLE, I_COPYABLE, I_DESTROYABLE,
     I_SENSITIVE, I_EXTRACTABLE, I_ASKS, I_TRUSTED, I_SIGN, I_VERIFY, I_DECRYPT, I_ENCRYPT, I_DERIVE, I_EC_PARAMS,
-    I_MODULUS_BITS, I_EXPONENT, I_ALLOWED, N_ITEMS
+    I_MODULUS_BITS, I_EXPONENT, I_ALLOWED, I_VALUE_LEN, N_ITEMS
 };
 
 static const struct {
     CK_ATTRIBUTE_TYPE type;
     enum shape shape;
-    enum half halves;
+    unsigned halves; /* enum half */
     enum item item;
 } rows[] = {
-    {CKA_CLASS, ULONG, BOTH, I_CLASS},
-    {CKA_KEY_TYPE, ULONG, BOTH, I_KEY_TYPE},
-    {CKA_TOKEN, BOOL, BOTH, I_TOKEN},
-    {CKA_PRIVATE, BOOL, BOTH, I_PRIVATE},
-    {CKA_LABEL, TEXT, BOTH, I_LABEL},
-    {CKA_ID, BYTES, BOTH, I_ID},
-    {CKA_MODIFIABLE, BOOL, BOTH, I_MODIFIABLE},
-    {CKA_COPYABLE, BOOL, BOTH, I_COPYABLE},
-    {CKA_DESTROYABLE, BOOL, BOTH, I_DESTROYABLE},
+    {CKA_CLASS, ULONG, ALL, I_CLASS},
+    {CKA_KEY_TYPE, ULONG, ALL, I_KEY_TYPE},
+    {CKA_TOKEN, BOOL, ALL, I_TOKEN},
+    {CKA_PRIVATE, BOOL, ALL, I_PRIVATE},
+    {CKA_LABEL, TEXT, ALL, I_LABEL},
+    {CKA_ID, BYTES, ALL, I_ID},
+    {CKA_MODIFIABLE, BOOL, ALL, I_MODIFIABLE},
+    {CKA_COPYABLE, BOOL, ALL, I_COPYABLE},
+    {CKA_DESTROYABLE, BOOL, ALL, I_DESTROYABLE},
     {CKA_SUBJECT, BYTES, BOTH, I_IGNORED}, /* it is the certificate's, when there is one */
-    {CKA_START_DATE, DATE, BOTH, I_IGNORED},
-    {CKA_END_DATE, DATE, BOTH, I_IGNORED},
-    {CKA_SENSITIVE, BOOL, PRIVATE, I_SENSITIVE},
-    {CKA_EXTRACTABLE, BOOL, PRIVATE, I_EXTRACTABLE},
+    {CKA_START_DATE, DATE, ALL, I_IGNORED},
+    {CKA_END_DATE, DATE, ALL, I_IGNORED},
+    {CKA_SENSITIVE, BOOL, PRIVATE | SECRET, I_SENSITIVE},
+    {CKA_EXTRACTABLE, BOOL, PRIVATE | SECRET, I_EXTRACTABLE},
     {CKA_ALWAYS_AUTHENTICATE, BOOL, PRIVATE, I_ASKS},
-    {CKA_WRAP_WITH_TRUSTED, BOOL, PRIVATE, I_IGNORED}, /* it is wrapped with nothing at all */
-    {CKA_TRUSTED, BOOL, PUBLIC, I_TRUSTED},
-    {CKA_ALLOWED_MECHANISMS, LIST, BOTH, I_ALLOWED},
+    {CKA_WRAP_WITH_TRUSTED, BOOL, PRIVATE | SECRET, I_IGNORED}, /* it is wrapped with nothing at all */
+    {CKA_TRUSTED, BOOL, PUBLIC | SECRET, I_TRUSTED},
+    {CKA_ALLOWED_MECHANISMS, LIST, ALL, I_ALLOWED},
     /* uses, where NSS puts them: on either half */
-    {CKA_SIGN, BOOL, BOTH, I_SIGN},
-    {CKA_VERIFY, BOOL, BOTH, I_VERIFY},
-    {CKA_DECRYPT, BOOL, BOTH, I_DECRYPT},
-    {CKA_ENCRYPT, BOOL, BOTH, I_ENCRYPT},
-    {CKA_DERIVE, BOOL, BOTH, I_DERIVE},
-    {CKA_WRAP, BOOL, BOTH, I_IGNORED},
-    {CKA_UNWRAP, BOOL, BOTH, I_IGNORED},
+    {CKA_SIGN, BOOL, ALL, I_SIGN},
+    {CKA_VERIFY, BOOL, ALL, I_VERIFY},
+    {CKA_DECRYPT, BOOL, ALL, I_DECRYPT},
+    {CKA_ENCRYPT, BOOL, ALL, I_ENCRYPT},
+    {CKA_DERIVE, BOOL, ALL, I_DERIVE},
+    {CKA_WRAP, BOOL, ALL, I_IGNORED},
+    {CKA_UNWRAP, BOOL, ALL, I_IGNORED},
     {CKA_SIGN_RECOVER, BOOL, BOTH, I_IGNORED},
     {CKA_VERIFY_RECOVER, BOOL, BOTH, I_IGNORED},
     {CKA_EC_PARAMS, BYTES, PUBLIC, I_EC_PARAMS},
     {CKA_MODULUS_BITS, ULONG, PUBLIC, I_MODULUS_BITS},
     {CKA_PUBLIC_EXPONENT, BYTES, PUBLIC, I_EXPONENT},
+    {CKA_VALUE_LEN, ULONG, SECRET, I_VALUE_LEN},
     /* what the token alone can say */
-    {CKA_LOCAL, NEVER, BOTH, I_IGNORED},
-    {CKA_KEY_GEN_MECHANISM, NEVER, BOTH, I_IGNORED},
-    {CKA_ALWAYS_SENSITIVE, NEVER, BOTH, I_IGNORED},
-    {CKA_NEVER_EXTRACTABLE, NEVER, BOTH, I_IGNORED},
-    {CKA_UNIQUE_ID, NEVER, BOTH, I_IGNORED},
-    {CKA_PUBLIC_KEY_INFO, NEVER, BOTH, I_IGNORED},
-    {CKA_MODULUS, NEVER, BOTH, I_IGNORED},
-    {CKA_EC_POINT, NEVER, BOTH, I_IGNORED},
-    {CKA_VALUE, NEVER, BOTH, I_IGNORED},
-    {CKA_PRIVATE_EXPONENT, NEVER, BOTH, I_IGNORED},
-    {CKA_PRIME_1, NEVER, BOTH, I_IGNORED},
-    {CKA_PRIME_2, NEVER, BOTH, I_IGNORED},
-    {CKA_EXPONENT_1, NEVER, BOTH, I_IGNORED},
-    {CKA_EXPONENT_2, NEVER, BOTH, I_IGNORED},
-    {CKA_COEFFICIENT, NEVER, BOTH, I_IGNORED},
+    {CKA_CHECK_VALUE, NEVER, ALL, I_IGNORED},
+    {CKA_LOCAL, NEVER, ALL, I_IGNORED},
+    {CKA_KEY_GEN_MECHANISM, NEVER, ALL, I_IGNORED},
+    {CKA_ALWAYS_SENSITIVE, NEVER, ALL, I_IGNORED},
+    {CKA_NEVER_EXTRACTABLE, NEVER, ALL, I_IGNORED},
+    {CKA_UNIQUE_ID, NEVER, ALL, I_IGNORED},
+    {CKA_PUBLIC_KEY_INFO, NEVER, ALL, I_IGNORED},
+    {CKA_MODULUS, NEVER, ALL, I_IGNORED},
+    {CKA_EC_POINT, NEVER, ALL, I_IGNORED},
+    {CKA_VALUE, NEVER, ALL, I_IGNORED},
+    {CKA_PRIVATE_EXPONENT, NEVER, ALL, I_IGNORED},
+    {CKA_PRIME_1, NEVER, ALL, I_IGNORED},
+    {CKA_PRIME_2, NEVER, ALL, I_IGNORED},
+    {CKA_EXPONENT_1, NEVER, ALL, I_IGNORED},
+    {CKA_EXPONENT_2, NEVER, ALL, I_IGNORED},
+    {CKA_COEFFICIENT, NEVER, ALL, I_IGNORED},
 };
 
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -130,7 +132,7 @@ static CK_RV take_one(const CK_ATTRIBUTE *a, enum half half, struct given *out)
     return CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
-static CK_RV take_half(struct template t, enum half half, struct given *out)
+static CK_RV take_half(struct pair_template t, enum half half, struct given *out)
 {
     CK_RV rv = CKR_OK;
 
@@ -288,11 +290,10 @@ static unsigned flags_of(const struct given *g, bool is_private)
     return flags;
 }
 
-/* What every object has. */
-static CK_RV take_object(enum devid_alg alg, const struct given *g, enum half half, struct half_wanted *out)
+/* What every key has. */
+static CK_RV take_object(CK_KEY_TYPE type, const struct given *g, enum half half, struct half_wanted *out)
 {
-    CK_OBJECT_CLASS class = half == PUBLIC ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY;
-    CK_KEY_TYPE type = alg == DEVID_EC ? CKK_EC : CKK_RSA;
+    CK_OBJECT_CLASS class = half == PUBLIC ? CKO_PUBLIC_KEY : half == PRIVATE ? CKO_PRIVATE_KEY : CKO_SECRET_KEY;
 
     if (ulong_or(g, I_CLASS, class) != class || ulong_or(g, I_KEY_TYPE, type) != type)
         return CKR_TEMPLATE_INCONSISTENT;
@@ -304,7 +305,7 @@ static CK_RV take_object(enum devid_alg alg, const struct given *g, enum half ha
     out->id = bytes_of(g->item[I_ID]);
     if (out->id.len > PAIR_ID_MAX)
         return CKR_ATTRIBUTE_VALUE_INVALID;
-    out->flags = flags_of(g, half == PRIVATE);
+    out->flags = flags_of(g, half != PUBLIC);
     return CKR_OK;
 }
 
@@ -323,24 +324,49 @@ static CK_RV take_place(const struct given *public, const struct given *private,
     return CKR_OK;
 }
 
-CK_RV pair_take(enum devid_alg alg, struct template public, struct template private, struct pair_wanted *out)
+CK_RV pair_take(enum devid_alg alg, struct pair_template public, struct pair_template private, struct pair_wanted *out)
 {
     struct given of_public, of_private;
     struct pair_wanted wanted = {.key = {.alg = alg}};
+    CK_KEY_TYPE type = alg == DEVID_EC ? CKK_EC : CKK_RSA;
     CK_RV rv = take_half(public, PUBLIC, &of_public);
 
     if (rv == CKR_OK)
         rv = take_half(private, PRIVATE, &of_private);
     if (rv == CKR_OK)
-        rv = take_object(alg, &of_public, PUBLIC, &wanted.public);
+        rv = take_object(type, &of_public, PUBLIC, &wanted.public);
     if (rv == CKR_OK)
-        rv = take_object(alg, &of_private, PRIVATE, &wanted.private);
+        rv = take_object(type, &of_private, PRIVATE, &wanted.private);
     if (rv == CKR_OK)
         rv = take_type(alg, &of_public, &wanted.key.bits);
     if (rv == CKR_OK)
         rv = take_place(&of_public, &of_private, &wanted);
     if (rv == CKR_OK)
         rv = take_uses(alg, &of_public, &of_private, &wanted);
+    if (rv == CKR_OK)
+        *out = wanted;
+    return rv;
+}
+
+CK_RV secret_take(struct pair_template t, struct secret_wanted *out)
+{
+    struct secret_wanted wanted = {0};
+    struct given given;
+    CK_RV rv = take_half(t, SECRET, &given);
+
+    if (rv != CKR_OK)
+        return rv;
+    wanted.type = ulong_or(&given, I_KEY_TYPE, CKK_GENERIC_SECRET);
+    if (wanted.type != CKK_GENERIC_SECRET && wanted.type != CKK_AES)
+        return CKR_TEMPLATE_INCONSISTENT;
+    if (bool_or(&given, I_TOKEN, false)) /* the TPM keeps no secret keys for others */
+        return CKR_TEMPLATE_INCONSISTENT;
+    wanted.has_len = given.item[I_VALUE_LEN] != NULL;
+    wanted.len = ulong_or(&given, I_VALUE_LEN, 0);
+    wanted.is_sensitive = bool_or(&given, I_SENSITIVE, false);
+    wanted.is_extractable = bool_or(&given, I_EXTRACTABLE, true);
+    rv = take_object(wanted.type, &given, SECRET, &wanted.half);
+    wanted.half.flags |= DEVID_FLAG_FIXED | DEVID_FLAG_UNCOPYABLE; /* it is used up, not kept */
     if (rv == CKR_OK)
         *out = wanted;
     return rv;

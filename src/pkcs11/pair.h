@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Templates of C_GenerateKeyPair: from two lists of attributes to what is wanted, or to the code that says what is wrong. */
-#ifndef DEVID_PKCS11_TEMPLATE_H
-#define DEVID_PKCS11_TEMPLATE_H
+/* Templates of C_GenerateKeyPair and C_DeriveKey: from lists of attributes to what is wanted, or to the code that says what is wrong. */
+#ifndef DEVID_PKCS11_PAIR_H
+#define DEVID_PKCS11_PAIR_H
 
 #include "core/make.h"
 #include "pkcs11/p11v3.h"
@@ -23,7 +23,7 @@ struct pair_wanted {
 };
 
 /* A list of attributes as it came. */
-struct template {
+struct pair_template {
     const CK_ATTRIBUTE *attributes;
     CK_ULONG n;
 };
@@ -36,7 +36,17 @@ struct template {
  *         CKR_TEMPLATE_INCONSISTENT for what contradicts itself or a TPM; CKR_KEY_SIZE_RANGE; CKR_DOMAIN_PARAMS_INVALID;
  *         CKR_CURVE_NOT_SUPPORTED
  */
-CK_RV pair_take(enum devid_alg alg, struct template public, struct template private, struct pair_wanted *out);
+CK_RV pair_take(enum devid_alg alg, struct pair_template public, struct pair_template private, struct pair_wanted *out);
+
+struct secret_wanted {
+    CK_KEY_TYPE type; /* CKK_GENERIC_SECRET or CKK_AES */
+    bool has_len, is_sensitive, is_extractable;
+    CK_ULONG len;     /* bytes, if has_len */
+    struct half_wanted half;
+};
+
+/** The same for a secret key that is derived: it lives as long as a session, and who says nothing may read it. */
+CK_RV secret_take(struct pair_template t, struct secret_wanted *out);
 
 /**
  * The bits of a named curve.
