@@ -254,6 +254,69 @@ static void uses_that_were_not_wanted_are_refused(void **state)
     assert_rv(f->C_DecryptInit(t->session, &rsa_pkcs, pair.private), CKR_OK);
 }
 
+static void pss_take(CK_RSA_PKCS_PSS_PARAMS *pss, CK_MECHANISM *mech, CK_ULONG salt)
+{
+    *pss = (CK_RSA_PKCS_PSS_PARAMS){CKM_SHA256, CKG_MGF1_SHA256, salt};
+    *mech = (CK_MECHANISM){CKM_SHA256_RSA_PKCS_PSS, pss, sizeof *pss};
+}
+
+/* Signs and verifies; the TPM command that made the signature. */
+static void assert_made_by(struct p11 *t, struct pair pair, CK_MECHANISM *mech, unsigned char *data, CK_ULONG len,
+                           const char *commands)
+{
+    unsigned char sig[256];
+    CK_ULONG n = sizeof sig;
+
+    world_forget_commands(t->world);
+    assert_rv(f->C_SignInit(t->session, mech, pair.private), CKR_OK);
+    assert_rv(f->C_Sign(t->session, data, len, sig, &n), CKR_OK);
+    assert_commands(t, commands);
+    assert_rv(f->C_VerifyInit(t->session, mech, pair.public), CKR_OK);
+    assert_rv(f->C_Verify(t->session, data, len, sig, n), CKR_OK);
+}
+
+/* PSS with any salt where the raw operation is to be had; what the chip's own PSS can do where it is not. */
+static void rsa_signs_as_far_as_the_key_lets_it(void **state)
+{
+    static const unsigned char info[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                         0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+    const CK_ATTRIBUTE public[] = {{CKA_MODULUS_BITS, &bits2048, sizeof bits2048}};
+    const CK_ATTRIBUTE usual[] = {{CKA_SIGN, &yes, 1}}, signs_only[] = {{CKA_SIGN, &yes, 1}, {CKA_DECRYPT, &no, 1}};
+    static const CK_ULONG salts[] = {0, 1, 20, 32, 222};
+    CK_MECHANISM mech, raw = {CKM_RSA_X_509, NULL, 0};
+    unsigned char block[256], sig[256];
+    CK_ULONG n = sizeof sig;
+    struct p11 *t = *state;
+    CK_RSA_PKCS_PSS_PARAMS pss;
+    struct pair pair;
+
+    memset(block, 0xff, sizeof block);
+    block[0] = 0;
+    block[1] = 1;
+    block[sizeof block - sizeof info - 33] = 0;
+    memcpy(block + sizeof block - sizeof info - 32, info, sizeof info);
+    memcpy(block + sizeof block - 32, digest, 32);
+
+    assert_rv(generate(t->session, &rsa, HALVES(public, usual), &pair), CKR_OK);
+    for (size_t i = 0; i < N(salts); i++) {
+        pss_take(&pss, &mech, salts[i]);
+        assert_made_by(t, pair, &mech, digest, sizeof digest, "Load RSA_Decrypt FlushContext");
+    }
+    assert_made_by(t, pair, &raw, block, sizeof block, "Load RSA_Decrypt FlushContext");
+
+    assert_rv(generate(t->session, &rsa, HALVES(public, signs_only), &pair), CKR_OK);
+    assert_made_by(t, pair, &raw, block, sizeof block, "Load Sign FlushContext"); /* type 1 becomes RSASSA */
+    block[1] = 2;
+    assert_rv(f->C_SignInit(t->session, &raw, pair.private), CKR_OK);
+    assert_rv(f->C_Sign(t->session, block, sizeof block, sig, &n), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    assert_commands(t, "");
+    pss_take(&pss, &mech, 20); /* neither the hash's length nor the longest: no chip makes it */
+    world_forget_commands(t->world);
+    assert_rv(f->C_SignInit(t->session, &mech, pair.private), CKR_OK);
+    n = sizeof sig;
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_KEY_FUNCTION_NOT_PERMITTED);
+}
+
 /* What the chip has, it says itself: libtpms makes no RSA keys of 4096 bits. */
 static void what_the_tpm_lacks_is_told_as_the_standard_says(void **state)
 {
@@ -421,6 +484,7 @@ int main(void)
         P11_TEST(a_session_key_lives_as_long_as_its_session),
         P11_TEST(the_manufacturers_token_takes_session_keys_only),
         P11_TEST(uses_that_were_not_wanted_are_refused),
+        P11_TEST(rsa_signs_as_far_as_the_key_lets_it),
         P11_TEST(what_the_tpm_lacks_is_told_as_the_standard_says),
         P11_TEST(what_is_wrong_is_told_before_the_tpm_is_asked),
         P11_TEST(a_token_key_is_there_for_the_next_process),

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The module behind a resource manager: what a process sends from C_Initialize to its first signature, and after it. */
+#include <dlfcn.h>
+
+#include "tpm/manager.h"
+#include "tpm/pkcs11_face.h"
+
+static struct manager *manager;
+static CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0}, keygen = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
+static unsigned char digest[32] = "0123456789abcdef0123456789abcde";
+static CK_BBOOL yes = CK_TRUE;
+
+static int group_start(void **state)
+{
+    struct p11 *t;
+
+    (void)p11_group_start(state);
+    t = *state;
+    manager = manager_start(t->world);
+    return 0;
+}
+
+static int group_end(void **state)
+{
+    manager_stop(manager);
+    return p11_group_end(state);
+}
+
+static int begin(void **state)
+{
+    if (manager == NULL)
+        skip(); /* apt-get install tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon */
+    return p11_start(state);
+}
+
+/* The manager takes everything out of the TPM between two commands. */
+static int end(void **state)
+{
+    struct p11 *t = *state;
+
+    if (manager == NULL)
+        return 0;
+    (void)f->C_Finalize(NULL);
+    assert_int_equal(dlclose(t->module), 0);
+    manager_settle(manager);
+    world_assert_clean(t->world);
+    return 0;
+}
+
+static void sign(struct p11 *t, CK_OBJECT_HANDLE key)
+{
+    unsigned char sig[64];
+    CK_ULONG n = sizeof sig;
+
+    assert_rv(f->C_SignInit(t->session, &ecdsa, key), CKR_OK);
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_OK);
+}
+
+static void the_first_signature_at_a_handle_is_the_first_command(void **state)
+{
+    struct p11 *t = *state;
+
+    sign(t, p11_find(t->session, CKO_PRIVATE_KEY, "azure:ldevid"));
+    assert_commands(t, "Sign");
+    sign(t, p11_find(t->session, CKO_PRIVATE_KEY, "azure:ldevid"));
+    assert_commands(t, "Sign");
+}
+
+static void a_wrapped_key_is_loaded_once(void **state)
+{
+    struct p11 *t = *state;
+
+    sign(t, p11_find(t->session, CKO_PRIVATE_KEY, "wrapped"));
+    assert_commands(t, "Load Sign");
+    sign(t, p11_find(t->session, CKO_PRIVATE_KEY, "wrapped"));
+    assert_commands(t, "Sign");
+}
+
+/* A session key's object is flushed with the session, or by the next load. */
+static void a_session_key_is_loaded_once_and_not_kept(void **state)
+{
+    static unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, p256, sizeof p256}}, private[] = {{CKA_SIGN, &yes, 1}};
+    CK_OBJECT_HANDLE ours, public_key;
+    struct p11 *t = *state;
+
+    for (int i = 0; i < 12; i++) { /* more than a TPM has slots */
+        CK_SESSION_HANDLE session = p11_session(OWNER, 0);
+
+        assert_rv(f->C_GenerateKeyPair(session, &keygen, public, 1, private, 1, &public_key, &ours), CKR_OK);
+        world_forget_commands(t->world);
+        sign(t, ours);
+        sign(t, ours);
+        assert_int_equal(world_count(t->world, "Load"), 1);
+        assert_int_equal(world_count(t->world, "Sign"), 2);
+        assert_rv(f->C_CloseSession(session), CKR_OK);
+    }
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_first_signature_at_a_handle_is_the_first_command),
+        TEST(a_wrapped_key_is_loaded_once),
+        TEST(a_session_key_is_loaded_once_and_not_kept),
+    };
+
+    return cmocka_run_group_tests(tests, group_start, group_end);
+}
