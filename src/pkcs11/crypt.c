@@ -32,6 +32,8 @@ static CK_RV crypt_prepare(struct session *s, const CK_MECHANISM *given, CK_OBJE
         rv = rv_of(devid_key_can_decrypt(next->key, &err), &err);
     if (rv == CKR_OK && !object_is_for(&next->object, is_encrypt ? DEVID_FOR_ENCRYPT : DEVID_FOR_DECRYPT))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
+    if (rv == CKR_OK && !is_encrypt)
+        next->asks = (next->object.view->flags & DEVID_FLAG_ASKS) != 0;
     if (rv == CKR_OK) /* the caller's may be gone when it comes to it */
         rv = rv_of(devid_bytes_copy(next->cipher.label, &next->label, &err), &err);
     next->cipher.label = devid_slice_of(next->label);
@@ -132,6 +134,8 @@ static CK_RV decrypt_input(const struct crypting *op, struct devid_slice block, 
     struct devid_error err = {0};
     devid_rc rc;
 
+    if (op->asks)
+        return CKR_USER_NOT_LOGGED_IN;
     if (block.len != devid_key_public(op->key)->modulus.len)
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
     rc = devid_key_decrypt(op->key, &op->cipher, block, text, &err);

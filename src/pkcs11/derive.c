@@ -165,6 +165,8 @@ static CK_RV derive(const struct session *s, const CK_MECHANISM *given, CK_OBJEC
         rv = CKR_KEY_TYPE_INCONSISTENT;
     if (rv == CKR_OK && !object_is_for(&o, DEVID_FOR_DERIVE))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
+    if (rv == CKR_OK && (o.view->flags & DEVID_FLAG_ASKS) != 0) /* there is no moment between to answer */
+        rv = CKR_USER_NOT_LOGGED_IN;
     if (rv == CKR_OK)
         rv = parameter_take(given, o.view->pub, &d);
     if (rv == CKR_OK)

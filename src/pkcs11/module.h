@@ -335,6 +335,7 @@ struct signing {
     struct devid_scheme scheme;
     struct object object;
     struct devid_key *key; /* the object's */
+    bool asks;             /* CKA_ALWAYS_AUTHENTICATE, and nobody has since C_SignInit: see session_answers */
     struct message message;
 };
 
@@ -351,6 +352,7 @@ struct crypting {
     struct devid_bytes label;     /* cipher's */
     struct object object;
     struct devid_key *key;        /* the object's */
+    bool asks;                    /* decryption: as in signing */
     struct message message;       /* parts, as they are */
 };
 
@@ -385,6 +387,12 @@ CK_STATE session_state(const struct session *s);
 bool session_is_rw(const struct session *s);
 /** Between table_enter and _leave: close those of a slot, NULL: all. */
 void sessions_close(const struct slot *slot);
+
+/**
+ * C_Login for one operation has succeeded: the one that asks for it may go on.
+ * CKR_OPERATION_NOT_INITIALIZED if there is none.
+ */
+CK_RV session_answers(struct session *s);
 
 void find_end(struct finding *op);
 void sign_end(struct signing *op);

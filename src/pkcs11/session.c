@@ -272,6 +272,15 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
     return session_leave(s, CKR_OK);
 }
 
+/* PKCS#11 2.40, 5.6, C_Login: what was begun last is meant, and nothing else asks at the same time. */
+CK_RV session_answers(struct session *s)
+{
+    if (!s->signing.asks && !s->decrypting.asks)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    s->signing.asks = s->decrypting.asks = false;
+    return CKR_OK;
+}
+
 bool only_says_room(const void *out, CK_ULONG *out_len, size_t len, CK_RV *rv)
 {
     bool is_enough = out != NULL && *out_len >= len;

@@ -39,6 +39,7 @@ static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_
         return rv;
     }
     next.message.hash = next.mech->hash;
+    next.asks = (next.object.view->flags & DEVID_FLAG_ASKS) != 0;
     *op = next;
     return CKR_OK;
 }
@@ -60,7 +61,7 @@ static CK_RV sign_input(struct signing *op, struct devid_slice in, unsigned char
     unsigned char block[DEVID_BLOCK_MAX];
     struct devid_error err = {0};
     size_t len = devid_key_sig_len(op->key); /* CK_ULONG is another type on 32-bit machines */
-    CK_RV rv = message_fits(pub, &op->scheme, in);
+    CK_RV rv = op->asks ? CKR_USER_NOT_LOGGED_IN : message_fits(pub, &op->scheme, in);
 
     if (rv != CKR_OK)
         return rv;

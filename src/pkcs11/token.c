@@ -42,9 +42,12 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE type, unsigned char *pin, C
     switch (type) {
     case CKU_USER:             return table_leave(login_user(s->slot));
     case CKU_SO:               return table_leave(login_so(s->slot));
-    case CKU_CONTEXT_SPECIFIC: return table_leave(CKR_OPERATION_NOT_INITIALIZED); /* no key asks for it */
+    case CKU_CONTEXT_SPECIFIC: break;
     default:                   return table_leave(CKR_USER_TYPE_INVALID);
     }
+    (void)table_leave(CKR_OK);
+    rv = session_enter(handle, &s); /* for the operation that asks; it may be another thread's turn */
+    return rv == CKR_OK ? session_leave(s, session_answers(s)) : rv;
 }
 
 /* PKCS#11 3.0, 5.6.7. Users have no names here. */

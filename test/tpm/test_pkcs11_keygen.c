@@ -317,6 +317,34 @@ static void rsa_signs_as_far_as_the_key_lets_it(void **state)
     assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_KEY_FUNCTION_NOT_PERMITTED);
 }
 
+/* Case 65. A token without a PIN takes any. */
+static void a_key_that_asks_is_asked_for_each_signature(void **state)
+{
+    const CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, p256, sizeof p256}};
+    const CK_ATTRIBUTE private[] = {{CKA_SIGN, &yes, 1}, {CKA_ALWAYS_AUTHENTICATE, &yes, 1}};
+    unsigned char sig[64], pin[] = "1234";
+    CK_ULONG n = sizeof sig;
+    struct p11 *t = *state;
+    struct pair pair;
+
+    assert_rv(f->C_Login(t->session, CKU_CONTEXT_SPECIFIC, pin, 4), CKR_OPERATION_NOT_INITIALIZED);
+    assert_rv(generate(t->session, &ec, HALVES(public, private), &pair), CKR_OK);
+    assert_true(is_true(t->session, pair.private, CKA_ALWAYS_AUTHENTICATE));
+    world_forget_commands(t->world);
+    assert_rv(f->C_SignInit(t->session, &ecdsa, pair.private), CKR_OK);
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_USER_NOT_LOGGED_IN);
+    assert_commands(t, "");
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_OPERATION_NOT_INITIALIZED);
+    assert_rv(f->C_SignInit(t->session, &ecdsa, pair.private), CKR_OK);
+    assert_rv(f->C_Login(t->session, CKU_CONTEXT_SPECIFIC, pin, 4), CKR_OK);
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, NULL, &n), CKR_OK);
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_OK);
+    assert_rv(f->C_SignInit(t->session, &ecdsa, pair.private), CKR_OK); /* and again */
+    assert_rv(f->C_Sign(t->session, digest, sizeof digest, sig, &n), CKR_USER_NOT_LOGGED_IN);
+    assert_rv(f->C_SignInit(t->session, &ecdsa, p11_find(t->session, CKO_PRIVATE_KEY, "wrapped")), CKR_OK);
+    assert_rv(f->C_Login(t->session, CKU_CONTEXT_SPECIFIC, pin, 4), CKR_OPERATION_NOT_INITIALIZED); /* it does not ask */
+}
+
 /* What the chip has, it says itself: libtpms makes no RSA keys of 4096 bits. */
 static void what_the_tpm_lacks_is_told_as_the_standard_says(void **state)
 {
@@ -485,6 +513,7 @@ int main(void)
         P11_TEST(the_manufacturers_token_takes_session_keys_only),
         P11_TEST(uses_that_were_not_wanted_are_refused),
         P11_TEST(rsa_signs_as_far_as_the_key_lets_it),
+        P11_TEST(a_key_that_asks_is_asked_for_each_signature),
         P11_TEST(what_the_tpm_lacks_is_told_as_the_standard_says),
         P11_TEST(what_is_wrong_is_told_before_the_tpm_is_asked),
         P11_TEST(a_token_key_is_there_for_the_next_process),
