@@ -229,12 +229,12 @@ static devid_rc check_unchanged(struct devid_store *store, const struct devid_en
 
 /* The new name is there before the old one goes, and says whose it is: a reader never sees two, or none. */
 static devid_rc rename_identity(const struct devid_store *store, const struct devid_entry *old,
-                                const struct devid_identity *new, const struct place *from, struct devid_error *err)
+                                const struct devid_identity *next, const struct place *from, struct devid_error *err)
 {
     struct devid_bytes file = {0};
     struct place to = {0};
     char name[256];
-    devid_rc rc = add(store, new, devid_slice_of(old->file), old->identity.label, &to, &file, name, err);
+    devid_rc rc = add(store, next, devid_slice_of(old->file), old->identity.label, &to, &file, name, err);
 
     if (rc == DEVID_OK)
         rc = devid_files_remove((const char *)from->folder.data, from->name, err);
@@ -248,13 +248,13 @@ static devid_rc rename_identity(const struct devid_store *store, const struct de
 }
 
 devid_rc devid_store_replace(struct devid_store *store, const struct devid_identity *old,
-                             const struct devid_identity *new, struct devid_error *err)
+                             const struct devid_identity *next, struct devid_error *err)
 {
     const struct devid_entry *entry = (const struct devid_entry *)(const void *)old; /* its first member */
     struct place place = {0};
     struct devid_bytes file = {0};
     int fd = -1;
-    devid_rc rc = new != NULL ? check_chain(new, err) : DEVID_OK;
+    devid_rc rc = next != NULL ? check_chain(next, err) : DEVID_OK;
 
     if (old->is_read_only)
         return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it is not changed", old->label);
@@ -264,22 +264,22 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
         rc = writer_enter(&place, &fd, err);
     if (rc == DEVID_OK)
         rc = check_unchanged(store, entry, &place, err);
-    if (rc == DEVID_OK && new == NULL) {
+    if (rc == DEVID_OK && next == NULL) {
         rc = devid_files_remove((const char *)place.folder.data, place.name, err);
-    } else if (rc == DEVID_OK && strcmp(new->label, old->label) != 0) {
-        rc = rename_identity(store, entry, new, &place, err);
+    } else if (rc == DEVID_OK && strcmp(next->label, old->label) != 0) {
+        rc = rename_identity(store, entry, next, &place, err);
     } else if (rc == DEVID_OK) {
-        rc = devid_entry_write(new, devid_slice_of(entry->file), &file, err);
+        rc = devid_entry_write(next, devid_slice_of(entry->file), &file, err);
         if (rc == DEVID_OK)
             rc = devid_entry_set_was(&file, NULL, err);
         if (rc == DEVID_OK)
             rc = write_file(&place, devid_slice_of(file), err);
     }
     devid_flock_leave(fd);
-    if (rc == DEVID_OK && new == NULL && old->key_place == DEVID_PLACE_HANDLE)
+    if (rc == DEVID_OK && next == NULL && old->key_place == DEVID_PLACE_HANDLE)
         devid_cache_drop(store, old->handle);
-    if (rc == DEVID_OK && new != NULL)
-        put_cache(store, new);
+    if (rc == DEVID_OK && next != NULL)
+        put_cache(store, next);
     devid_bytes_free(&file);
     devid_bytes_free(&place.folder);
     return rc;

@@ -44,24 +44,24 @@ static devid_rc check_unchanged(const struct item_place *place, const struct dev
 }
 
 /* Only its owner reads what a client calls private. */
-static devid_rc write_item(const struct item_place *place, const struct devid_item *new, struct devid_slice old,
+static devid_rc write_item(const struct item_place *place, const struct devid_item *next, struct devid_slice old,
                            struct devid_error *err)
 {
     struct devid_bytes file = {0};
-    devid_rc rc = devid_item_write(new, old, &file, err);
+    devid_rc rc = devid_item_write(next, old, &file, err);
 
     if (rc == DEVID_OK)
         rc = devid_files_replace((const char *)place->folder.data, place->name, devid_slice_of(file),
-                                 (new->flags & DEVID_FLAG_PRIVATE) != 0 ? 0600 : 0644, err);
+                                 (next->flags & DEVID_FLAG_PRIVATE) != 0 ? 0600 : 0644, err);
     devid_bytes_free(&file);
     return rc;
 }
 
-devid_rc devid_store_put_item(struct devid_store *store, const struct devid_item *old, const struct devid_item *new,
+devid_rc devid_store_put_item(struct devid_store *store, const struct devid_item *old, const struct devid_item *next,
                               struct devid_error *err)
 {
     const struct devid_item_entry *entry = (const struct devid_item_entry *)(const void *)old; /* its first member */
-    const struct devid_item *any = new != NULL ? new : old;
+    const struct devid_item *any = next != NULL ? next : old;
     struct item_place place = {0};
     int fd = -1;
     devid_rc rc = place_of(store, any->token, any->name, &place, err);
@@ -72,8 +72,8 @@ devid_rc devid_store_put_item(struct devid_store *store, const struct devid_item
         rc = devid_flock_enter((const char *)place.folder.data, &fd, err);
     if (rc == DEVID_OK && old != NULL)
         rc = check_unchanged(&place, entry, err);
-    if (rc == DEVID_OK && new != NULL)
-        rc = write_item(&place, new, old != NULL ? devid_slice_of(entry->file) : (struct devid_slice){0}, err);
+    if (rc == DEVID_OK && next != NULL)
+        rc = write_item(&place, next, old != NULL ? devid_slice_of(entry->file) : (struct devid_slice){0}, err);
     else if (rc == DEVID_OK)
         rc = devid_files_remove((const char *)place.folder.data, place.name, err);
     devid_flock_leave(fd);

@@ -102,12 +102,12 @@ devid_rc devid_store_add(struct devid_store *store, const struct devid_identity 
  * Change an identity that nobody else changed since.
  *
  * \param old  of a snapshot of this store
- * \param new  what it becomes, at one instant; a label other than old's is a new name, chosen as by devid_store_add. NULL: it is
+ * \param next what it becomes, at one instant; a label other than old's is a new name, chosen as by devid_store_add. NULL: it is
  *             removed; its key in the TPM is not touched
  * \return DEVID_E_BUSY if the file is not what old was read from: look again; DEVID_E_DENIED if it is read-only
  */
 devid_rc devid_store_replace(struct devid_store *store, const struct devid_identity *old,
-                             const struct devid_identity *new, struct devid_error *err);
+                             const struct devid_identity *next, struct devid_error *err);
 
 /**
  * A snapshot of one identity that is in no folder: of a key pair that lives as long as a session.
@@ -125,10 +125,10 @@ const struct devid_item *devid_snapshot_item(const struct devid_snapshot *snap, 
  *
  * \param old   of a snapshot of this store; NULL: it is new. A file of that name is then what a killed process
  *              left of the same, and is replaced
- * \param new   what it becomes, with old's token and name; NULL: it is removed
+ * \param next  what it becomes, with old's token and name; NULL: it is removed
  * \return DEVID_E_BUSY if the file is not what old was read from: look again; DEVID_E_ARG for text with line ends, or too much data
  */
-devid_rc devid_store_put_item(struct devid_store *store, const struct devid_item *old, const struct devid_item *new,
+devid_rc devid_store_put_item(struct devid_store *store, const struct devid_item *old, const struct devid_item *next,
                               struct devid_error *err);
 /** Remove the item of that name, if there is one. */
 devid_rc devid_store_remove_item(struct devid_store *store, const char *token, const char *name, struct devid_error *err);

@@ -222,6 +222,9 @@ struct object {
     struct view *view;
 };
 
+/** A secret ends now; false if it has ended already. */
+bool secret_destroy(const struct object *o);
+
 /** The only judge of what a session may see: an object of its token; a private one only without a PIN, or logged in. */
 bool object_is_visible(const struct session *s, const struct view *view);
 /** CKR_OBJECT_HANDLE_INVALID if there is none that the session sees. Released by object_free. */

@@ -250,9 +250,30 @@ CK_RV C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBU
     return change_refuse(handle, object);
 }
 
+static CK_RV destroy(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, bool *is_secret)
+{
+    struct object o = {0};
+    struct session *s;
+    CK_RV rv = session_enter(handle, &s);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = object_find(s, object, &o);
+    *is_secret = rv == CKR_OK && o.view->kind == VIEW_SECRET;
+    if (*is_secret && !object_may(&o, DEVID_FLAG_KEPT))
+        rv = CKR_ACTION_PROHIBITED;
+    else if (*is_secret)
+        rv = secret_destroy(&o) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+    object_free(&o);
+    return session_leave(s, rv);
+}
+
 CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object)
 {
-    return change_refuse(handle, object);
+    bool is_secret = false;
+    CK_RV rv = destroy(handle, object, &is_secret);
+
+    return rv != CKR_OK || is_secret ? rv : change_refuse(handle, object);
 }
 
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ULONG *size)

@@ -64,6 +64,11 @@ CK_RV secret_add(const struct session *s, struct secret *secret, struct devid_sl
     return loose_add(s, c);
 }
 
+bool secret_destroy(const struct object *o)
+{
+    return loose_replace(o->catalogue, NULL);
+}
+
 CK_RV attr_get_secret(const struct object *o, CK_ULONG type, struct attr_value *out)
 {
     const struct secret *secret = o->view->secret;

@@ -209,6 +209,10 @@ static void a_secret_is_read_by_whom_its_maker_allows(void **state)
     assert_rv(derive(t, CKD_NULL, &s, kept, 1, &other), CKR_OK);
     assert_int_not_equal(made, other);
     assert_rv(get(t, other, CKA_VALUE, value, sizeof value), CKR_ATTRIBUTE_SENSITIVE);
+    assert_rv(f->C_DestroyObject(t->session, other), CKR_OK);
+    assert_rv(f->C_DestroyObject(t->session, other), CKR_OBJECT_HANDLE_INVALID);
+    assert_rv(get(t, other, CKA_CLASS, &class, sizeof class), CKR_OBJECT_HANDLE_INVALID);
+    assert_rv(get(t, made, CKA_CLASS, &class, sizeof class), CKR_OK);
     part(&s);
 }
 
