@@ -176,16 +176,11 @@ static devid_rc from_rsa(const TPMT_PUBLIC *in, struct devid_public *out, struct
 static enum devid_hash hash_of_tpm(TPMI_ALG_HASH alg)
 {
     switch (alg) {
-    case TPM2_ALG_SHA1:
-        return DEVID_SHA1;
-    case TPM2_ALG_SHA256:
-        return DEVID_SHA256;
-    case TPM2_ALG_SHA384:
-        return DEVID_SHA384;
-    case TPM2_ALG_SHA512:
-        return DEVID_SHA512;
-    default:
-        return DEVID_HASH_NONE;
+    case TPM2_ALG_SHA1:   return DEVID_SHA1;
+    case TPM2_ALG_SHA256: return DEVID_SHA256;
+    case TPM2_ALG_SHA384: return DEVID_SHA384;
+    case TPM2_ALG_SHA512: return DEVID_SHA512;
+    default:              return DEVID_HASH_NONE;
     }
 }
 

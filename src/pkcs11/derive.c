@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pkcs11/module.h"
 #include "pkcs11/pair.h"
+#include "pkcs11/secret.h"
 
 #define SECRET_MAX 1024 /* bytes; a KDF could give any number */
 

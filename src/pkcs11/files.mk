@@ -11,6 +11,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/attr.c src/pkcs11/attr.h \
 	src/pkcs11/catalogue.c \
 	src/pkcs11/crypt.c \
+	src/pkcs11/current.c \
 	src/pkcs11/derive.c \
 	src/pkcs11/digest.c \
 	src/pkcs11/find.c \
@@ -26,7 +27,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/profile.c \
 	src/pkcs11/random.c \
 	src/pkcs11/rv.c \
-	src/pkcs11/secret.c \
+	src/pkcs11/secret.c src/pkcs11/secret.h \
 	src/pkcs11/session.c \
 	src/pkcs11/sign.c \
 	src/pkcs11/slot.c \

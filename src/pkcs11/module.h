@@ -200,20 +200,6 @@ void loose_end(CK_SESSION_HANDLE session);
 /** Free what loose_end found: without the table's lock, for it may ask the TPM to flush a key. */
 void loose_bury(void);
 
-/* secret.c */
-
-struct secret {
-    struct devid_secret value;
-    struct devid_bytes id;
-    CK_KEY_TYPE type;
-    bool is_sensitive, is_extractable;
-};
-
-void secret_free(struct secret *secret);
-/** A session object. Takes the secret over, also on failure. */
-CK_RV secret_add(const struct session *s, struct secret *secret, struct devid_slice label, unsigned flags,
-                 CK_OBJECT_HANDLE *handle);
-
 /* object.c */
 
 /* A view, and the catalogue that keeps it alive. */
@@ -221,9 +207,6 @@ struct object {
     struct catalogue *catalogue;
     struct view *view;
 };
-
-/** A secret ends now; false if it has ended already. */
-bool secret_destroy(const struct object *o);
 
 /** The only judge of what a session may see: an object of its token; a private one only without a PIN, or logged in. */
 bool object_is_visible(const struct session *s, const struct view *view);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pkcs11/module.h"
+#include "pkcs11/secret.h"
 
 bool object_is_visible(const struct session *s, const struct view *view)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pkcs11/attr.h"
+#include "pkcs11/secret.h"
 
 void secret_free(struct secret *secret)
 {
