@@ -6,8 +6,9 @@ CLIENT_TESTS = \
 	test/client/p11tool.sh \
 	test/client/pkcs11-tool.sh \
 	test/client/provision.sh \
+	test/client/provision-faults.sh \
 	test/client/software.sh
-EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh
+EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += test/client/prepare

@@ -4,61 +4,8 @@
 # devid provision on a fresh software TPM against the test CA: killed after each TPM command in turn and run
 # again, it ends complete, with nothing left over; and what it cannot do it says in one line.
 set -u
-build=${DEVID_BUILD:?} src=${DEVID_SRC:?}
-dir=$(mktemp -d) n=0
-pids=()
-# shellcheck disable=SC2317  # called by the trap
-stop() {
-    local pid
-    for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
-    rm -rf "$dir"
-}
-trap stop EXIT
-
-# ok NAME COMMAND...
-ok() {
-    local name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$dir/out" 2>&1; then echo "ok $n - $name"; else echo "not ok $n - $name"; sed 's/^/# /' "$dir/out"; fi
-}
-wait_for() { for ((i = 0; i < 200; i++)); do [ -e "$1" ] && return 0; sleep 0.05; done; return 1; }
-start_tpm() {
-    swtpm socket --tpm2 --tpmstate "dir=$dir/tpm" --server "type=unixio,path=$dir/sock" \
-        --ctrl "type=unixio,path=$dir/sock.ctrl" --flags not-need-init,startup-clear 2>/dev/null &
-    pids+=($!)
-    wait_for "$dir/sock"
-}
-
-mkdir -p "$dir"/{tpm,vendor,ca,clients}
-printf '%s\n' "create_certs_tool = $(command -v swtpm_localca)" "create_certs_tool_config = $dir/vendor/localca.conf" \
-    "create_certs_tool_options = $dir/vendor/localca.options" >"$dir/vendor/setup.conf"
-printf '%s\n' "statedir = $dir/vendor" "signingkey = $dir/vendor/k.pem" "issuercert = $dir/vendor/c.pem" \
-    "certserial = $dir/vendor/serial" >"$dir/vendor/localca.conf"
-printf '%s\n' "--platform-manufacturer Example" "--platform-version 1.0" "--platform-model Gateway" >"$dir/vendor/localca.options"
-swtpm_setup --tpm2 --tpmstate "$dir/tpm" --create-ek-cert --lock-nvram --config "$dir/vendor/setup.conf" --overwrite \
-    >"$dir/setup.log" 2>&1 || { cat "$dir/setup.log"; echo "Bail out! swtpm_setup failed"; exit 1; }
-start_tpm
-"$build/test/ca/estca" -dir "$dir/ca" >"$dir/ca.log" 2>&1 &
-pids+=($!)
-wait_for "$dir/ca/urls" || { echo "Bail out! no test CA"; exit 1; }
-url_of() { sed -n "s/^$1=//p" "$dir/ca/urls"; }
-count="$build/.libs/libtss2-tcti-count.so:log=$dir/tpm.log,swtpm:path=$dir/sock"
-sed -e "s|@HERE@|$dir|g" -e "s|@MANUFACTURER@|$(url_of manufacturer)|" -e "s|@FACTORY@|$(url_of factory)|" \
-    -e "s|@FIELD@|$(url_of field)|" -e "s|^tcti .*|tcti = $count|" "$src/doc/examples/quickstart.conf" >"$dir/devid.conf"
-export DEVID_CONF=$dir/devid.conf OPENSSL_MODULES=$build/.libs TPM2TOOLS_TCTI=swtpm:path=$dir/sock
-devid=$build/devid
-
-# says STATUS WORDS COMMAND...: fails with that status and one line on stderr that has the words
-says() {
-    local status=$1 words=$2 got
-    shift 2
-    "$@" >"$dir/stdout" 2>"$dir/stderr"
-    got=$?
-    cat "$dir/stdout" "$dir/stderr"
-    [ $got -eq "$status" ] && [ "$(wc -l <"$dir/stderr")" -eq 1 ] && grep -q -- "$words" "$dir/stderr"
-}
-changed() { sed "$1" "$dir/devid.conf" >"$dir/changed.conf"; echo "$dir/changed.conf"; }
+# shellcheck source=test/client/device.sh
+. "${DEVID_SRC:?}/test/client/device.sh"
 
 echo wrong >"$dir/wrong-secret"
 ok "a wrong secret is told" says 1 "403" "$devid" --config "$(changed "s|secret-manufacturer|../wrong-secret|")" provision idevid

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# devid provision where files fail it: killed right before and right after each rename in turn, no space, a folder that cannot be
+# written, a TPM that may not be opened, a wrong fingerprint. It says so in one line, leaves nothing half-written, and the
+# next run finishes.
+set -u
+
+# The state of a device that was made whole: the same four times.
+whole() {
+    ok "$1: the next run has nothing to do" sh -c "'$devid' provision | grep '^nothing to do'"
+    ok "$1: five identities are valid" sh -c "[ \"\$('$devid' list | grep -c ' valid ')\" -eq 5 ]"
+    ok "$1: no temporary file is left" sh -c "! find '$dir/state' '$dir/clients' -name '*.tmp*' -o -name '.*.new*' | grep ."
+    ok "$1: nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
+    ok "$1: no second key" sh -c \
+        "[ \"\$(tpm2_getcap handles-persistent | tr -d '\\n')\" = '- 0x81000001- 0x81000002- 0x81010001- 0x81010016- 0x81020000' ]"
+}
+
+# killed BEFORE|AFTER: each run gets one rename further than the last.
+killed() (
+    # shellcheck source=test/client/device.sh
+    . "${DEVID_SRC:?}/test/client/device.sh"
+    idevid=
+    for ((kill_at = 1; kill_at < 60; kill_at++)); do
+        env "KILL_$1_RENAME=$kill_at" LD_PRELOAD="$build/.libs/libkill-rename.so" "$devid" provision >"$dir/out" 2>&1
+        status=$?
+        if tpm2_readpublic -Q -c 0x81020000 -f pem -o "$dir/now.pem" 2>/dev/null; then
+            idevid=${idevid:-$(cat "$dir/now.pem")}
+            [ "$idevid" = "$(cat "$dir/now.pem")" ] || break
+        fi
+        [ $status -eq 137 ] || break
+    done
+    ok "killed $1 each rename: $((kill_at - 1)) times, then it ends" test "$status" -eq 0 -a "$kill_at" -gt 4
+    ok "killed $1 each rename: the IDevID key is the same" test "$idevid" = "$(cat "$dir/now.pem")"
+    whole "killed $1 each rename"
+)
+
+# A folder that the user may not write is nothing to root: an ordinary user runs devid then.
+as_user() {
+    if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
+}
+
+files_fail() (
+    # shellcheck source=test/client/device.sh
+    . "${DEVID_SRC:?}/test/client/device.sh"
+    mkdir -p "$dir/state"
+    touch "$dir/tpm.log"
+    chmod -R a+rX "$dir"
+    chmod a+rw "$dir"/{tpm.log,sock,sock.ctrl}
+    chmod 555 "$dir/state" "$dir/clients"
+    ok "a state folder that cannot be written is told" says 1 "$dir/state" as_user "$devid" provision idevid
+    chmod 777 "$dir/state" "$dir/clients"
+    chmod 0 "$dir"/{sock,sock.ctrl}
+    ok "a TPM that may not be opened is told" says 75 "TPM" as_user "$devid" provision idevid
+    chmod a+rw "$dir"/{sock,sock.ctrl}
+    wrong=$(printf 'ab%.0s' {1..32})
+    ok "a wrong fingerprint is told" says 1 "fingerprint" as_user "$devid" --config "$(changed \
+        "s|^[a-z-]* *=.*manufacturer-root.*|fingerprint = $wrong|")" provision idevid
+    ok "when all is mended it finishes" as_user "$devid" provision
+    whole "mended"
+)
+
+# Each run has room for one file more than the last.
+disk_full() (
+    # shellcheck source=test/client/device.sh
+    . "${DEVID_SRC:?}/test/client/device.sh"
+    for ((at = 1; at < 60; at++)); do
+        NO_SPACE_AT=$at LD_PRELOAD="$build/.libs/libno-space.so" "$devid" provision >"$dir/stdout" 2>"$dir/stderr"
+        status=$?
+        [ $status -ne 0 ] || break
+        [ "$status $(wc -l <"$dir/stderr")" = "1 1" ] && grep -q "No space left" "$dir/stderr" || break
+    done
+    ok "disk full: it is told $((at - 1)) times in one line, then there is room enough" test "$status" -eq 0 -a "$at" -gt 4
+    whole "disk full"
+)
+
+log=$(mktemp)
+{
+    killed AFTER
+    killed BEFORE
+    disk_full
+    files_fail
+} | sed -E 's/^(ok|not ok) [0-9]+ /\1 /' | tee "$log"
+echo "1..$(grep -cE '^(ok|not ok) ' "$log")"
+rm -f "$log"
