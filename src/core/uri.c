@@ -2,7 +2,6 @@
 /* One name for a key everywhere: RFC 7512 by p11-kit's parser, and two short forms. */
 #include "core/uri.h"
 
-#include <errno.h>
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
 #include <stdio.h>
@@ -16,11 +15,6 @@ static bool begins(const char *text, const char *scheme)
     return strncmp(text, scheme, strlen(scheme)) == 0;
 }
 
-bool devid_uri_is_ours(const char *text)
-{
-    return begins(text, "pkcs11:") || begins(text, "devid:") || begins(text, "handle:");
-}
-
 void devid_uri_free(struct devid_uri *uri)
 {
     if (uri == NULL)
@@ -32,14 +26,13 @@ void devid_uri_free(struct devid_uri *uri)
     *uri = (struct devid_uri){0};
 }
 
+/* 0x and up to eight digits, as every TPM tool writes a handle. */
 static devid_rc parse_handle(const char *text, struct devid_uri *out, struct devid_error *err)
 {
-    unsigned long long value;
-    char *end = NULL;
+    size_t n = begins(text, "0x") ? strspn(text + 2, "0123456789abcdefABCDEF") : 0;
+    unsigned long value = n == 0 || n > 8 || text[2 + n] != 0 ? 0 : strtoul(text + 2, NULL, 16);
 
-    errno = 0;
-    value = strtoull(text, &end, 0);
-    if (end == text || *end != 0 || errno != 0 || text[0] == '-' || value < 0x81000000ULL || value > 0x81ffffffULL)
+    if (value < 0x81000000UL || value > 0x81ffffffUL)
         return devid_fail(err, DEVID_E_DATA, "\"handle:%s\": a persistent handle is expected, 0x81000000 to 0x81ffffff",
                           text);
     out->query.handle = (uint32_t)value;
@@ -80,15 +73,20 @@ static devid_rc take_object(P11KitUri *p11, struct devid_uri *out, struct devid_
     CK_OBJECT_CLASS value;
     devid_rc rc = DEVID_OK;
 
-    if (label != NULL)
+    /* labels are texts here: one that goes on behind a NUL is nobody's */
+    if (label != NULL && memchr(label->pValue, 0, label->ulValueLen) != NULL)
+        rc = devid_fail(err, DEVID_E_DATA, "the PKCS#11 URI has a NUL in object=");
+    else if (label != NULL)
         rc = devid_bytes_copy((struct devid_slice){label->pValue, label->ulValueLen}, &out->label, err);
     if (rc == DEVID_OK && id != NULL)
         rc = devid_bytes_copy((struct devid_slice){id->pValue, id->ulValueLen}, &out->id, err);
-    if (class != NULL && class->ulValueLen == sizeof value) {
+    if (rc == DEVID_OK && class != NULL && class->ulValueLen == sizeof value) {
         memcpy(&value, class->pValue, sizeof value);
         out->wants_private = value == CKO_PRIVATE_KEY;
         out->wants_public = value == CKO_PUBLIC_KEY;
         out->wants_cert = value == CKO_CERTIFICATE;
+        if (!out->wants_private && !out->wants_public && !out->wants_cert)
+            rc = devid_fail(err, DEVID_E_ABSENT, "type= of the PKCS#11 URI: only private, public and cert can be found");
     }
     return rc;
 }

@@ -15,10 +15,7 @@ struct devid_uri {
     struct devid_secret pin;     /* pin-value, or the file of pin-source; empty if neither */
 };
 
-/** True if text begins with a scheme that devid_uri_parse knows. */
-bool devid_uri_is_ours(const char *text);
-
-/** \return DEVID_E_DATA with what was expected. pin-source's file is read. */
+/** \return DEVID_E_DATA with what was expected; DEVID_E_ABSENT for a type= of which there is nothing. pin-source's file is read. */
 devid_rc devid_uri_parse(const char *text, struct devid_uri *out, struct devid_error *err);
 void devid_uri_free(struct devid_uri *uri);
 

@@ -86,6 +86,13 @@ test_unit_test_ref_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_ref_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_ref_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_uri
+TESTS += test/unit/test_uri
+test_unit_test_uri_SOURCES = test/unit/test_uri.c
+test_unit_test_uri_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_uri_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_uri_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_pair
 TESTS += test/unit/test_pair
 test_unit_test_pair_SOURCES = test/unit/test_pair.c src/pkcs11/pair.c
