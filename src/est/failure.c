@@ -56,6 +56,9 @@ static devid_rc of_client_cert(const struct failure *f, struct devid_error *err)
 {
     bool is_alert = strstr(f->words, "alert") != NULL;
 
+    if (f->client_cert == NULL && !is_alert)
+        return devid_fail(err, DEVID_E_DENIED, "%s closed the connection without an answer: perhaps it wants a "
+                          "client certificate, and none is configured", f->name);
     if (f->client_cert == NULL)
         return devid_fail(err, DEVID_E_DENIED, "%s wants a client certificate, and none is configured", f->name);
     if ((X509_get_extension_flags(f->client_cert) & EXFLAG_XKUSAGE) != 0 &&

@@ -1,6 +1,7 @@
 # files of test/client: programs as Debian ships them
 CLIENT_TESTS = \
 	test/client/curl.sh \
+	test/client/est-server.sh \
 	test/client/mosquitto.sh \
 	test/client/openssl.sh \
 	test/client/p11tool.sh \

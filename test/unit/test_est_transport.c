@@ -128,7 +128,7 @@ static void a_refused_client_certificate_is_named_in_both_versions_of_tls(void *
         struct est_test_tls friend = {.clients = &w->ours, .max_version = versions[i / 2], .offers_h2 = i % 2 != 0};
 
         assert_client_cert_refused(w, &stranger, &(struct pki_wish){.cn = "c"}, "refused the client certificate");
-        assert_client_cert_refused(w, &stranger, NULL, "wants a client certificate, and none is configured");
+        assert_client_cert_refused(w, &stranger, NULL, "client certificate, and none is configured");
         assert_client_cert_refused(w, &friend, &(struct pki_wish){.cn = "c", .from_s = -2 * DAY, .to_s = -DAY},
                                    "refused the client certificate");
         assert_client_cert_refused(w, &friend, &(struct pki_wish){.cn = "c", .eku = "2.23.133.8.1"},
