@@ -171,34 +171,24 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_
     return session_leave(s, rv);
 }
 
-static CK_RV attr_may_set(CK_ATTRIBUTE_TYPE type)
+bool attr_is_known(CK_ATTRIBUTE_TYPE type)
 {
-    if (type == CKA_LABEL || type == CKA_ID)
-        return CKR_OK;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].type == type)
-            return CKR_ATTRIBUTE_READ_ONLY;
-    return CKR_ATTRIBUTE_TYPE_INVALID;
+            return true;
+    return false;
 }
 
-/* CKA_MODIFIABLE is false on every object, so what could be written is refused last. */
-CK_RV C_SetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)
+CK_ULONG attr_sum(const struct object *o)
 {
-    struct object o = {0};
-    struct session *s;
-    CK_RV rv = session_enter(handle, &s);
+    CK_ULONG sum = 0;
 
-    if (rv != CKR_OK)
-        return rv;
-    rv = object_find(s, object, &o);
-    if (rv == CKR_OK && !session_is_rw(s))
-        rv = CKR_SESSION_READ_ONLY;
-    if (rv == CKR_OK && (template == NULL || n > TEMPLATE_MAX))
-        rv = CKR_ARGUMENTS_BAD;
-    for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++)
-        rv = is_wild(template[i].pValue, template[i].ulValueLen) ? CKR_ARGUMENTS_BAD : attr_may_set(template[i].type);
-    if (rv == CKR_OK)
-        rv = CKR_ACTION_PROHIBITED;
-    object_free(&o);
-    return session_leave(s, rv);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct attr_value v = {0};
+
+        if ((rows[i].kinds & o->view->kind) != 0 && rows[i].get(o, rows[i].arg, &v) == CKR_OK)
+            sum += v.len;
+        attr_free(&v);
+    }
+    return sum;
 }

@@ -10,9 +10,13 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/absent.c \
 	src/pkcs11/attr.c src/pkcs11/attr.h \
 	src/pkcs11/catalogue.c \
+	src/pkcs11/change.c \
+	src/pkcs11/copy.c \
+	src/pkcs11/create.c \
 	src/pkcs11/crypt.c \
 	src/pkcs11/current.c \
 	src/pkcs11/derive.c \
+	src/pkcs11/destroy.c \
 	src/pkcs11/digest.c \
 	src/pkcs11/find.c \
 	src/pkcs11/general.c \
@@ -31,6 +35,8 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/session.c \
 	src/pkcs11/sign.c \
 	src/pkcs11/slot.c \
+	src/pkcs11/template.c src/pkcs11/template.h \
 	src/pkcs11/token.c \
 	src/pkcs11/value.c \
-	src/pkcs11/verify.c
+	src/pkcs11/verify.c \
+	src/pkcs11/write.c src/pkcs11/write.h

@@ -219,6 +219,8 @@ CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum vie
  * LDevID that devid.conf names is not destroyed: it would take an enrolment at the factory to get it back.
  */
 bool object_may(const struct object *o, enum devid_flag what);
+/** True for an LDevID that devid.conf names: it keeps its name and its key. */
+bool object_is_provisioned(const struct object *o);
 /** False if who made the key did not want it used so. The key itself may still be unable to. */
 bool object_is_for(const struct object *o, enum devid_usage usage);
 void object_free(struct object *o);
@@ -253,6 +255,10 @@ struct attr_value {
 /** CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or the value. Sends nothing. */
 CK_RV attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct attr_value *out);
 void attr_free(struct attr_value *v);
+/** True if some object or other has it. */
+bool attr_is_known(CK_ATTRIBUTE_TYPE type);
+/** Bytes of all values: what C_GetObjectSize calls the size. */
+CK_ULONG attr_sum(const struct object *o);
 /** True if every attribute of the template is there and the same. */
 bool attr_match(const struct object *o, const CK_ATTRIBUTE *template, CK_ULONG n);
 

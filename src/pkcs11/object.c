@@ -47,8 +47,7 @@ CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum vie
     return CKR_OK;
 }
 
-/* An LDevID of the configuration. */
-static bool is_provisioned(const struct object *o)
+bool object_is_provisioned(const struct object *o)
 {
     const struct devid_identity *identity = o->view->identity;
     const struct devid_conf_identity *conf;
@@ -65,13 +64,15 @@ bool object_may(const struct object *o, enum devid_flag what)
 
     if ((v->flags & (unsigned)what) != 0 || v->kind == VIEW_PROFILE)
         return false;
+    if (v->kind == VIEW_SECRET && what != DEVID_FLAG_KEPT)
+        return false;
     if (!o->catalogue->is_session &&
         (strcmp(v->token, slot_manufacturer) == 0 || (v->identity != NULL && v->identity->is_read_only)))
         return false;
     switch (what) {
     case DEVID_FLAG_FIXED:      return v->kind != VIEW_ISSUER; /* it has nothing that a client gave it */
     case DEVID_FLAG_UNCOPYABLE: return v->kind != VIEW_PRIVATE || v->identity->key_place == DEVID_PLACE_BLOB;
-    case DEVID_FLAG_KEPT:       return v->kind != VIEW_PRIVATE || !is_provisioned(o);
+    case DEVID_FLAG_KEPT:       return v->kind != VIEW_PRIVATE || !object_is_provisioned(o);
     default:                    return true;
     }
 }
@@ -183,99 +184,6 @@ CK_RV object_add_pair(const struct session *s, const struct devid_identity *pair
     return add_to_session(s, store, &identity, public_key, private_key);
 }
 
-static const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *template, CK_ULONG n, CK_ATTRIBUTE_TYPE type)
-{
-    for (CK_ULONG i = 0; i < n; i++)
-        if (template[i].type == type)
-            return &template[i];
-    return NULL;
-}
-
-/* Answers as the standard orders them; at the end of them, no class of object is made by a client. */
-static CK_RV create_refuse(const struct session *s, const CK_ATTRIBUTE *template, CK_ULONG n)
-{
-    const CK_ATTRIBUTE *class, *token;
-    CK_OBJECT_CLASS wanted;
-
-    if ((template == NULL && n != 0) || n > TEMPLATE_MAX)
-        return CKR_ARGUMENTS_BAD;
-    for (CK_ULONG i = 0; i < n; i++)
-        if (is_wild(template[i].pValue, template[i].ulValueLen))
-            return CKR_ARGUMENTS_BAD;
-    class = template_find(template, n, CKA_CLASS);
-    token = template_find(template, n, CKA_TOKEN);
-    if (class == NULL)
-        return CKR_TEMPLATE_INCOMPLETE;
-    if (class->ulValueLen != sizeof wanted || (token != NULL && token->ulValueLen != sizeof(CK_BBOOL)))
-        return CKR_ATTRIBUTE_VALUE_INVALID;
-    if (token != NULL && *(const CK_BBOOL *)token->pValue && !session_is_rw(s))
-        return CKR_SESSION_READ_ONLY;
-    memcpy(&wanted, class->pValue, sizeof wanted);
-    /* Keys are made in the TPM and do not come from elsewhere. */
-    if (wanted == CKO_PRIVATE_KEY || wanted == CKO_SECRET_KEY)
-        return CKR_TEMPLATE_INCONSISTENT;
-    return CKR_FUNCTION_NOT_SUPPORTED;
-}
-
-CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *object)
-{
-    struct session *s;
-    CK_RV rv = session_enter(handle, &s);
-
-    if (rv != CKR_OK)
-        return rv;
-    return session_leave(s, object == NULL ? CKR_ARGUMENTS_BAD : create_refuse(s, template, n));
-}
-
-/* What all changes of an object have in common; CKA_COPYABLE and CKA_DESTROYABLE are false on every object. */
-static CK_RV change_refuse(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object)
-{
-    struct object o = {0};
-    struct session *s;
-    CK_RV rv = session_enter(handle, &s);
-
-    if (rv != CKR_OK)
-        return rv;
-    rv = object_find(s, object, &o);
-    object_free(&o);
-    if (rv == CKR_OK)
-        rv = session_is_rw(s) ? CKR_ACTION_PROHIBITED : CKR_SESSION_READ_ONLY;
-    return session_leave(s, rv);
-}
-
-CK_RV C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n,
-                   CK_OBJECT_HANDLE *made)
-{
-    (void)template, (void)n, (void)made;
-    return change_refuse(handle, object);
-}
-
-static CK_RV destroy(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, bool *is_secret)
-{
-    struct object o = {0};
-    struct session *s;
-    CK_RV rv = session_enter(handle, &s);
-
-    if (rv != CKR_OK)
-        return rv;
-    rv = object_find(s, object, &o);
-    *is_secret = rv == CKR_OK && o.view->kind == VIEW_SECRET;
-    if (*is_secret && !object_may(&o, DEVID_FLAG_KEPT))
-        rv = CKR_ACTION_PROHIBITED;
-    else if (*is_secret)
-        rv = secret_destroy(&o) ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
-    object_free(&o);
-    return session_leave(s, rv);
-}
-
-CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object)
-{
-    bool is_secret = false;
-    CK_RV rv = destroy(handle, object, &is_secret);
-
-    return rv != CKR_OK || is_secret ? rv : change_refuse(handle, object);
-}
-
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ULONG *size)
 {
     struct object o = {0};
@@ -285,10 +193,10 @@ CK_RV C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ULON
     if (rv != CKR_OK)
         return rv;
     rv = object_find(s, object, &o);
-    object_free(&o);
     if (rv == CKR_OK && size == NULL)
         rv = CKR_ARGUMENTS_BAD;
     if (rv == CKR_OK)
-        *size = CK_UNAVAILABLE_INFORMATION;
+        *size = attr_sum(&o);
+    object_free(&o);
     return session_leave(s, rv);
 }
