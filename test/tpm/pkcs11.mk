@@ -51,6 +51,13 @@ test_tpm_test_pkcs11_object_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
 test_tpm_test_pkcs11_object_CFLAGS = $(PKCS11_TEST_CFLAGS)
 test_tpm_test_pkcs11_object_LDADD = $(PKCS11_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_pkcs11_object_write
+TESTS += test/tpm/test_pkcs11_object_write
+test_tpm_test_pkcs11_object_write_SOURCES = test/tpm/test_pkcs11_object_write.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_object_write_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_object_write_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_object_write_LDADD = $(PKCS11_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_pkcs11_process
 TESTS += test/tpm/test_pkcs11_process
 test_tpm_test_pkcs11_process_SOURCES = test/tpm/test_pkcs11_process.c $(PKCS11_TEST_SOURCES)
