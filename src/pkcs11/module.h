@@ -214,12 +214,9 @@ bool object_is_visible(const struct session *s, const struct view *view);
 CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out);
 /** A key for an operation: CKR_KEY_HANDLE_INVALID, or CKR_KEY_FUNCTION_NOT_PERMITTED for the other half. */
 CK_RV object_find_key(const struct session *s, CK_OBJECT_HANDLE handle, enum view_kind half, struct object *out);
-/**
- * Whether an object may be modified (DEVID_FLAG_FIXED), copied (_UNCOPYABLE), destroyed (_KEPT). The manufacturer's never; an
- * LDevID that devid.conf names is not destroyed: it would take an enrolment at the factory to get it back.
- */
+/** May it be modified (DEVID_FLAG_FIXED), copied (_UNCOPYABLE), destroyed (_KEPT)? The manufacturer's never. */
 bool object_may(const struct object *o, enum devid_flag what);
-/** True for an LDevID that devid.conf names: it keeps its name and its key. */
+/** True for an LDevID that devid.conf names. It keeps name and key: getting one takes an enrolment at the factory. */
 bool object_is_provisioned(const struct object *o);
 /** False if who made the key did not want it used so. The key itself may still be unable to. */
 bool object_is_for(const struct object *o, enum devid_usage usage);
