@@ -37,8 +37,6 @@ sends "Sign" "an RSA key signs" tool --test-sign "pkcs11:token=owner;object=rsa;
 sends "RSA_Decrypt" "an RSA key signs with PSS" \
     tool --test-sign --sign-params=RSA-PSS "pkcs11:token=owner;object=rsa;type=private"
 sends "Sign" "a login that nobody needs" tool --login --set-pin 1234 --test-sign "$ldevid;type=private"
-ok "a deletion is asked for" tool --login --set-pin 1234 --delete "$ldevid;type=private"
-ok "nothing is deleted" grep -q "^0 objects deleted" out
 
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem 2>/dev/null
 (
