@@ -26,16 +26,14 @@ void devid_uri_free(struct devid_uri *uri)
     *uri = (struct devid_uri){0};
 }
 
-/* 0x and up to eight digits, as every TPM tool writes a handle. */
+/* 0x and no more than eight digits, as every TPM tool writes a handle. */
 static devid_rc parse_handle(const char *text, struct devid_uri *out, struct devid_error *err)
 {
-    size_t n = begins(text, "0x") ? strspn(text + 2, "0123456789abcdefABCDEF") : 0;
-    unsigned long value = n == 0 || n > 8 || text[2 + n] != 0 ? 0 : strtoul(text + 2, NULL, 16);
-
-    if (value < 0x81000000UL || value > 0x81ffffffUL)
+    if (begins(text, "0x") && strlen(text) <= 2 + 8)
+        out->query.handle = devid_hex_number(text, 0x81000000, 0x81ffffff);
+    if (out->query.handle == 0)
         return devid_fail(err, DEVID_E_DATA, "\"handle:%s\": a persistent handle is expected, 0x81000000 to 0x81ffffff",
                           text);
-    out->query.handle = (uint32_t)value;
     return DEVID_OK;
 }
 
