@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/error.h"
 
@@ -30,6 +31,12 @@ struct devid_secret {
 static inline struct devid_slice devid_slice_of(struct devid_bytes b)
 {
     return (struct devid_slice){b.data, b.len};
+}
+
+/** Of a text, without its NUL. */
+static inline struct devid_slice devid_slice_text(const char *text)
+{
+    return (struct devid_slice){(const unsigned char *)text, strlen(text)};
 }
 
 /** True if both have the same length and content. Not for secrets (timing). */

@@ -44,11 +44,6 @@ devid_rc devid_entry_default_id(const struct devid_public *pub, unsigned char id
     return devid_hash_once(DEVID_SHA1, (struct devid_slice){bits.data + 1, bits.len - 1}, id, err);
 }
 
-static struct devid_slice slice_of_text(const char *text)
-{
-    return (struct devid_slice){(const unsigned char *)text, strlen(text)};
-}
-
 /* ---- reading ---- */
 
 static devid_rc read_wrapped(struct devid_entry *e, struct devid_slice der, struct devid_error *err)
@@ -181,9 +176,9 @@ static devid_rc read_names(struct devid_entry *e, const char *token, const struc
         return devid_fail(err, DEVID_E_DATA, "it has no label");
     if (role == NULL || !devid_role_of(role, &e->identity.role))
         e->identity.role = DEVID_ROLE_CLIENT;
-    rc = devid_bytes_copy(slice_of_text(label), &e->label, err);
+    rc = devid_bytes_copy(devid_slice_text(label), &e->label, err);
     if (rc == DEVID_OK)
-        rc = devid_bytes_copy(slice_of_text(token), &e->token, err);
+        rc = devid_bytes_copy(devid_slice_text(token), &e->token, err);
     return rc;
 }
 

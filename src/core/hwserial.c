@@ -106,7 +106,7 @@ devid_rc devid_make_hw_serial(struct devid_store *store, struct devid_bytes *out
     if (rc == DEVID_OK)
         rc = manufacturer(store, maker, err);
     if (rc == DEVID_OK)
-        rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)maker, strlen(maker)}, &text, err);
+        rc = devid_bytes_copy(devid_slice_text(maker), &text, err);
     if (rc == DEVID_OK)
         rc = append_ek(&text, ek, err);
     if (rc == DEVID_OK)

@@ -111,7 +111,7 @@ devid_rc devid_item_read(const char *token, const char *name, struct devid_slice
     if (rc == DEVID_OK)
         rc = read_kind(&record, &e->item.kind, err);
     if (rc == DEVID_OK)
-        rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)token, strlen(token)}, &e->token, err);
+        rc = devid_bytes_copy(devid_slice_text(token), &e->token, err);
     if (rc == DEVID_OK)
         rc = read_text(&record, "label", &e->label, err);
     if (rc == DEVID_OK)

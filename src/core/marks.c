@@ -94,7 +94,7 @@ static devid_rc read_label(const struct devid_record *record, const char *field,
 
     if (text == NULL)
         text = usual;
-    rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)text, strlen(text)}, out, err);
+    rc = devid_bytes_copy(devid_slice_text(text), out, err);
     *label = (const char *)out->data;
     return rc;
 }
@@ -144,7 +144,7 @@ devid_rc devid_marks_read(struct devid_entry *e, const struct devid_record *reco
     if (rc == DEVID_OK)
         rc = devid_id_read(record, "certificate-id", id, &e->cert_id, err);
     if (rc == DEVID_OK && was != NULL)
-        rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)was, strlen(was)}, &e->was, err);
+        rc = devid_bytes_copy(devid_slice_text(was), &e->was, err);
     identity->public_id = devid_slice_of(e->public_id);
     identity->cert_id = devid_slice_of(e->cert_id);
     identity->private_flags = devid_flags_read(devid_record_get(record, "private-flags"));

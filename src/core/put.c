@@ -187,7 +187,7 @@ devid_rc devid_store_add(struct devid_store *store, const struct devid_identity 
     if (rc == DEVID_OK)
         put_cache(store, identity);
     if (rc == DEVID_OK)
-        rc = devid_bytes_copy((struct devid_slice){(const unsigned char *)chosen, strlen(chosen)}, name, err);
+        rc = devid_bytes_copy(devid_slice_text(chosen), name, err);
     devid_bytes_free(&file);
     devid_bytes_free(&place.folder);
     return rc;

@@ -131,7 +131,7 @@ devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, s
 
 static devid_rc append_text(struct devid_bytes *out, const char *text, struct devid_error *err)
 {
-    return devid_bytes_append(out, (struct devid_slice){(const unsigned char *)text, strlen(text)}, err);
+    return devid_bytes_append(out, devid_slice_text(text), err);
 }
 
 devid_rc devid_record_write(const struct devid_record *r, struct devid_bytes *out, struct devid_error *err)

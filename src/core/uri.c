@@ -5,7 +5,6 @@
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define URI_MAX 1024
@@ -39,7 +38,7 @@ static devid_rc parse_handle(const char *text, struct devid_uri *out, struct dev
 
 static devid_rc copy_text(const char *text, struct devid_bytes *out, struct devid_error *err)
 {
-    return devid_bytes_copy((struct devid_slice){(const unsigned char *)text, strlen(text)}, out, err);
+    return devid_bytes_copy(devid_slice_text(text), out, err);
 }
 
 /* The token's label is padded with spaces to 32 bytes in the structure that p11-kit fills. */
@@ -58,7 +57,7 @@ static devid_rc take_pin(P11KitUri *p11, struct devid_uri *out, struct devid_err
     const char *value = p11_kit_uri_get_pin_value(p11), *source = p11_kit_uri_get_pin_source(p11);
 
     if (value != NULL)
-        return devid_secret_copy((struct devid_slice){(const unsigned char *)value, strlen(value)}, &out->pin, err);
+        return devid_secret_copy(devid_slice_text(value), &out->pin, err);
     if (source == NULL)
         return DEVID_OK;
     return devid_secret_read(begins(source, "file:") ? source + 5 : source, &out->pin, err);
@@ -144,14 +143,14 @@ static devid_rc append_escaped(struct devid_bytes *out, const char *attribute, c
 {
     /* RFC 7512 section 2.3: pk11-path-res-avail and unreserved, less what would end the value */
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:[]@!$'()*+,=&";
-    devid_rc rc = devid_bytes_append(out, (struct devid_slice){(const unsigned char *)attribute, strlen(attribute)}, err);
+    devid_rc rc = devid_bytes_append(out, devid_slice_text(attribute), err);
 
     for (const char *c = value; rc == DEVID_OK && *c != 0; c++) {
         char text[4] = {*c};
 
         if (strchr(plain, *c) == NULL)
             (void)snprintf(text, sizeof text, "%%%02X", (unsigned)(unsigned char)*c);
-        rc = devid_bytes_append(out, (struct devid_slice){(const unsigned char *)text, strlen(text)}, err);
+        rc = devid_bytes_append(out, devid_slice_text(text), err);
     }
     return rc;
 }

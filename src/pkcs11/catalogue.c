@@ -18,11 +18,6 @@ CK_OBJECT_HANDLE handle_next(void)
     return atomic_fetch_add(&next_handle, 1);
 }
 
-static struct devid_slice slice_of_text(const char *text)
-{
-    return (struct devid_slice){(const unsigned char *)text, strlen(text)};
-}
-
 struct devid_slice view_content(const struct view *v)
 {
     if (v->cert != NULL)
@@ -31,7 +26,7 @@ struct devid_slice view_content(const struct view *v)
         return devid_slice_of(v->pub->spki);
     if (v->secret != NULL)
         return (struct devid_slice){(const unsigned char *)&v->handle, sizeof v->handle};
-    return v->item != NULL ? slice_of_text(v->item->name) : (struct devid_slice){&v->profile, 1};
+    return v->item != NULL ? devid_slice_text(v->item->name) : (struct devid_slice){&v->profile, 1};
 }
 
 /* ---- order and handles ---- */
@@ -197,13 +192,13 @@ static void add_halves(struct catalogue *c, const struct devid_identity *identit
         v = view_new(c, identity->token, VIEW_PUBLIC, identity->public_flags);
         v->identity = identity;
         v->pub = &identity->pub;
-        v->label = slice_of_text(identity->public_label);
+        v->label = devid_slice_text(identity->public_label);
         v->id = identity->public_id;
     }
     v = view_new(c, identity->token, VIEW_PRIVATE, identity->private_flags);
     v->identity = identity;
     v->pub = &identity->pub;
-    v->label = slice_of_text(identity->private_label);
+    v->label = devid_slice_text(identity->private_label);
     v->id = identity->id;
 }
 
@@ -234,7 +229,7 @@ static CK_RV add_chain(struct catalogue *c, const struct devid_identity *identit
 
         v->identity = identity;
         v->cert = &identity->chain[0];
-        v->label = slice_of_text(identity->cert_label);
+        v->label = devid_slice_text(identity->cert_label);
         v->id = identity->cert_id;
     }
     for (size_t i = 1; rv == CKR_OK && i < identity->n_chain; i++)
@@ -264,7 +259,7 @@ static void add_item(struct catalogue *c, const struct devid_item *item)
     v->item = item;
     v->cert = item->kind == DEVID_ITEM_CERTIFICATE ? &item->cert : NULL;
     v->pub = item->kind == DEVID_ITEM_PUBLIC ? &item->pub : NULL;
-    v->label = slice_of_text(item->label);
+    v->label = devid_slice_text(item->label);
     v->id = item->id;
     if (is_rest(c, item, v))
         c->n_views--;

@@ -169,7 +169,7 @@ static void serial_number(const struct catalogue *c, const char *token, unsigned
     if (rc == DEVID_OK && best != NULL)
         rc = devid_hasher_update(hasher, devid_slice_of(best->pub.spki), NULL);
     if (rc == DEVID_OK)
-        rc = devid_hasher_update(hasher, (struct devid_slice){(const unsigned char *)token, strlen(token)}, NULL);
+        rc = devid_hasher_update(hasher, devid_slice_text(token), NULL);
     if (rc == DEVID_OK)
         rc = devid_hasher_final(hasher, digest, NULL);
     devid_hasher_free(hasher);

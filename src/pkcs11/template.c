@@ -107,7 +107,7 @@ CK_ULONG template_ulong(const struct template *t, CK_ATTRIBUTE_TYPE type, CK_ULO
 CK_RV template_text(const struct template *t, CK_ATTRIBUTE_TYPE type, const char *usual, struct devid_bytes *out)
 {
     const CK_ATTRIBUTE *a = template_find(t, type);
-    struct devid_slice text = {(const unsigned char *)usual, strlen(usual)};
+    struct devid_slice text = devid_slice_text(usual);
     struct devid_error err = {0};
 
     if (a != NULL)

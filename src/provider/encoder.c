@@ -109,11 +109,6 @@ static devid_rc software_encode(const struct encoding *e, EVP_PKEY *soft, int se
     return rc;
 }
 
-static struct devid_slice slice_of(const char *text)
-{
-    return (struct devid_slice){(const unsigned char *)text, strlen(text)};
-}
-
 /* A PIN may stand behind the '?'. */
 static struct devid_slice uri_of(const struct pkey *pk)
 {
@@ -148,15 +143,15 @@ static devid_rc der_of(const struct pkey *pk, struct devid_bytes *der, const cha
 
 static devid_rc text_encode(const struct encoding *e, const struct pkey *pk, OSSL_CORE_BIO *out, struct devid_error *err)
 {
-    struct devid_slice where = slice_of("wrapped, in a file");
-    devid_rc rc = write_all(e->prov, out, slice_of("Private-Key in the TPM: "), err);
+    struct devid_slice where = devid_slice_text("wrapped, in a file");
+    devid_rc rc = write_all(e->prov, out, devid_slice_text("Private-Key in the TPM: "), err);
 
     if (pk->place == PKEY_URI)
         where = uri_of(pk);
     if (rc == DEVID_OK)
         rc = write_all(e->prov, out, where, err);
     if (rc == DEVID_OK)
-        rc = write_all(e->prov, out, slice_of("\n"), err);
+        rc = write_all(e->prov, out, devid_slice_text("\n"), err);
     if (rc == DEVID_OK)
         rc = software_encode(e, pk->soft, OSSL_KEYMGMT_SELECT_PUBLIC_KEY | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS, NULL, out,
                              NULL, NULL, err);

@@ -123,7 +123,7 @@ static devid_rc open_file(struct provider *p, struct devid_slice der, struct dev
 
 devid_rc pkey_of_uri(struct provider *p, const char *uri, struct pkey **out, struct devid_error *err)
 {
-    struct devid_slice where = {(const unsigned char *)uri, strlen(uri)};
+    struct devid_slice where = devid_slice_text(uri);
     struct devid_key *key = NULL;
     struct pkey *pk = NULL;
     devid_rc rc = open_uri(p, uri, &key, err);
