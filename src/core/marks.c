@@ -5,20 +5,18 @@
 
 #include "core/entry.h"
 
-static const struct {
+/* Bits and what they are called in a file. */
+static const struct word {
     const char *name;
     unsigned bit;
 } flag_names[] = {
     {"private", DEVID_FLAG_PRIVATE}, {"fixed", DEVID_FLAG_FIXED},   {"uncopyable", DEVID_FLAG_UNCOPYABLE},
     {"kept", DEVID_FLAG_KEPT},       {"hidden", DEVID_FLAG_HIDDEN}, {"asks", DEVID_FLAG_ASKS},
-    {"rest", DEVID_FLAG_REST},
+    {"rest", DEVID_FLAG_REST},       {NULL, 0},
 }, use_names[] = {
     {"sign", DEVID_FOR_SIGN},       {"verify", DEVID_FOR_VERIFY}, {"decrypt", DEVID_FOR_DECRYPT},
-    {"encrypt", DEVID_FOR_ENCRYPT}, {"derive", DEVID_FOR_DERIVE},
+    {"encrypt", DEVID_FOR_ENCRYPT}, {"derive", DEVID_FOR_DERIVE}, {NULL, 0},
 };
-
-#define N_FLAGS (sizeof flag_names / sizeof flag_names[0])
-#define N_USES (sizeof use_names / sizeof use_names[0])
 
 /* A word that a later version knows is passed over. */
 static bool has_word(const char *text, const char *word)
@@ -38,42 +36,44 @@ static void add_word(char text[64], const char *word)
     (void)snprintf(text + len, 64 - len, "%s%s", len != 0 ? " " : "", word);
 }
 
+static unsigned words_read(const struct word *words, const char *text)
+{
+    unsigned bits = 0;
+
+    for (; text != NULL && words->name != NULL; words++)
+        bits |= has_word(text, words->name) ? words->bit : 0;
+    return bits;
+}
+
+static devid_rc words_write(const struct word *words, struct devid_record *record, const char *field, unsigned bits,
+                            struct devid_error *err)
+{
+    char text[64] = "";
+
+    for (; words->name != NULL; words++)
+        if ((bits & words->bit) != 0)
+            add_word(text, words->name);
+    return devid_record_set(record, field, text[0] != 0 ? text : NULL, err);
+}
+
 unsigned devid_flags_read(const char *text)
 {
-    unsigned flags = 0;
-
-    for (size_t i = 0; text != NULL && i < N_FLAGS; i++)
-        flags |= has_word(text, flag_names[i].name) ? flag_names[i].bit : 0;
-    return flags;
+    return words_read(flag_names, text);
 }
 
 devid_rc devid_flags_write(struct devid_record *record, const char *field, unsigned flags, struct devid_error *err)
 {
-    char text[64] = "";
-
-    for (size_t i = 0; i < N_FLAGS; i++)
-        if ((flags & flag_names[i].bit) != 0)
-            add_word(text, flag_names[i].name);
-    return devid_record_set(record, field, text[0] != 0 ? text : NULL, err);
+    return words_write(flag_names, record, field, flags, err);
 }
 
 unsigned devid_uses_read(const char *text)
 {
-    unsigned uses = 0;
-
-    for (size_t i = 0; text != NULL && i < N_USES; i++)
-        uses |= has_word(text, use_names[i].name) ? use_names[i].bit : 0;
-    return uses;
+    return words_read(use_names, text);
 }
 
 devid_rc devid_uses_write(struct devid_record *record, unsigned uses, struct devid_error *err)
 {
-    char text[64] = "";
-
-    for (size_t i = 0; i < N_USES; i++)
-        if ((uses & use_names[i].bit) != 0)
-            add_word(text, use_names[i].name);
-    return devid_record_set(record, "not-for", text[0] != 0 ? text : NULL, err);
+    return words_write(use_names, record, "not-for", uses, err);
 }
 
 void devid_marks_free(struct devid_entry *e)
