@@ -152,30 +152,16 @@ static CK_OBJECT_HANDLE leaf_handle(const struct session *s, const struct devid_
 }
 
 /* The certificate that the key had, and issuers that are not the new one's, stay on their own. */
-static CK_RV keep_old_chain(const struct object *o, bool same_issuer)
-{
-    CK_RV rv = CKR_OK;
-
-    for (size_t i = 0; rv == CKR_OK && i < o->catalogue->n_views; i++) {
-        const struct view *v = &o->catalogue->views[i];
-
-        if (v->identity == o->view->identity && (v->kind == VIEW_LEAF || (v->kind == VIEW_ISSUER && !same_issuer)))
-            rv = item_keep_rest(o->catalogue->store, v);
-    }
-    return rv;
-}
-
-static CK_RV attach(const struct session *s, const struct object *o, const struct devid_item *item,
-                    const struct template *t, const struct devid_cert *cert)
+static CK_RV attach(const struct object *o, const struct devid_item *item, const struct template *t,
+                    const struct devid_cert *cert)
 {
     const struct devid_identity *identity = o->view->identity;
     struct devid_cert chain[DEVID_CHAIN_MAX] = {*cert};
     struct devid_identity next = *identity;
     bool is_same = identity->n_chain > 0 && devid_slice_eq(identity->chain[0].der, cert->der);
     bool same_issuer = identity->n_chain > 1 && devid_slice_eq(identity->chain[1].subject, cert->issuer);
-    CK_RV rv = is_same ? CKR_OK : keep_old_chain(o, same_issuer);
+    CK_RV rv = is_same ? CKR_OK : item_keep_others(o, same_issuer ? VIEW_LEAF : VIEW_LEAF | VIEW_ISSUER);
 
-    (void)s;
     next.chain = chain;
     next.n_chain = 1;
     if (same_issuer || is_same)
@@ -202,7 +188,7 @@ static CK_RV create_token_cert(const struct session *s, const struct template *t
             break;
         o.view = (struct view *)(uintptr_t)key_of_cert(s, o.catalogue, t, cert, &rv);
         if (rv == CKR_OK && o.view != NULL)
-            rv = attach(s, &o, item, t, cert);
+            rv = attach(&o, item, t, cert);
         else if (rv == CKR_OK)
             rv = item_add(s, item, true, handle);
         if (rv == CKR_OK && o.view != NULL)

@@ -30,20 +30,6 @@ static CK_RV hide_public(const struct object *o)
     return rv == CKR_OK ? object_put_identity(o, &next) : rv;
 }
 
-/* Views of the identity that stay when the one goes. */
-static CK_RV keep_others(const struct object *o, unsigned kinds)
-{
-    CK_RV rv = CKR_OK;
-
-    for (size_t i = 0; rv == CKR_OK && i < o->catalogue->n_views; i++) {
-        const struct view *v = &o->catalogue->views[i];
-
-        if (v->identity == o->view->identity && v != o->view && (v->kind & kinds) != 0)
-            rv = item_keep_rest(o->catalogue->store, v);
-    }
-    return rv;
-}
-
 /* The issuers that came with it stay, on their own. */
 static CK_RV destroy_leaf(const struct object *o)
 {
@@ -51,7 +37,7 @@ static CK_RV destroy_leaf(const struct object *o)
     CK_RV rv = forget_rest(o);
 
     if (rv == CKR_OK && !o->catalogue->is_session)
-        rv = keep_others(o, VIEW_ISSUER);
+        rv = item_keep_others(o, VIEW_ISSUER);
     next.chain = NULL;
     next.n_chain = 0;
     next.cert_place = DEVID_PLACE_NONE;
@@ -129,7 +115,7 @@ static CK_RV destroy_private(const struct object *o)
 
     if (o->catalogue->is_session)
         return destroy_loose_private(o);
-    rv = keep_others(o, VIEW_PUBLIC | VIEW_LEAF | VIEW_ISSUER);
+    rv = item_keep_others(o, VIEW_PUBLIC | VIEW_LEAF | VIEW_ISSUER);
     if (rv == CKR_OK)
         rv = rv_of(devid_key_evict(o->catalogue->store, o->view->identity, &err), &err);
     return rv == CKR_OK ? object_put_identity(o, NULL) : rv;

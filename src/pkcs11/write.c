@@ -100,7 +100,7 @@ CK_RV item_of_view(const struct view *v, char name[DEVID_ITEM_NAME + 1], struct 
     return CKR_ACTION_PROHIBITED;
 }
 
-CK_RV item_keep_rest(struct devid_store *store, const struct view *v)
+static CK_RV item_keep_rest(struct devid_store *store, const struct view *v)
 {
     char name[DEVID_ITEM_NAME + 1];
     struct devid_error err = {0};
@@ -111,6 +111,19 @@ CK_RV item_keep_rest(struct devid_store *store, const struct view *v)
         return rv;
     item.flags |= DEVID_FLAG_REST;
     return rv_of(devid_store_put_item(store, NULL, &item, &err), &err);
+}
+
+CK_RV item_keep_others(const struct object *o, unsigned kinds)
+{
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && i < o->catalogue->n_views; i++) {
+        const struct view *v = &o->catalogue->views[i];
+
+        if (v->identity == o->view->identity && v != o->view && (v->kind & kinds) != 0)
+            rv = item_keep_rest(o->catalogue->store, v);
+    }
+    return rv;
 }
 
 /* The session's own snapshot is taken over. */

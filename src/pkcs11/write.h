@@ -16,8 +16,8 @@ CK_RV item_add(const struct session *s, const struct devid_item *item, bool is_t
  * \return CKR_ACTION_PROHIBITED for a private half
  */
 CK_RV item_of_view(const struct view *v, char name[DEVID_ITEM_NAME + 1], struct devid_item *out);
-/** Keep it, so that it outlives its identity. */
-CK_RV item_keep_rest(struct devid_store *store, const struct view *v);
+/** Keep the other views of an object's identity, of these kinds (enum view_kind), so that they outlive it. */
+CK_RV item_keep_others(const struct object *o, unsigned kinds);
 
 /**
  * Put what became of an object's identity or item in its place, in the store or in the session.
