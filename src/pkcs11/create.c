@@ -39,16 +39,6 @@ static CK_RV create_data(const struct session *s, const struct template *t, stru
 
 /* ---- public keys ---- */
 
-/* DER OCTET STRING as the standard says, or the bare point that some clients send. */
-static struct devid_slice point_of(struct devid_slice value)
-{
-    size_t header = value.len > 1 && value.data[1] == 0x81 ? 3 : 2;
-
-    if (value.len > header && value.data[0] == 0x04 && devid_der_len(value) == value.len)
-        return (struct devid_slice){value.data + header, value.len - header};
-    return value;
-}
-
 static CK_RV public_take(const struct template *t, struct devid_public *pub)
 {
     struct devid_slice params = template_bytes(t, CKA_EC_PARAMS), point = template_bytes(t, CKA_EC_POINT);
@@ -68,7 +58,7 @@ static CK_RV public_take(const struct template *t, struct devid_public *pub)
         if (params.len == 0 || point.len == 0)
             return CKR_TEMPLATE_INCOMPLETE;
         rv = curve_take(params, &bits);
-        return rv == CKR_OK ? value_rv(devid_public_from_point(bits, point_of(point), pub, &err), &err) : rv;
+        return rv == CKR_OK ? value_rv(devid_public_from_point(bits, point_take(point, 1 + 2 * ((bits + 7) / 8)), pub, &err), &err) : rv;
     case CKK_RSA:
         if (has_ec)
             return CKR_TEMPLATE_INCONSISTENT;

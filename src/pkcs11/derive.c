@@ -28,16 +28,6 @@ struct derivation {
     struct devid_slice shared, point;
 };
 
-/* The point is to be raw, and comes as a DER OCTET STRING from who copied it from CKA_EC_POINT. */
-static struct devid_slice point_take(struct devid_slice in, size_t len)
-{
-    size_t header = len > 127 ? 3 : 2;
-
-    if (in.len == len + header && in.data[0] == 0x04 && devid_der_len(in) == in.len)
-        return (struct devid_slice){in.data + header, len};
-    return in;
-}
-
 static CK_RV parameter_take(const CK_MECHANISM *given, const struct devid_public *pub, struct derivation *out)
 {
     const CK_ECDH1_DERIVE_PARAMS *p = given->pParameter;

@@ -201,6 +201,15 @@ CK_RV curve_take(struct devid_slice params, unsigned *bits)
     return CKR_DOMAIN_PARAMS_INVALID;
 }
 
+struct devid_slice point_take(struct devid_slice in, size_t len)
+{
+    size_t header = len > 127 ? 3 : 2;
+
+    if (in.len == len + header && in.data[0] == 0x04 && devid_der_len(in) == in.len)
+        return (struct devid_slice){in.data + header, len};
+    return in;
+}
+
 /* A TPM makes keys with the exponent 65537 and no other. */
 static bool is_f4(struct devid_slice exponent)
 {

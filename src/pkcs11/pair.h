@@ -53,7 +53,13 @@ CK_RV secret_take(struct pair_template t, struct secret_wanted *out);
  * \param params  CKA_EC_PARAMS, DER
  */
 CK_RV curve_take(struct devid_slice params, unsigned *bits);
-/** The reverse; empty if there is none. */
+/**
+ * An EC point, which some clients send bare and some as CKA_EC_POINT has it, in a DER OCTET STRING.
+ * \param len  bytes of a point on its curve: by its first bytes alone a bare one cannot be told
+ * \return of that length, or in as it is
+ */
+struct devid_slice point_take(struct devid_slice in, size_t len);
+/** The reverse of curve_take; empty if there is none. */
 struct devid_slice curve_params(unsigned bits);
 
 #endif

@@ -171,6 +171,23 @@ static void what_is_said_of_the_objects_is_kept(void **state)
                      CKR_TEMPLATE_INCONSISTENT);
 }
 
+/* One bare point of 256 begins as an OCTET STRING of its own length would. */
+static void a_point_is_taken_bare_or_in_an_octet_string(void **state)
+{
+    unsigned char p256_point[67] = {0x04, 0x41, 0x04, 0x3f}, p521_point[136] = {0x04, 0x81, 0x85, 0x04};
+    struct devid_slice point;
+
+    (void)state;
+    point = point_take((struct devid_slice){p256_point, 67}, 65);
+    assert_true(point.data == p256_point + 2 && point.len == 65);
+    point = point_take((struct devid_slice){p256_point + 2, 65}, 65);
+    assert_true(point.data == p256_point + 2 && point.len == 65);
+    point = point_take((struct devid_slice){p521_point, 136}, 133);
+    assert_true(point.data == p521_point + 3 && point.len == 133);
+    point = point_take((struct devid_slice){p256_point, 66}, 65);
+    assert_true(point.data == p256_point && point.len == 66);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +196,7 @@ int main(void)
         cmocka_unit_test(who_says_nothing_wants_every_use),
         cmocka_unit_test(who_names_a_use_wants_no_other),
         cmocka_unit_test(what_is_said_of_the_objects_is_kept),
+        cmocka_unit_test(a_point_is_taken_bare_or_in_an_octet_string),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
