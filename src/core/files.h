@@ -35,6 +35,7 @@ struct devid_record {
     struct devid_bytes rest; /* from the first line that is no field on */
 };
 
+#define DEVID_RECORD_MAX (1U << 20) /* bytes of a file of the store */
 #define DEVID_RECORD_FIELDS_MAX 64
 
 /** \return DEVID_E_DATA if it has NUL bytes, too many fields, or lines longer than 65,536 bytes */

@@ -13,7 +13,6 @@
 #include "core/put.h"
 #include "core/watch.h"
 
-#define FILE_MAX (1U << 20)
 #define PATH_ROOM 4096
 
 /* Which folder, and what of it was known before. */
@@ -63,7 +62,7 @@ static devid_rc read_file(const struct reading *r, const char *name, struct devi
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s", r->folder, name) >= sizeof path)
         return devid_fail(why, DEVID_E_FILE, "its path is too long");
-    return devid_file_read(path, FILE_MAX, file, why);
+    return devid_file_read(path, DEVID_RECORD_MAX, file, why);
 }
 
 /* Two files of one label would be two identities of one name. */

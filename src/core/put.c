@@ -11,7 +11,6 @@
 #include "core/files.h"
 #include "core/lock.h"
 
-#define FILE_MAX (1U << 20)
 #define PATH_ROOM 4096
 #define LIKE_MAX 72 /* bytes of a label that gets a number behind it: escaped it is still a name */
 
@@ -71,7 +70,7 @@ static devid_rc write_file(const struct place *place, struct devid_slice file, s
 static devid_rc replace(const struct place *place, const struct devid_identity *identity, struct devid_error *err)
 {
     struct devid_bytes old = {0}, file = {0};
-    devid_rc rc = devid_file_read(place->path, FILE_MAX, &old, err);
+    devid_rc rc = devid_file_read(place->path, DEVID_RECORD_MAX, &old, err);
 
     if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
         rc = devid_entry_write(identity, devid_slice_of(old), &file, err);
@@ -197,7 +196,7 @@ static bool has_same_key(struct devid_store *store, const struct devid_entry *e,
 {
     struct devid_bytes file = {0};
     struct devid_entry *other = NULL;
-    bool is_same = devid_file_read(path, FILE_MAX, &file, NULL) == DEVID_OK &&
+    bool is_same = devid_file_read(path, DEVID_RECORD_MAX, &file, NULL) == DEVID_OK &&
                    devid_entry_read(store, e->identity.token, devid_slice_of(file), &other, NULL) == DEVID_OK &&
                    devid_slice_eq(devid_slice_of(other->identity.pub.spki), devid_slice_of(e->identity.pub.spki));
 
@@ -212,7 +211,7 @@ static devid_rc check_unchanged(struct devid_store *store, const struct devid_en
 {
     struct devid_bytes now = {0};
     struct place was = {0};
-    devid_rc rc = devid_file_read(place->path, FILE_MAX, &now, err);
+    devid_rc rc = devid_file_read(place->path, DEVID_RECORD_MAX, &now, err);
 
     if (rc == DEVID_E_ABSENT ||
         (rc == DEVID_OK && !devid_slice_eq(devid_slice_of(now), devid_slice_of(old->file))))

@@ -7,7 +7,6 @@
 #include "core/lock.h"
 #include "core/put.h"
 
-#define FILE_MAX (1U << 20)
 #define PATH_ROOM 4096
 
 struct item_place {
@@ -36,7 +35,7 @@ static devid_rc check_unchanged(const struct item_place *place, const struct dev
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s", (const char *)place->folder.data, place->name) >= sizeof path)
         return devid_fail(err, DEVID_E_ARG, "the path of the state folder is too long");
-    rc = devid_file_read(path, FILE_MAX, &now, err);
+    rc = devid_file_read(path, DEVID_RECORD_MAX, &now, err);
     if (rc == DEVID_E_ABSENT || (rc == DEVID_OK && !devid_slice_eq(devid_slice_of(now), devid_slice_of(old->file))))
         rc = devid_fail(err, DEVID_E_BUSY, "\"%s\" was changed meanwhile", old->item.label);
     devid_bytes_free(&now);
