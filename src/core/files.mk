@@ -12,6 +12,7 @@ libdevid_core_la_SOURCES = \
 	src/core/error.c src/core/error.h \
 	src/core/hash.c \
 	src/core/hwserial.c \
+	src/core/kdf.c \
 	src/core/keyfile.c \
 	src/core/libctx.c src/core/libctx.h \
 	src/core/log.c src/core/log.h \

@@ -30,6 +30,17 @@ devid_rc devid_hasher_update(struct devid_hasher *h, struct devid_slice data, st
 devid_rc devid_hasher_final(struct devid_hasher *h, unsigned char *digest, struct devid_error *err);
 void devid_hasher_free(struct devid_hasher *h);
 
+/**
+ * The key derivation function of ANSI X9.63, which follows ECDH. SEC 1, section 3.6.1.
+ *
+ * \param z       what both sides share; lent
+ * \param shared  SharedInfo; may be empty
+ * \param out     receives len bytes, which may be any number but 0
+ * \return DEVID_E_ARG without a hash; DEVID_E_MEM. Any thread
+ */
+devid_rc devid_x963(enum devid_hash hash, struct devid_slice z, struct devid_slice shared, unsigned char *out, size_t len,
+                    struct devid_error *err);
+
 /* How a signature is made or checked. One value serves devid_key_sign and devid_verify. */
 enum devid_padding {
     DEVID_ECDSA, /* signature is r || s, each padded on the left to the curve's size */

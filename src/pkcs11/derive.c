@@ -42,46 +42,24 @@ static CK_RV parameter_take(const CK_MECHANISM *given, const struct devid_public
     return out->point.len == pub->point.len ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
 }
 
-/* One block of X9.63: Hash(Z || counter || shared). */
-static devid_rc kdf_block(const struct derivation *d, struct devid_slice z, uint32_t counter, unsigned char *out,
-                          struct devid_error *err)
-{
-    const unsigned char be[4] = {(unsigned char)(counter >> 24), (unsigned char)(counter >> 16),
-                                 (unsigned char)(counter >> 8), (unsigned char)counter};
-    struct devid_hasher *h = NULL;
-    devid_rc rc = devid_hasher_new(d->kdf, &h, err);
-
-    if (rc == DEVID_OK)
-        rc = devid_hasher_update(h, z, err);
-    if (rc == DEVID_OK)
-        rc = devid_hasher_update(h, (struct devid_slice){be, sizeof be}, err);
-    if (rc == DEVID_OK)
-        rc = devid_hasher_update(h, d->shared, err);
-    if (rc == DEVID_OK)
-        rc = devid_hasher_final(h, out, err);
-    devid_hasher_free(h);
-    return rc;
-}
-
-/* Whole blocks, cut to len; of a bare coordinate the bytes in front are cut off. */
+/* Of a bare coordinate the bytes in front are cut off. */
 static CK_RV value_make(const struct derivation *d, struct devid_slice z, size_t len, struct devid_secret *out)
 {
-    size_t step = devid_hash_len(d->kdf);
-    struct devid_secret blocks = {0};
+    struct devid_secret value = {0};
     struct devid_error err = {0};
-    devid_rc rc = DEVID_OK;
+    devid_rc rc;
 
     if (d->kdf == DEVID_HASH_NONE)
         return rv_of(devid_secret_copy((struct devid_slice){z.data + z.len - len, len}, out, &err), &err);
-    blocks.len = len + DEVID_HASH_MAX;
-    blocks.data = calloc(1, blocks.len);
-    if (blocks.data == NULL)
+    value.len = len;
+    value.data = calloc(1, len);
+    if (value.data == NULL)
         return CKR_HOST_MEMORY;
-    for (size_t at = 0; rc == DEVID_OK && at < len; at += step)
-        rc = kdf_block(d, z, (uint32_t)(at / step) + 1, blocks.data + at, &err);
+    rc = devid_x963(d->kdf, z, d->shared, value.data, len, &err);
     if (rc == DEVID_OK)
-        rc = devid_secret_copy((struct devid_slice){blocks.data, len}, out, &err);
-    devid_secret_free(&blocks);
+        *out = value;
+    else
+        devid_secret_free(&value);
     return rv_of(rc, &err);
 }
 
