@@ -9,7 +9,10 @@ enum devid_cipher_padding {
     DEVID_CIPHER_PKCS1, /* RSAES-PKCS1-v1_5 */
     DEVID_CIPHER_OAEP,  /* RSAES-OAEP */
     DEVID_CIPHER_RAW,   /* a block of the modulus's size, no padding (CKM_RSA_X_509) */
+    DEVID_CIPHER_TLS,   /* decryption only: the premaster secret of TLS up to 1.2 */
 };
+
+#define DEVID_PREMASTER_LEN 48 /* bytes */
 
 /* One value serves devid_encrypt and devid_key_decrypt. */
 struct devid_cipher {
@@ -17,6 +20,8 @@ struct devid_cipher {
     enum devid_hash hash;     /* OAEP: of the label */
     enum devid_hash mgf;      /* OAEP: hash of MGF1; DEVID_HASH_NONE means the same as hash */
     struct devid_slice label; /* OAEP: lent; empty is the usual */
+    unsigned tls_client;      /* TLS: the version that the client offered, 0x0303 */
+    unsigned tls_negotiated;  /* TLS: one that is taken instead; 0: none */
 };
 
 /**

@@ -43,6 +43,7 @@ static devid_rc unpad(const struct devid_cipher *cipher, unsigned char *block, s
     switch (cipher->padding) {
     case DEVID_CIPHER_PKCS1: return devid_type2_decode(block, len, err);
     case DEVID_CIPHER_OAEP:  return devid_oaep_decode(cipher, block, len, err);
+    case DEVID_CIPHER_TLS:   return devid_premaster_decode(cipher, block, len, err);
     case DEVID_CIPHER_RAW:   break;
     }
     return DEVID_OK;

@@ -18,6 +18,7 @@ size_t devid_cipher_room(const struct devid_cipher *cipher, size_t modulus_len)
     case DEVID_CIPHER_PKCS1: overhead = PKCS1_OVERHEAD; break;
     case DEVID_CIPHER_OAEP:  overhead = 2 * devid_hash_len(cipher->hash) + 2; break;
     case DEVID_CIPHER_RAW:   break;
+    case DEVID_CIPHER_TLS:   return modulus_len >= DEVID_PREMASTER_LEN + PKCS1_OVERHEAD ? DEVID_PREMASTER_LEN : 0;
     }
     return modulus_len > overhead ? modulus_len - overhead : 0;
 }
@@ -56,6 +57,8 @@ static devid_rc encrypt_with(EVP_PKEY *key, const struct devid_cipher *cipher, s
 
     if (!EVP_PKEY_is_a(key, "RSA"))
         return devid_fail(err, DEVID_E_KEY, "only RSA keys encrypt");
+    if (cipher->padding == DEVID_CIPHER_TLS)
+        return devid_fail(err, DEVID_E_ARG, "a premaster secret is encrypted by PKCS#1");
     if (cipher->padding == DEVID_CIPHER_OAEP && cipher->hash == DEVID_HASH_NONE)
         return devid_fail(err, DEVID_E_ARG, "OAEP needs a hash");
     if (text.len > room || (cipher->padding == DEVID_CIPHER_RAW && text.len != room))

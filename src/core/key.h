@@ -94,8 +94,7 @@ devid_rc devid_key_can_decrypt(const struct devid_key *key, struct devid_error *
 /**
  * Decrypt by RSA. One TPM2_RSA_Decrypt without a scheme, as devid_key_rsa_raw; before it TPM2_Load if the key is a wrapped
  * blob not loaded yet. The padding is taken off here: any hash, any label, in constant time. That there was
- * something wrong with it is told all the same: a protocol that must not tell (TLS 1.2 with RSA key exchange) takes
- * devid_key_rsa_raw or RAW.
+ * something wrong with it is told all the same; a server of TLS 1.2, which must not tell, takes DEVID_CIPHER_TLS.
  *
  * \param block  the modulus's size
  * \param text   may be empty; the caller frees it, which wipes it. Written on success only

@@ -80,6 +80,38 @@ devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_erro
     return settle(block, len, good, zero + 1, err);
 }
 
+static size_t mask_version(const unsigned char *at, unsigned version)
+{
+    return mask_eq(at[0], version >> 8 & 0xff) & mask_eq(at[1], version & 0xff);
+}
+
+devid_rc devid_premaster_decode(const struct devid_cipher *cipher, unsigned char *block, size_t *len,
+                                struct devid_error *err)
+{
+    unsigned char instead[DEVID_PREMASTER_LEN];
+    size_t text = *len - DEVID_PREMASTER_LEN, good, version;
+
+    if (cipher->tls_client == 0)
+        return devid_fail(err, DEVID_E_ARG, "the client's version of TLS is not known");
+    if (*len < DEVID_PREMASTER_LEN + PS_MIN + 3)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is too short", *len);
+    if (!devid_entropy(instead, sizeof instead))
+        return devid_fail(err, DEVID_E_MEM, "there are no random numbers");
+    good = mask_zero(block[0]) & mask_eq(block[1], 2) & mask_zero(block[text - 1]);
+    for (size_t i = 2; i < text - 1; i++)
+        good &= ~mask_zero(block[i]);
+    version = mask_version(block + text, cipher->tls_client);
+    if (cipher->tls_negotiated != 0) /* clients of old send that instead, and libssl was told to bear with them */
+        version |= mask_version(block + text, cipher->tls_negotiated);
+    good &= version;
+    for (size_t i = 0; i < DEVID_PREMASTER_LEN; i++)
+        block[i] = (unsigned char)choose(good, block[text + i], instead[i]);
+    OPENSSL_cleanse(instead, sizeof instead);
+    OPENSSL_cleanse(block + DEVID_PREMASTER_LEN, text);
+    *len = DEVID_PREMASTER_LEN;
+    return DEVID_OK;
+}
+
 /* db: hash of the label, zeros, 01, text */
 static size_t check_db(const unsigned char *db, size_t db_len, const unsigned char *label_hash, size_t h_len, size_t *one)
 {

@@ -22,4 +22,14 @@ devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_erro
 devid_rc devid_oaep_decode(const struct devid_cipher *cipher, unsigned char *block, size_t *len,
                            struct devid_error *err);
 
+/**
+ * The premaster secret of TLS: what the block holds if its padding and version are right, else random bytes, and nobody can
+ * tell which. It stands at the end of the block, so no position is secret. RFC 5246, section 7.4.7.1.
+ *
+ * \param len  as above; out: DEVID_PREMASTER_LEN
+ * \return DEVID_E_ARG without the client's version; DEVID_E_DATA for a block too short for it; DEVID_E_MEM without random bytes
+ */
+devid_rc devid_premaster_decode(const struct devid_cipher *cipher, unsigned char *block, size_t *len,
+                                struct devid_error *err);
+
 #endif

@@ -4,11 +4,7 @@
  * it encrypts, and works for software keys; for a TPM key it keeps the parameters and the TPM decrypts.
  */
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/params.h>
-#include <openssl/prov_ssl.h>
-#include <openssl/rand.h>
-#include <openssl/rsa.h>
 #include <string.h>
 
 #include "provider/keymgmt.h"
@@ -126,74 +122,29 @@ static int encrypt(void *ctx, unsigned char *out, size_t *len, size_t room, cons
     return ok == 1;
 }
 
-/* All ones if a is 0, else zero; a below 256. */
-static unsigned char mask_zero(unsigned a)
-{
-    return (unsigned char)((a - 1) >> 8);
-}
-
-static unsigned char mask_version(const unsigned char *at, unsigned version)
-{
-    return mask_zero((at[0] ^ (version >> 8 & 0xff)) | (at[1] ^ (version & 0xff)));
-}
-
-/*
- * The premaster secret of TLS: what the block holds if its padding and version are right, else random bytes, and nobody can
- * tell which. RFC 5246, 7.4.7.1. It stands at the end of the block, so no position is secret.
- */
-static devid_rc premaster_of(struct ciphering *c, struct devid_slice block, unsigned char *out, struct devid_error *err)
-{
-    unsigned client = 0, negotiated = 0;
-    OSSL_PARAM get[] = {OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, &client),
-                        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, &negotiated), OSSL_PARAM_END};
-    size_t text = block.len - SSL_MAX_MASTER_KEY_LENGTH;
-    unsigned char good, either;
-
-    if (EVP_PKEY_CTX_get_params(c->inner, get) != 1 || client == 0)
-        return devid_fail(err, DEVID_E_ARG, "the client's version of TLS is not known");
-    if (RAND_priv_bytes_ex(devid_libctx(), out, SSL_MAX_MASTER_KEY_LENGTH, 0) != 1)
-        return devid_fail(err, DEVID_E_MEM, "there are no random numbers");
-    good = mask_zero(block.data[0]) & mask_zero(block.data[1] ^ 2U) & mask_zero(block.data[text - 1]);
-    for (size_t i = 2; i < text - 1; i++)
-        good &= (unsigned char)~mask_zero(block.data[i]);
-    either = mask_version(block.data + text, client);
-    if (negotiated != 0) /* clients of old send that instead, and libssl was told to bear with them */
-        either |= mask_version(block.data + text, negotiated);
-    good &= either;
-    for (size_t i = 0; i < SSL_MAX_MASTER_KEY_LENGTH; i++)
-        out[i] = (unsigned char)((good & block.data[text + i]) | (~good & out[i]));
-    return DEVID_OK;
-}
-
 static int decrypt_by_tpm(struct ciphering *c, unsigned char *out, size_t *len, size_t room, struct devid_slice block)
 {
     struct devid_cipher cipher = {0};
     struct devid_key *key = NULL;
     struct devid_secret text = {0};
     struct devid_error err = {0};
-    bool is_tls = false;
-    devid_rc rc = scheme_cipher_of(c->inner, &cipher, &is_tls, &err);
+    devid_rc rc = scheme_cipher_of(c->inner, &cipher, &err);
 
     if (rc == DEVID_OK && out == NULL) {
-        *len = is_tls ? SSL_MAX_MASTER_KEY_LENGTH : (size_t)EVP_PKEY_get_size(c->key->soft);
+        *len = cipher.padding == DEVID_CIPHER_TLS ? DEVID_PREMASTER_LEN : (size_t)EVP_PKEY_get_size(c->key->soft);
         return 1;
     }
-    if (rc == DEVID_OK && is_tls && room < SSL_MAX_MASTER_KEY_LENGTH)
-        rc = devid_fail(&err, DEVID_E_ROOM, "a premaster secret has %d bytes", SSL_MAX_MASTER_KEY_LENGTH);
+    if (rc == DEVID_OK && cipher.padding == DEVID_CIPHER_TLS && room < DEVID_PREMASTER_LEN)
+        rc = devid_fail(&err, DEVID_E_ROOM, "a premaster secret has %d bytes", DEVID_PREMASTER_LEN);
     if (rc == DEVID_OK)
         rc = pkey_private(c->key, &key, &err);
     if (rc == DEVID_OK)
         rc = devid_key_decrypt(key, &cipher, block, &text, &err);
-    if (rc == DEVID_OK && is_tls) {
-        rc = premaster_of(c, (struct devid_slice){text.data, text.len}, out, &err);
-        room = SSL_MAX_MASTER_KEY_LENGTH;
-    } else if (rc == DEVID_OK && text.len > room) {
+    if (rc == DEVID_OK && text.len > room)
         rc = devid_fail(&err, DEVID_E_ROOM, "the text needs %zu bytes", text.len);
-    } else if (rc == DEVID_OK) {
-        room = text.len;
-        if (room != 0)
-            memcpy(out, text.data, room);
-    }
+    if (rc == DEVID_OK && text.len != 0)
+        memcpy(out, text.data, text.len);
+    room = text.len;
     devid_secret_free(&text);
     if (rc != DEVID_OK)
         return RAISE(c->prov, rc, &err);

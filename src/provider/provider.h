@@ -117,12 +117,8 @@ int groups_give(void *provctx, const char *capability, OSSL_CALLBACK *cb, void *
  */
 devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_slice *digest, struct devid_bytes *made,
                    struct devid_scheme *out, struct devid_error *err);
-/**
- * The same for decryption: shadow was asked to encrypt.
- * \param out     its label is the shadow's
- * \param is_tls  the premaster secret of TLS; out is then RAW
- */
-devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, bool *is_tls, struct devid_error *err);
+/** The same for decryption: shadow was asked to encrypt, and out's label is the shadow's. */
+devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, struct devid_error *err);
 /** r || s to ECDSA-Sig-Value. *len is the room, then the length. */
 devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err);
 

@@ -161,7 +161,7 @@ static devid_rc oaep(const char *md_name, const char *mgf_name, struct devid_sli
     if (rc == DEVID_OK)
         rc = fetch(mgf_name, &mgf, err);
     if (rc == DEVID_OK) {
-        *out = (struct devid_cipher){DEVID_CIPHER_OAEP, hash_of(md), hash_of(mgf), label};
+        *out = (struct devid_cipher){DEVID_CIPHER_OAEP, hash_of(md), hash_of(mgf), label, 0, 0};
         if (out->hash == DEVID_HASH_NONE || (mgf != NULL && out->mgf == DEVID_HASH_NONE))
             rc = devid_fail(err, DEVID_E_KEY, "OAEP is undone with SHA-1, SHA-256, SHA-384 or SHA-512 only");
     }
@@ -170,16 +170,19 @@ static devid_rc oaep(const char *md_name, const char *mgf_name, struct devid_sli
     return rc;
 }
 
-devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, bool *is_tls, struct devid_error *err)
+devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, struct devid_error *err)
 {
     char md_name[NAME_MAX_LEN] = "", mgf_name[NAME_MAX_LEN] = "";
     int padding = RSA_PKCS1_PADDING;
+    unsigned client = 0, negotiated = 0;
     unsigned char *label = NULL;
     OSSL_PARAM params[] = {
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, md_name, sizeof md_name),
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, mgf_name, sizeof mgf_name),
         OSSL_PARAM_int(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, &padding),
         OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, &label, 0),
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, &client),
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, &negotiated),
         OSSL_PARAM_END,
     };
     size_t label_len;
@@ -187,13 +190,14 @@ devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, bool *
     if (EVP_PKEY_CTX_get_params(shadow, params) != 1)
         return devid_fail(err, DEVID_E_ARG, "the parameters of the decryption cannot be read");
     label_len = params[3].return_size == OSSL_PARAM_UNMODIFIED ? 0 : params[3].return_size;
-    *is_tls = padding == RSA_PKCS1_WITH_TLS_PADDING;
     switch (padding) {
     case RSA_PKCS1_PADDING:
         *out = (struct devid_cipher){.padding = DEVID_CIPHER_PKCS1};
         return DEVID_OK;
+    case RSA_PKCS1_WITH_TLS_PADDING:
+        *out = (struct devid_cipher){.padding = DEVID_CIPHER_TLS, .tls_client = client, .tls_negotiated = negotiated};
+        return DEVID_OK;
     case RSA_NO_PADDING:
-    case RSA_PKCS1_WITH_TLS_PADDING: /* taken off by who knows what to put in its place */
         *out = (struct devid_cipher){.padding = DEVID_CIPHER_RAW};
         return DEVID_OK;
     case RSA_PKCS1_OAEP_PADDING:
