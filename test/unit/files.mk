@@ -88,7 +88,7 @@ test_unit_test_ref_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += test/unit/test_uri
 TESTS += test/unit/test_uri
-test_unit_test_uri_SOURCES = test/unit/test_uri.c
+test_unit_test_uri_SOURCES = test/unit/test_uri.c test/unit/folder.c
 test_unit_test_uri_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_uri_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_uri_LDADD = $(UNIT_LIBS)

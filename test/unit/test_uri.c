@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "unit/folder.h"
 
 static devid_rc parse(const char *text, struct devid_uri *out)
 {
@@ -107,8 +107,7 @@ static void what_is_not_understood_is_refused(void **state)
 
 static void a_pin_is_given_or_read_from_a_file(void **state)
 {
-    char path[] = "/tmp/devid-uri-XXXXXX", text[100];
-    int fd = mkstemp(path);
+    char *folder = folder_make(), text[512];
     struct devid_uri uri;
 
     (void)state;
@@ -116,15 +115,13 @@ static void a_pin_is_given_or_read_from_a_file(void **state)
     assert_int_equal(uri.pin.len, 5);
     assert_memory_equal(uri.pin.data, "12034", 5);
     devid_uri_free(&uri);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, "4711", 4), 4);
-    assert_int_equal(close(fd), 0);
-    (void)snprintf(text, sizeof text, "pkcs11:object=a?pin-source=file:%s", path);
+    folder_write_text(folder, "pin", "4711");
+    (void)snprintf(text, sizeof text, "pkcs11:object=a?pin-source=file:%s/pin", folder);
     assert_int_equal(parse(text, &uri), DEVID_OK);
     assert_int_equal(uri.pin.len, 4);
     assert_memory_equal(uri.pin.data, "4711", 4);
     devid_uri_free(&uri);
-    (void)unlink(path);
+    folder_remove(folder);
     assert_int_not_equal(parse(text, &uri), DEVID_OK);
 }
 
