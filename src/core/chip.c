@@ -174,6 +174,17 @@ devid_rc devid_chip_public(const TPM2B_PUBLIC *area, struct devid_public *out, s
     return devid_public_from_area((struct devid_slice){buffer, len}, out, err);
 }
 
+devid_rc devid_chip_blob(const TPM2B_PRIVATE *private, struct devid_bytes *out, struct devid_error *err)
+{
+    unsigned char buffer[sizeof *private];
+    size_t len = 0;
+    TSS2_RC r = Tss2_MU_TPM2B_PRIVATE_Marshal(private, buffer, sizeof buffer, &len);
+
+    if (r != TSS2_RC_SUCCESS)
+        return devid_fail_tss(err, r, 0, "encode a wrapped key");
+    return devid_bytes_copy((struct devid_slice){buffer, len}, out, err);
+}
+
 void devid_chip_flush(ESYS_CONTEXT *esys, ESYS_TR *object)
 {
     TSS2_RC r;

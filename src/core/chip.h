@@ -67,6 +67,9 @@ devid_rc devid_chip_taken(uint32_t handle, struct devid_error *err);
 /** TPM2B_PUBLIC to the made key's public half. */
 devid_rc devid_chip_public(const TPM2B_PUBLIC *area, struct devid_public *out, struct devid_error *err);
 
+/** TPM2B_PRIVATE, marshalled; freed by the caller. */
+devid_rc devid_chip_blob(const TPM2B_PRIVATE *private, struct devid_bytes *out, struct devid_error *err);
+
 /** Flush if there is something; ESYS_TR_NONE afterwards. A failure is logged: it must not hide the error before it. */
 void devid_chip_flush(ESYS_CONTEXT *esys, ESYS_TR *object);
 /** Forget if there is something; ESYS_TR_NONE afterwards. Sends nothing. */

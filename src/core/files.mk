@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += libdevid-core.la
 libdevid_core_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 libdevid_core_la_LIBADD = $(CORE_LIBS)
 libdevid_core_la_SOURCES = \
+	src/core/behind.c src/core/behind.h \
 	src/core/bytes.c src/core/bytes.h \
 	src/core/cert.c \
 	src/core/chip.c src/core/chip.h \
@@ -10,19 +11,27 @@ libdevid_core_la_SOURCES = \
 	src/core/der.c src/core/der.h \
 	src/core/encrypt.c \
 	src/core/error.c src/core/error.h \
+	src/core/guarded.c src/core/guarded.h \
 	src/core/hash.c \
 	src/core/hwserial.c \
 	src/core/kdf.c \
 	src/core/keyfile.c \
 	src/core/libctx.c src/core/libctx.h \
 	src/core/log.c src/core/log.h \
+	src/core/login.c src/core/login.h \
 	src/core/make.c \
 	src/core/name.c \
 	src/core/nv.c \
 	src/core/pem.c \
 	src/core/public.c \
 	src/core/public_own.c \
+	src/core/pin.c \
 	src/core/ref.c \
+	src/core/salt.c src/core/salt.h \
+	src/core/session.c src/core/session.h \
+	src/core/srk.c src/core/srk.h \
+	src/core/token.c src/core/token.h \
+	src/core/token_make.c \
 	src/core/template.c \
 	src/core/verify.c \
 	src/core/wrapped.c \

@@ -127,6 +127,28 @@ static devid_rc add_item(const struct reading *r, const char *file_name, struct 
     return devid_snapshot_add_item(r->snap, entry, err);
 }
 
+/* A PIN that nobody can check hides the keys all the same. */
+static devid_rc add_token(const struct reading *r, struct devid_error *err)
+{
+    struct devid_token token = {0};
+    struct devid_bytes file = {0};
+    struct devid_error why = {0};
+    devid_rc rc = read_file(r, DEVID_TOKEN_FILE, &file, &why);
+
+    if (rc == DEVID_OK)
+        rc = devid_token_read(r->token, devid_slice_of(file), &token, &why);
+    devid_bytes_free(&file);
+    if (rc == DEVID_E_ABSENT)
+        return DEVID_OK;
+    if (rc != DEVID_OK) {
+        rc = pass_over(r, DEVID_TOKEN_FILE, rc, &why, err);
+        token.name = strdup(r->token);
+        if (rc == DEVID_OK && token.name == NULL)
+            rc = devid_fail(err, DEVID_E_MEM, "out of memory");
+    }
+    return rc == DEVID_OK ? devid_snapshot_add_token(r->snap, &token, err) : rc;
+}
+
 static bool ends_with(const char *name, const char *end)
 {
     size_t len = strlen(name);
@@ -152,6 +174,8 @@ devid_rc devid_folder_read(struct devid_store *store, const char *token, const s
             rc = add_identity(&r, entry->d_name, stamp_of(dirfd(dir), entry->d_name), err);
         else if (ends_with(entry->d_name, ".obj"))
             rc = add_item(&r, entry->d_name, stamp_of(dirfd(dir), entry->d_name), err);
+        else if (strcmp(entry->d_name, DEVID_TOKEN_FILE) == 0)
+            rc = add_token(&r, err);
     }
     if (dir != NULL)
         (void)closedir(dir);

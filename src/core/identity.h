@@ -45,6 +45,9 @@ enum devid_usage {
     DEVID_FOR_DERIVE = 16,
 };
 
+/* A parent that is at no handle: the storage key of the token, which has a PIN. As a handle it is the null hierarchy's. */
+#define DEVID_PARENT_PIN 0x40000007U
+
 /* Everything belongs to the snapshot that the identity came from, and lives as long as it. */
 struct devid_identity {
     const char *token;        /* "manufacturer", "owner", ... */
@@ -67,7 +70,7 @@ struct devid_identity {
 
     enum devid_place key_place;
     uint32_t handle;          /* persistent handle of the key, 0 if it is a blob */
-    uint32_t parent;          /* blob: persistent handle of its parent */
+    uint32_t parent;          /* blob: persistent handle of its parent, or DEVID_PARENT_PIN */
     struct devid_slice blob;  /* blob: TPM2B_PRIVATE, marshalled */
     struct devid_slice object; /* saved ESYS object of a key at a handle; empty if not seen before */
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/behind.h"
 #include "core/cache.h"
 #include "core/keyfile.h"
 #include "core/use.h"
@@ -141,6 +142,7 @@ void devid_key_free(struct devid_key *key)
     if (key == NULL)
         return;
     unload(key);
+    devid_kept_free(&key->object.kept);
     devid_snapshot_free(key->snap);
     devid_bytes_free(&key->own_blob);
     devid_public_free(&key->own_pub);

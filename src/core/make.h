@@ -41,6 +41,7 @@ devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enu
 
 /* What a new key of the owner shall be. */
 struct devid_wanted {
+    const char *token;   /* it is made for: behind the PIN, if that has one. NULL: none */
     enum devid_alg alg;
     unsigned bits;       /* EC 256, 384, 521; RSA 2048, 3072, 4096: what of it the TPM has, it says when asked */
     bool signs;          /* TPMA_OBJECT sign */
@@ -50,10 +51,12 @@ struct devid_wanted {
 /**
  * A new wrapped key under the storage root key 0x81000001, which is used as it is if it exists, else made
  * by the TCG template (NODA, no auth) and persisted. The new key is not in the TPM afterwards.
- * Unrestricted, scheme NULL, NODA, no auth.
+ * Unrestricted, scheme NULL, NODA, no auth. For a token with a PIN: under that token's storage key (made->parent is
+ * DEVID_PARENT_PIN), and somebody is logged in.
  *
  * \return DEVID_E_KEY if the type is not offered, or if the TPM does not have it (then err->tss is its answer);
- *         DEVID_E_ARG for a key that does nothing; DEVID_E_AUTH, DEVID_E_KEY with err->handle if the root key will not do
+ *         DEVID_E_ARG for a key that does nothing; DEVID_E_AUTH, DEVID_E_KEY with err->handle if the root key will not do; DEVID_E_AUTH
+ *         if nobody is logged in
  */
 devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wanted, struct devid_made *out,
                         struct devid_error *err);

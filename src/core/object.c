@@ -3,9 +3,12 @@
 #include "core/object.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/behind.h"
 #include "core/cache.h"
+#include "core/token.h"
 
 devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *out, struct devid_error *err)
 {
@@ -19,6 +22,28 @@ devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *o
     rc = devid_bytes_copy((struct devid_slice){data, len}, out, err);
     Esys_Free(data);
     return rc;
+}
+
+enum devid_hash devid_object_name_hash(struct devid_slice area)
+{
+    switch (area.len < 6 ? 0 : (unsigned)area.data[4] << 8 | area.data[5]) { /* after size and type */
+    case TPM2_ALG_SHA1:   return DEVID_SHA1;
+    case TPM2_ALG_SHA256: return DEVID_SHA256;
+    case TPM2_ALG_SHA384: return DEVID_SHA384;
+    case TPM2_ALG_SHA512: return DEVID_SHA512;
+    default:              return DEVID_HASH_NONE;
+    }
+}
+
+devid_rc devid_object_name(struct devid_slice area, TPM2B_NAME *name, struct devid_error *err)
+{
+    enum devid_hash hash = devid_object_name_hash(area);
+
+    if (hash == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_DATA, "the key's public area is damaged, or named by an unknown hash");
+    memcpy(name->name, area.data + 4, 2);
+    name->size = (uint16_t)(2 + devid_hash_len(hash));
+    return devid_hash_once(hash, (struct devid_slice){area.data + 2, area.len - 2}, name->name + 2, err);
 }
 
 /* A saved object is a file's content: one of another handle is not taken. */
@@ -61,36 +86,67 @@ devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, u
     return DEVID_OK;
 }
 
+devid_rc devid_object_parts(struct devid_slice area, struct devid_slice blob, TPM2B_PUBLIC *public, TPM2B_PRIVATE *private,
+                            struct devid_error *err)
+{
+    size_t used = 0;
+
+    *public = (TPM2B_PUBLIC){0};
+    *private = (TPM2B_PRIVATE){0};
+    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(area.data, area.len, &used, public) != TSS2_RC_SUCCESS)
+        return devid_fail(err, DEVID_E_DATA, "the key file's public area is damaged");
+    used = 0;
+    if (Tss2_MU_TPM2B_PRIVATE_Unmarshal(blob.data, blob.len, &used, private) != TSS2_RC_SUCCESS)
+        return devid_fail(err, DEVID_E_DATA, "the key file's private area is damaged");
+    return DEVID_OK;
+}
+
+devid_rc devid_object_load(ESYS_CONTEXT *esys, ESYS_TR parent, struct devid_slice area, struct devid_slice blob,
+                           ESYS_TR *out, struct devid_error *err)
+{
+    TPM2B_PRIVATE private;
+    TPM2B_PUBLIC public;
+    TPM2_HANDLE handle = 0;
+    devid_rc rc = devid_object_parts(area, blob, &public, &private, err);
+    TSS2_RC tss;
+
+    if (rc != DEVID_OK)
+        return rc;
+    tss = Esys_Load(esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, out);
+    if (tss == TSS2_RC_SUCCESS)
+        return DEVID_OK;
+    (void)Esys_TR_GetTpmHandle(esys, parent, &handle);
+    return devid_fail_tss(err, tss, handle, "load the key under 0x%08" PRIx32, handle);
+}
+
 static devid_rc load(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                      struct devid_object *object, struct devid_error *err)
 {
-    TPM2B_PUBLIC public = {0};
-    TPM2B_PRIVATE private = {0};
-    ESYS_TR parent;
-    size_t used = 0;
-    TSS2_RC tss;
+    ESYS_TR parent = ESYS_TR_NONE;
     devid_rc rc;
 
-    if (identity->parent >> 24 != TPM2_HT_PERSISTENT)
-        return devid_fail(err, DEVID_E_KEY,
-                          "the key's parent 0x%08" PRIx32 " is not persistent; only keys under a persistent parent can be used",
-                          identity->parent);
-    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(identity->pub.area.data, identity->pub.area.len, &used, &public) != TSS2_RC_SUCCESS)
-        return devid_fail(err, DEVID_E_DATA, "the key file's public area is damaged");
-    used = 0;
-    if (Tss2_MU_TPM2B_PRIVATE_Unmarshal(identity->blob.data, identity->blob.len, &used, &private) != TSS2_RC_SUCCESS)
-        return devid_fail(err, DEVID_E_DATA, "the key file's private area is damaged");
-    rc = devid_tpm_flush_discarded(devid_store_tpm(store), err);
-    if (rc == DEVID_OK)
-        rc = devid_object_of_handle(store, esys, identity->parent, (struct devid_slice){0}, &parent, err);
-    if (rc != DEVID_OK)
-        return rc;
-    tss = Esys_Load(esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, &object->tr);
-    (void)Esys_TR_Close(esys, &parent);
-    if (tss != TSS2_RC_SUCCESS)
-        return devid_fail_tss(err, tss, identity->parent, "load the key under 0x%08" PRIx32, identity->parent);
-    object->is_transient = true;
-    return DEVID_OK;
+    if (identity->parent == DEVID_PARENT_PIN && identity->token != NULL) {
+        rc = devid_behind_load(store, esys, identity, object, err);
+    } else if (identity->parent >> 24 != TPM2_HT_PERSISTENT) {
+        rc = devid_fail(err, DEVID_E_KEY,
+                        "the key's parent 0x%08" PRIx32 " is not persistent; only keys under a persistent parent can be used",
+                        identity->parent);
+    } else {
+        rc = devid_tpm_flush_discarded(devid_store_tpm(store), err);
+        if (rc == DEVID_OK)
+            rc = devid_object_of_handle(store, esys, identity->parent, (struct devid_slice){0}, &parent, err);
+        if (rc == DEVID_OK)
+            rc = devid_object_load(esys, parent, devid_slice_of(identity->pub.area), identity->blob, &object->tr, err);
+        if (parent != ESYS_TR_NONE)
+            (void)Esys_TR_Close(esys, &parent);
+    }
+    object->is_transient = rc == DEVID_OK;
+    return rc;
+}
+
+void devid_object_forget(struct devid_object *object)
+{
+    *object = (struct devid_object){.kept = object->kept};
 }
 
 devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
@@ -99,9 +155,13 @@ devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const
     uint64_t generation = devid_tpm_generation(devid_store_tpm(store));
     devid_rc rc;
 
+    if (object->is_ready && object->generation == generation && object->login != 0 &&
+        !devid_login_lasts(store, object->login))
+        devid_object_drop(store, esys, object);
     if (object->is_ready && object->generation == generation)
         return DEVID_OK;
-    *object = (struct devid_object){.generation = generation}; /* another connection's: forgotten, never flushed */
+    devid_object_forget(object); /* another connection's: never flushed */
+    object->generation = generation;
     if (identity->key_place == DEVID_PLACE_HANDLE)
         rc = devid_object_of_handle(store, esys, identity->handle, identity->object, &object->tr, err);
     else
@@ -110,7 +170,8 @@ devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const
     return rc;
 }
 
-void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
+/* Flush or forget, resource manager or not. */
+static void put_away(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
 {
     bool is_ours = object->is_ready && object->generation == devid_tpm_generation(devid_store_tpm(store));
 
@@ -119,11 +180,17 @@ void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct dev
         (void)Esys_TR_Close(esys, &object->tr);
     else if (is_ours && !object->is_transient)
         (void)Esys_TR_Close(esys, &object->tr);
-    *object = (struct devid_object){0};
+    devid_object_forget(object);
+}
+
+void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
+{
+    put_away(store, esys, object);
+    devid_kept_free(&object->kept);
 }
 
 void devid_object_rest(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
 {
     if (!object->is_transient || !devid_tpm_has_manager(devid_store_tpm(store)))
-        devid_object_drop(store, esys, object);
+        put_away(store, esys, object);
 }

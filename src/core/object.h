@@ -9,11 +9,15 @@
 #include "core/key.h"
 #include "core/tpm.h"
 
+struct devid_kept;
+
 /* What a key remembers of its object in this process. Zero-initialised is "none". */
 struct devid_object {
     ESYS_TR tr;
     uint64_t generation; /* of the connection it was made under; another: forget tr */
+    uint64_t login;      /* it was loaded in; another: not to be used. 0: the key's token has no PIN */
     bool is_ready, is_transient;
+    struct devid_kept *kept; /* of a key behind a PIN, for the next time: behind.h */
 };
 
 /**
@@ -22,6 +26,14 @@ struct devid_object {
  */
 devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                             struct devid_object *object, struct devid_error *err);
+/** It is not loaded, and there is nothing to flush. */
+void devid_object_forget(struct devid_object *object);
+/** TPM2_Load with a parent that has no auth value. */
+devid_rc devid_object_load(ESYS_CONTEXT *esys, ESYS_TR parent, struct devid_slice area, struct devid_slice blob,
+                           ESYS_TR *out, struct devid_error *err);
+/** A wrapped key's two parts, unmarshalled. \return DEVID_E_DATA */
+devid_rc devid_object_parts(struct devid_slice area, struct devid_slice blob, TPM2B_PUBLIC *public, TPM2B_PRIVATE *private,
+                            struct devid_error *err);
 /** After the command: flush a transient object if there is no resource manager; forget any other. */
 void devid_object_rest(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object);
 /** Flush or forget it, resource manager or not. */
@@ -33,6 +45,10 @@ void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct dev
  */
 devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, uint32_t handle,
                                 struct devid_slice saved, ESYS_TR *out, struct devid_error *err);
+/** The hash that names it; DEVID_HASH_NONE for an unknown one. \param area TPM2B_PUBLIC, marshalled */
+enum devid_hash devid_object_name_hash(struct devid_slice area);
+/** Name = nameAlg || H(TPMT_PUBLIC). TPM 2.0 Library, Part 1, "Names". */
+devid_rc devid_object_name(struct devid_slice area, TPM2B_NAME *name, struct devid_error *err);
 /** The saved form of an ESYS object: Esys_TR_Serialize. */
 devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *out, struct devid_error *err);
 

@@ -10,6 +10,7 @@
 #include "core/entry.h"
 #include "core/files.h"
 #include "core/lock.h"
+#include "core/token.h"
 
 #define PATH_ROOM 4096
 #define LIKE_MAX 72 /* bytes of a label that gets a number behind it: escaped it is still a name */
@@ -60,6 +61,24 @@ static devid_rc writer_enter(const struct place *place, int *fd, struct devid_er
     devid_rc rc = devid_files_make_folder((const char *)place->folder.data, err);
 
     return rc == DEVID_OK ? devid_flock_enter((const char *)place->folder.data, fd, err) : rc;
+}
+
+/* With the folder locked: a token with a PIN has keys that are behind it, and no others. */
+static devid_rc check_parent(const struct place *place, const struct devid_identity *identity, struct devid_error *err)
+{
+    bool is_behind = identity->key_place == DEVID_PLACE_BLOB && identity->parent == DEVID_PARENT_PIN, has_pin;
+    char path[PATH_ROOM];
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", (const char *)place->folder.data, DEVID_TOKEN_FILE) >= sizeof path)
+        return devid_fail(err, DEVID_E_ARG, "the path of the state folder is too long");
+    has_pin = access(path, F_OK) == 0;
+    if (has_pin && !is_behind)
+        return devid_fail(err, DEVID_E_DENIED,
+                          "token \"%s\" has a PIN, and the key of %s is not behind it: keep it in another token, or let a "
+                          "client that is logged in make it", identity->token, identity->label);
+    return has_pin || !is_behind ? DEVID_OK
+                                 : devid_fail(err, DEVID_E_DENIED, "the key of %s is behind a PIN, and token \"%s\" has none",
+                                              identity->label, identity->token);
 }
 
 static devid_rc write_file(const struct place *place, struct devid_slice file, struct devid_error *err)
@@ -124,6 +143,8 @@ devid_rc devid_store_put(struct devid_store *store, const struct devid_identity 
     if (rc == DEVID_OK)
         rc = writer_enter(&place, &fd, err);
     if (rc == DEVID_OK)
+        rc = check_parent(&place, identity, err);
+    if (rc == DEVID_OK)
         rc = replace(&place, identity, err);
     devid_flock_leave(fd);
     if (rc == DEVID_OK)
@@ -180,6 +201,8 @@ devid_rc devid_store_add(struct devid_store *store, const struct devid_identity 
         rc = place_of(store, identity->token, "key", &place, err);
     if (rc == DEVID_OK)
         rc = writer_enter(&place, &fd, err);
+    if (rc == DEVID_OK)
+        rc = check_parent(&place, identity, err);
     if (rc == DEVID_OK)
         rc = add(store, identity, (struct devid_slice){0}, NULL, &place, &file, chosen, err);
     devid_flock_leave(fd);
@@ -263,6 +286,8 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
         rc = writer_enter(&place, &fd, err);
     if (rc == DEVID_OK)
         rc = check_unchanged(store, entry, &place, err);
+    if (rc == DEVID_OK && next != NULL)
+        rc = check_parent(&place, next, err);
     if (rc == DEVID_OK && next == NULL) {
         rc = devid_files_remove((const char *)place.folder.data, place.name, err);
     } else if (rc == DEVID_OK && strcmp(next->label, old->label) != 0) {

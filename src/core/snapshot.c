@@ -14,6 +14,8 @@ struct devid_snapshot {
     size_t n_entries, room;
     struct devid_item_entry **items; /* by token and name */
     size_t n_items, items_room;
+    struct devid_token *tokens; /* those with a PIN, by name */
+    size_t n_tokens;
 };
 
 devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err)
@@ -68,6 +70,47 @@ devid_rc devid_snapshot_add_item(struct devid_snapshot *snap, struct devid_item_
     else
         devid_item_free(entry);
     return rc;
+}
+
+devid_rc devid_snapshot_add_token(struct devid_snapshot *snap, struct devid_token *token, struct devid_error *err)
+{
+    struct devid_token *grown = realloc(snap->tokens, (snap->n_tokens + 1) * sizeof *grown);
+
+    if (grown == NULL) {
+        devid_token_free(token);
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    }
+    snap->tokens = grown;
+    grown[snap->n_tokens++] = *token;
+    *token = (struct devid_token){0};
+    return DEVID_OK;
+}
+
+const struct devid_token *devid_snapshot_token(const struct devid_snapshot *snap, const char *name)
+{
+    for (size_t i = 0; i < snap->n_tokens; i++)
+        if (strcmp(snap->tokens[i].name, name) == 0)
+            return &snap->tokens[i];
+    return NULL;
+}
+
+bool devid_snapshot_has_pin(const struct devid_snapshot *snap, const char *token, bool *has_user)
+{
+    const struct devid_token *found = devid_snapshot_token(snap, token);
+
+    if (has_user != NULL)
+        *has_user = found != NULL && found->pins[DEVID_USER].salt.len != 0;
+    return found != NULL;
+}
+
+const char *devid_snapshot_pin_token(const struct devid_snapshot *snap, size_t i)
+{
+    return i < snap->n_tokens ? snap->tokens[i].name : NULL;
+}
+
+static int by_token_name(const void *a, const void *b)
+{
+    return strcmp(((const struct devid_token *)a)->name, ((const struct devid_token *)b)->name);
 }
 
 static int by_item_name(const void *a, const void *b)
@@ -140,13 +183,19 @@ void devid_snapshot_sort(struct devid_snapshot *snap)
         qsort(snap->entries, snap->n_entries, sizeof(struct devid_entry *), by_name);
     if (snap->n_items > 1)
         qsort(snap->items, snap->n_items, sizeof(struct devid_item_entry *), by_item_name);
+    if (snap->n_tokens > 1)
+        qsort(snap->tokens, snap->n_tokens, sizeof *snap->tokens, by_token_name);
     drop_old_names(snap);
 }
 
 bool devid_snapshot_same(const struct devid_snapshot *a, const struct devid_snapshot *b)
 {
-    if (a->n_entries != b->n_entries || a->n_items != b->n_items)
+    if (a->n_entries != b->n_entries || a->n_items != b->n_items || a->n_tokens != b->n_tokens)
         return false;
+    for (size_t i = 0; i < a->n_tokens; i++)
+        if (strcmp(a->tokens[i].name, b->tokens[i].name) != 0 ||
+            !devid_slice_eq(devid_slice_of(a->tokens[i].file), devid_slice_of(b->tokens[i].file)))
+            return false;
     for (size_t i = 0; i < a->n_items; i++) {
         const struct devid_item_entry *x = a->items[i], *y = b->items[i];
 
@@ -183,8 +232,11 @@ void devid_snapshot_free(struct devid_snapshot *snap)
         devid_entry_free(snap->entries[i]);
     for (size_t i = 0; i < snap->n_items; i++)
         devid_item_free(snap->items[i]);
+    for (size_t i = 0; i < snap->n_tokens; i++)
+        devid_token_free(&snap->tokens[i]);
     free(snap->entries);
     free(snap->items);
+    free(snap->tokens);
     free(snap);
 }
 

@@ -4,13 +4,20 @@
 #define DEVID_CORE_SNAPSHOT_H
 
 #include "core/item_entry.h"
+#include "core/token.h"
 
 /** An empty one, held once. number: never 0. */
 devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err);
+/** As devid_store_snapshot, but of what files tell: the TPM is not asked for more. */
+devid_rc devid_store_known(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err);
 /** Take an entry over, also on failure. Only before the snapshot is given to anybody. */
 devid_rc devid_snapshot_add(struct devid_snapshot *snap, struct devid_entry *entry, struct devid_error *err);
 /** The same for an item. */
 devid_rc devid_snapshot_add_item(struct devid_snapshot *snap, struct devid_item_entry *entry, struct devid_error *err);
+/** The same for a token that has a PIN; *token is empty afterwards. One that has only a name has a damaged file. */
+devid_rc devid_snapshot_add_token(struct devid_snapshot *snap, struct devid_token *token, struct devid_error *err);
+/** NULL if it has no PIN. */
+const struct devid_token *devid_snapshot_token(const struct devid_snapshot *snap, const char *name);
 /** The entry that was read from that file ("NAME.pem"), NULL if there is none or no snapshot. */
 struct devid_entry *devid_snapshot_entry(const struct devid_snapshot *snap, const char *token, const char *file);
 struct devid_item_entry *devid_snapshot_item_entry(const struct devid_snapshot *snap, const char *token,

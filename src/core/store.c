@@ -28,6 +28,7 @@ struct devid_store {
     struct devid_conf *conf;
     struct devid_tpm *tpm;
     struct devid_cache cache;
+    struct devid_logins logins;
     struct devid_mutex mutex; /* of all that follows */
     struct devid_snapshot *snap;
     uint64_t number;
@@ -47,6 +48,7 @@ devid_rc devid_store_open(const char *conf_path, struct devid_store **out, struc
     if (store == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     devid_mutex_init(&store->mutex);
+    devid_logins_init(&store->logins);
     rc = devid_conf_load(conf_path, &store->conf, err);
     if (rc == DEVID_OK)
         rc = devid_cache_init(&store->cache, store->conf->state, err);
@@ -73,6 +75,7 @@ void devid_store_free(struct devid_store *store)
         devid_bytes_free(&store->unwritten[i].file);
     free(store->unwritten);
     devid_tpm_free(store->tpm);
+    devid_logins_free(&store->logins);
     devid_cache_free(&store->cache);
     devid_conf_free(store->conf);
     free(store);
@@ -91,6 +94,11 @@ struct devid_tpm *devid_store_tpm(struct devid_store *store)
 struct devid_cache *devid_store_cache(struct devid_store *store)
 {
     return &store->cache;
+}
+
+struct devid_logins *devid_store_logins(struct devid_store *store)
+{
+    return &store->logins;
 }
 
 uint64_t devid_store_commands(struct devid_store *store)
@@ -274,6 +282,11 @@ static devid_rc get_snapshot(struct devid_store *store, bool ask, struct devid_s
 devid_rc devid_store_snapshot(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err)
 {
     return get_snapshot(store, true, out, err);
+}
+
+devid_rc devid_store_known(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err)
+{
+    return get_snapshot(store, false, out, err);
 }
 
 /* Is there an identity that neither file nor TPM has told of yet, and that the query could mean? */

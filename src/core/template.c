@@ -153,6 +153,13 @@ void devid_template_srk(TPM2B_PUBLIC *out)
     area->unique.ecc.y.size = 32;
 }
 
+void devid_template_pin(TPM2B_PUBLIC *out)
+{
+    devid_template_srk(out);
+    out->publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_NODA;
+    out->publicArea.unique.ecc.x.size = out->publicArea.unique.ecc.y.size = 0;
+}
+
 /* Those that the TPM may have; which it has, it says when a key is made. */
 static bool is_offered(enum devid_alg alg, unsigned bits)
 {

@@ -13,6 +13,8 @@ devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned
                               struct devid_error *err);
 /** Storage root key: EC P-256, restricted decrypt, AES-128-CFB, NODA. */
 void devid_template_srk(TPM2B_PUBLIC *out);
+/** The storage key of a token with a PIN: as the SRK's, but wrong auth values are counted. */
+void devid_template_pin(TPM2B_PUBLIC *out);
 /** An owner's key under the SRK: NODA, no auth, scheme NULL. Errors as devid_make_key, but for the TPM's. */
 devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err);
 

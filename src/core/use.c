@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/behind.h"
+
 #define TRIES 6 /* of a busy TPM: 1 + 2 + 4 + 8 + 16 ms, after what ESYS itself tries */
 
 static void pad_left(unsigned char *out, size_t size, const unsigned char *in, size_t len)
@@ -131,7 +133,8 @@ static void heal(struct devid_key *key, ESYS_CONTEXT *esys, TSS2_RC tss, struct 
         h->again = h->attempt == 0;
     } else if (key->object.is_ready && key->object.is_transient && says_gone(tss)) {
         (void)Esys_TR_Close(esys, &key->object.tr); /* it is gone there: nothing to flush */
-        key->object = (struct devid_object){0};
+        devid_object_forget(&key->object);
+        devid_kept_free(&key->object.kept);
         h->again = h->attempt == 0;
     }
 }

@@ -5,45 +5,18 @@
  */
 #include <string.h>
 #include <tss2/tss2_esys.h>
-#include <tss2/tss2_mu.h>
 
-#include "core/cache.h"
+#include "core/behind.h"
 #include "core/chip.h"
+#include "core/login.h"
 #include "core/make.h"
 #include "core/object.h"
+#include "core/snapshot.h"
+#include "core/srk.h"
 #include "core/template.h"
 #include "core/tpm.h"
 
-#define SRK 0x81000001U
-
-/* The storage root key as it is; one that firmware or an installer made will do. */
-static devid_rc srk_ready(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR *srk, struct devid_error *err)
-{
-    ESYS_TR primary = ESYS_TR_NONE;
-    TPM2B_PUBLIC template;
-    devid_rc rc = devid_chip_find(devid_store_tpm(store), esys, SRK, srk, err);
-
-    if (rc != DEVID_E_ABSENT)
-        return rc;
-    devid_template_srk(&template);
-    rc = devid_chip_primary(devid_store_tpm(store), esys, ESYS_TR_RH_OWNER, &template, &primary, NULL, err);
-    if (rc == DEVID_OK)
-        rc = devid_chip_persist(store, esys, primary, SRK, srk, err);
-    devid_chip_flush(esys, &primary);
-    return rc;
-}
-
-/* What was seen just now is what later loads go by: one command less, and never a root key from before a clear. */
-static devid_rc srk_keep(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR srk, struct devid_error *err)
-{
-    struct devid_bytes saved = {0};
-    devid_rc rc = devid_object_save(esys, srk, &saved, err);
-
-    if (rc == DEVID_OK)
-        devid_cache_put(store, SRK, (struct devid_slice){0}, devid_slice_of(saved));
-    devid_bytes_free(&saved);
-    return rc;
-}
+#define SRK DEVID_SRK
 
 static devid_rc create_fail(struct devid_error *err, TSS2_RC r)
 {
@@ -63,17 +36,6 @@ static devid_rc create_fail(struct devid_error *err, TSS2_RC r)
     else
         return devid_fail_tss(err, r, SRK, "make a key under 0x%08x", SRK);
     return devid_error_about(err, rc, r, SRK);
-}
-
-static devid_rc blob_of(const TPM2B_PRIVATE *private, struct devid_bytes *out, struct devid_error *err)
-{
-    unsigned char buffer[sizeof *private];
-    size_t len = 0;
-    TSS2_RC r = Tss2_MU_TPM2B_PRIVATE_Marshal(private, buffer, sizeof buffer, &len);
-
-    if (r != TSS2_RC_SUCCESS)
-        return devid_fail_tss(err, r, 0, "encode a wrapped key");
-    return devid_bytes_copy((struct devid_slice){buffer, len}, out, err);
 }
 
 static devid_rc create(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent, const TPM2B_PUBLIC *template,
@@ -96,9 +58,52 @@ static devid_rc create(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent
         return create_fail(err, r);
     rc = devid_chip_public(area, &made->pub, err);
     if (rc == DEVID_OK)
-        rc = blob_of(private, &made->blob, err);
+        rc = devid_chip_blob(private, &made->blob, err);
     Esys_Free(private);
     Esys_Free(area);
+    return rc;
+}
+
+static devid_rc create_under_srk(struct devid_store *store, ESYS_CONTEXT *esys, const TPM2B_PUBLIC *template,
+                                 struct devid_made *made, struct devid_error *err)
+{
+    ESYS_TR srk = ESYS_TR_NONE;
+    devid_rc rc = devid_srk_ready(store, esys, &srk, err);
+
+    made->parent = SRK;
+    if (rc == DEVID_OK)
+        rc = create(devid_store_tpm(store), esys, srk, template, made, err);
+    devid_chip_close(esys, &srk);
+    return rc;
+}
+
+static devid_rc create_behind(struct devid_store *store, ESYS_CONTEXT *esys, const char *token, const TPM2B_PUBLIC *template,
+                              struct devid_made *made, struct devid_error *err)
+{
+    struct devid_error why = {0};
+    devid_rc rc = devid_behind_create(store, esys, token, template, made, &why);
+
+    if (rc != DEVID_OK && devid_chip_made_room(devid_store_tpm(store), why.tss))
+        rc = devid_behind_create(store, esys, token, template, made, &why);
+    if (rc != DEVID_OK && devid_chip_lacks_type(why.tss))
+        return devid_chip_no_type(err, why.tss);
+    if (rc != DEVID_OK && err != NULL)
+        *err = why;
+    return rc;
+}
+
+static devid_rc has_pin(struct devid_store *store, const char *token, bool *out, struct devid_error *err)
+{
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc;
+
+    *out = false;
+    if (token == NULL)
+        return DEVID_OK;
+    rc = devid_store_known(store, &snap, err);
+    if (rc == DEVID_OK)
+        *out = devid_snapshot_has_pin(snap, token, NULL);
+    devid_snapshot_free(snap);
     return rc;
 }
 
@@ -106,24 +111,23 @@ devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wa
                         struct devid_error *err)
 {
     struct devid_tpm *tpm = devid_store_tpm(store);
-    struct devid_made made = {.parent = SRK};
-    ESYS_TR srk = ESYS_TR_NONE;
+    struct devid_made made = {0};
     TPM2B_PUBLIC template;
     ESYS_CONTEXT *esys;
+    bool is_behind;
     devid_rc rc;
 
     rc = devid_template_owner(wanted, &template, err);
+    if (rc == DEVID_OK)
+        rc = has_pin(store, wanted->token, &is_behind, err);
+    if (rc == DEVID_OK)
+        rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
-    if (rc != DEVID_OK)
-        return rc;
-    rc = srk_ready(store, esys, &srk, err);
-    if (rc == DEVID_OK)
-        rc = srk_keep(store, esys, srk, err);
-    if (rc == DEVID_OK)
-        rc = create(tpm, esys, srk, &template, &made, err);
-    devid_chip_close(esys, &srk);
+    if (is_behind)
+        rc = create_behind(store, esys, wanted->token, &template, &made, err);
+    else
+        rc = create_under_srk(store, esys, &template, &made, err);
     devid_chip_leave(tpm, rc);
     if (rc == DEVID_OK)
         *out = made;
@@ -140,32 +144,11 @@ devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsig
     return devid_make_key(store, &wanted, out, err);
 }
 
-/* Name = nameAlg || H(TPMT_PUBLIC). TPM 2.0 Library, Part 1, "Names". */
-static devid_rc name_of_area(struct devid_slice area, TPM2B_NAME *name, struct devid_error *err)
-{
-    enum devid_hash hash = DEVID_HASH_NONE;
-    unsigned alg = area.len < 6 ? 0 : (unsigned)area.data[4] << 8 | area.data[5]; /* after size and type */
-
-    if (alg == TPM2_ALG_SHA256)
-        hash = DEVID_SHA256;
-    else if (alg == TPM2_ALG_SHA384)
-        hash = DEVID_SHA384;
-    else if (alg == TPM2_ALG_SHA512)
-        hash = DEVID_SHA512;
-    else if (alg == TPM2_ALG_SHA1)
-        hash = DEVID_SHA1;
-    if (hash == DEVID_HASH_NONE)
-        return devid_fail(err, DEVID_E_DATA, "the key's public area is damaged, or named by an unknown hash");
-    memcpy(name->name, area.data + 4, 2);
-    name->size = (uint16_t)(2 + devid_hash_len(hash));
-    return devid_hash_once(hash, (struct devid_slice){area.data + 2, area.len - 2}, name->name + 2, err);
-}
-
 static devid_rc is_that_key(ESYS_CONTEXT *esys, ESYS_TR found, struct devid_slice area, uint32_t handle,
                             struct devid_error *err)
 {
     TPM2B_NAME wanted, *name = NULL;
-    devid_rc rc = name_of_area(area, &wanted, err);
+    devid_rc rc = devid_object_name(area, &wanted, err);
     TSS2_RC r;
 
     if (rc != DEVID_OK)

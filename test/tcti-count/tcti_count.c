@@ -39,7 +39,7 @@ static const struct {
     NAME(Sign), NAME(RSA_Decrypt), NAME(Load), NAME(FlushContext), NAME(ReadPublic), NAME(Create), NAME(CreatePrimary),
     NAME(EvictControl), NAME(GetCapability), NAME(NV_ReadPublic), NAME(NV_Read), NAME(NV_DefineSpace),
     NAME(NV_UndefineSpace), NAME(NV_Write), NAME(NV_WriteLock), NAME(StartAuthSession), NAME(GetRandom), NAME(Hash),
-    NAME(StirRandom), NAME(ECC_Parameters), NAME(TestParms), NAME(LoadExternal), NAME(VerifySignature), NAME(ContextSave),
+    NAME(StirRandom), NAME(ECC_Parameters), NAME(TestParms), NAME(LoadExternal), NAME(VerifySignature), NAME(ObjectChangeAuth), NAME(ContextSave),
     NAME(ContextLoad), NAME(Clear), NAME(PolicySecret), NAME(ECDH_ZGen), NAME(Startup), NAME(SelfTest),
 #undef NAME
 };

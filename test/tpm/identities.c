@@ -113,7 +113,8 @@ static void make_identity(struct identities *ids, const char *label, enum devid_
                           struct sample *out)
 {
     struct devid_store *store = ids->store;
-    struct devid_wanted wanted = {alg, alg == DEVID_EC ? 256 : 2048, true, alg == DEVID_RSA || handle == 0};
+    struct devid_wanted wanted = {.alg = alg, .bits = alg == DEVID_EC ? 256 : 2048, .signs = true,
+                                  .decrypts = alg == DEVID_RSA || handle == 0};
     struct devid_made wrapped = {0}, kept = {0};
     struct devid_identity identity = {.token = "owner", .label = label, .public_label = label,
                                       .role = DEVID_ROLE_LDEVID, .key_place = DEVID_PLACE_BLOB};

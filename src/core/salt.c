@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See the header. All of it is libcrypto's; what is ours is the order of the bytes. */
+#include "core/salt.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <tss2/tss2_mu.h>
+
+#include "core/libctx.h"
+#include "core/object.h"
+#include "core/pss.h"
+
+/* Read only, though the types of OSSL_PARAM do not say so. */
+static OSSL_PARAM text_param(const char *name, const char *value)
+{
+    return OSSL_PARAM_construct_utf8_string(name, (char *)(uintptr_t)value, 0);
+}
+
+static OSSL_PARAM bytes_param(const char *name, struct devid_slice value)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.data, value.len);
+}
+
+/* What is wrong then is memory: all inputs are ours. */
+static devid_rc fail(struct devid_error *err, const char *what)
+{
+    return devid_fail(err, DEVID_E_MEM, "%s cannot be computed: out of memory", what);
+}
+
+static devid_rc derive(const char *method, const OSSL_PARAM *params, unsigned char *out, size_t len,
+                       struct devid_error *err)
+{
+    EVP_KDF *kdf;
+    EVP_KDF_CTX *ctx;
+    devid_rc rc = DEVID_OK;
+
+    (void)ERR_set_mark();
+    kdf = EVP_KDF_fetch(devid_libctx(), method, NULL);
+    ctx = EVP_KDF_CTX_new(kdf);
+    if (ctx == NULL || EVP_KDF_derive(ctx, out, len, params) != 1)
+        rc = fail(err, method);
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    (void)ERR_pop_to_mark();
+    return rc;
+}
+
+devid_rc devid_kdfa(struct devid_slice key, const char *label, struct devid_slice u, struct devid_slice v,
+                    unsigned char *out, size_t len, struct devid_error *err)
+{
+    struct devid_bytes context = {0};
+    OSSL_PARAM params[7];
+    devid_rc rc;
+
+    rc = devid_bytes_copy(u, &context, err);
+    if (rc == DEVID_OK)
+        rc = devid_bytes_append(&context, v, err);
+    params[0] = text_param(OSSL_KDF_PARAM_MODE, "counter");
+    params[1] = text_param(OSSL_KDF_PARAM_MAC, "HMAC");
+    params[2] = text_param(OSSL_KDF_PARAM_DIGEST, "SHA256");
+    params[3] = bytes_param(OSSL_KDF_PARAM_KEY, key);
+    params[4] = bytes_param(OSSL_KDF_PARAM_SALT, devid_slice_text(label)); /* the method puts the NUL behind it */
+    params[5] = bytes_param(OSSL_KDF_PARAM_INFO, devid_slice_of(context));
+    params[6] = OSSL_PARAM_construct_end();
+    if (rc == DEVID_OK)
+        rc = derive(OSSL_KDF_NAME_KBKDF, params, out, len, err);
+    devid_bytes_free(&context);
+    return rc;
+}
+
+devid_rc devid_pbkdf2(struct devid_slice password, struct devid_slice salt, unsigned rounds, unsigned char *out, size_t len,
+                      struct devid_error *err)
+{
+    OSSL_PARAM params[5];
+
+    params[0] = text_param(OSSL_KDF_PARAM_DIGEST, "SHA256");
+    params[1] = bytes_param(OSSL_KDF_PARAM_PASSWORD, password);
+    params[2] = bytes_param(OSSL_KDF_PARAM_SALT, salt);
+    params[3] = OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &rounds);
+    params[4] = OSSL_PARAM_construct_end();
+    return derive(OSSL_KDF_NAME_PBKDF2, params, out, len, err);
+}
+
+devid_rc devid_hmac(struct devid_slice key, const struct devid_slice *parts, size_t n, unsigned char *mac,
+                    struct devid_error *err)
+{
+    OSSL_PARAM params[2] = {text_param(OSSL_MAC_PARAM_DIGEST, "SHA256"), OSSL_PARAM_construct_end()};
+    size_t len = 0;
+    EVP_MAC *method;
+    EVP_MAC_CTX *ctx;
+    bool is_good;
+
+    (void)ERR_set_mark();
+    method = EVP_MAC_fetch(devid_libctx(), "HMAC", NULL);
+    ctx = EVP_MAC_CTX_new(method);
+    is_good = ctx != NULL && EVP_MAC_init(ctx, key.data, key.len, params) == 1;
+    for (size_t i = 0; is_good && i < n; i++)
+        is_good = parts[i].len == 0 || EVP_MAC_update(ctx, parts[i].data, parts[i].len) == 1;
+    is_good = is_good && EVP_MAC_final(ctx, mac, &len, devid_hash_len(DEVID_SHA256)) == 1;
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(method);
+    (void)ERR_pop_to_mark();
+    return is_good ? DEVID_OK : fail(err, "HMAC");
+}
+
+devid_rc devid_cfb(const unsigned char key[16], const unsigned char iv[16], unsigned char *data, size_t len,
+                   struct devid_error *err)
+{
+    EVP_CIPHER_CTX *ctx;
+    EVP_CIPHER *cipher;
+    int done = 0;
+    bool is_good;
+
+    (void)ERR_set_mark();
+    cipher = EVP_CIPHER_fetch(devid_libctx(), "AES-128-CFB", NULL);
+    ctx = EVP_CIPHER_CTX_new();
+    is_good = ctx != NULL && EVP_EncryptInit_ex2(ctx, cipher, key, iv, NULL) == 1 &&
+              EVP_EncryptUpdate(ctx, data, &done, data, (int)len) == 1 && (size_t)done == len;
+    EVP_CIPHER_CTX_free(ctx);
+    EVP_CIPHER_free(cipher);
+    (void)ERR_pop_to_mark();
+    return is_good ? DEVID_OK : fail(err, "AES-CFB");
+}
+
+static const char secret_label[] = "SECRET"; /* with its NUL */
+
+/* A random secret, encrypted by OAEP. */
+static bool salt_rsa(EVP_PKEY *key, enum devid_hash hash, TPM2B_ENCRYPTED_SECRET *sent, TPM2B_DIGEST *salt)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), key, NULL);
+    struct devid_slice label = {(const unsigned char *)secret_label, sizeof secret_label};
+    size_t len = sizeof sent->secret;
+    OSSL_PARAM params[4];
+    bool is_good;
+
+    params[0] = text_param(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_OAEP);
+    params[1] = text_param(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, devid_hash_name(hash)); /* MGF1's is the same */
+    params[2] = bytes_param(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, label);
+    params[3] = OSSL_PARAM_construct_end();
+    salt->size = (uint16_t)devid_hash_len(hash);
+    is_good = ctx != NULL && devid_entropy(salt->buffer, salt->size) && EVP_PKEY_encrypt_init_ex(ctx, params) == 1 &&
+              EVP_PKEY_encrypt(ctx, sent->secret, &len, salt->buffer, salt->size) == 1;
+    sent->size = (uint16_t)len;
+    EVP_PKEY_CTX_free(ctx);
+    return is_good;
+}
+
+/* A key of one use on the same curve; Z is the x coordinate of the shared point. */
+static bool agree(EVP_PKEY *key, unsigned char *point, size_t room, size_t *point_len, unsigned char *z, size_t *z_len)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), key, NULL);
+    EVP_PKEY *once = NULL;
+    EVP_PKEY_CTX *exchange = NULL;
+    bool is_good = ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_generate(ctx, &once) == 1;
+
+    if (is_good)
+        exchange = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), once, NULL);
+    is_good = is_good &&
+              EVP_PKEY_get_octet_string_param(once, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, room, point_len) == 1 &&
+              exchange != NULL && EVP_PKEY_derive_init(exchange) == 1 &&
+              EVP_PKEY_derive_set_peer(exchange, key) == 1 && EVP_PKEY_derive(exchange, z, z_len) == 1;
+    EVP_PKEY_CTX_free(exchange);
+    EVP_PKEY_free(once);
+    EVP_PKEY_CTX_free(ctx);
+    return is_good;
+}
+
+/* KDFe(nameAlg, Z, "SECRET", x of ours, x of the key's), which is the single-step KDF of SP 800-56C. */
+static devid_rc salt_ecc(EVP_PKEY *key, const struct devid_public *pub, enum devid_hash hash,
+                         TPM2B_ENCRYPTED_SECRET *sent, TPM2B_DIGEST *salt, struct devid_error *err)
+{
+    size_t size = (pub->bits + 7U) / 8U, len = 0, z_len = TPM2_MAX_ECC_KEY_BYTES, n = 0;
+    unsigned char point[2 * TPM2_MAX_ECC_KEY_BYTES + 1], z[TPM2_MAX_ECC_KEY_BYTES];
+    unsigned char info[sizeof secret_label + 2 * TPM2_MAX_ECC_KEY_BYTES];
+    TPMS_ECC_POINT ours = {0};
+    OSSL_PARAM params[4];
+    devid_rc rc;
+
+    if (size > TPM2_MAX_ECC_KEY_BYTES || pub->point.len != 2 * size + 1 || !agree(key, point, sizeof point, &len, z, &z_len) ||
+        len != 2 * size + 1 || point[0] != 4)
+        return fail(err, "a session's salt");
+    ours.x.size = ours.y.size = (uint16_t)size;
+    memcpy(ours.x.buffer, point + 1, size);
+    memcpy(ours.y.buffer, point + 1 + size, size);
+    memcpy(info, secret_label, sizeof secret_label);
+    memcpy(info + sizeof secret_label, point + 1, size);
+    memcpy(info + sizeof secret_label + size, pub->point.data + 1, size);
+    params[0] = text_param(OSSL_KDF_PARAM_DIGEST, devid_hash_name(hash));
+    params[1] = bytes_param(OSSL_KDF_PARAM_KEY, (struct devid_slice){z, z_len});
+    params[2] = bytes_param(OSSL_KDF_PARAM_INFO, (struct devid_slice){info, sizeof secret_label + 2 * size});
+    params[3] = OSSL_PARAM_construct_end();
+    salt->size = (uint16_t)devid_hash_len(hash);
+    rc = derive(OSSL_KDF_NAME_SSKDF, params, salt->buffer, salt->size, err);
+    OPENSSL_cleanse(z, sizeof z);
+    if (rc == DEVID_OK && Tss2_MU_TPMS_ECC_POINT_Marshal(&ours, sent->secret, sizeof sent->secret, &n) != TSS2_RC_SUCCESS)
+        rc = fail(err, "a session's salt");
+    sent->size = (uint16_t)n;
+    return rc;
+}
+
+devid_rc devid_salt_make(const struct devid_public *pub, TPM2B_ENCRYPTED_SECRET *sent, TPM2B_DIGEST *salt,
+                         struct devid_error *err)
+{
+    enum devid_hash hash = devid_object_name_hash(devid_slice_of(pub->area));
+    EVP_PKEY *key = NULL;
+    devid_rc rc;
+
+    if (hash == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_KEY, "the storage root key is named by an unknown hash");
+    rc = devid_libctx_pkey(devid_slice_of(pub->spki), &key, err);
+    if (rc != DEVID_OK)
+        return rc;
+    (void)ERR_set_mark();
+    if (pub->alg == DEVID_RSA)
+        rc = salt_rsa(key, hash, sent, salt) ? DEVID_OK : fail(err, "a session's salt");
+    else
+        rc = salt_ecc(key, pub, hash, sent, salt, err);
+    (void)ERR_pop_to_mark();
+    EVP_PKEY_free(key);
+    return rc;
+}
