@@ -22,7 +22,7 @@ bool devid_chip_says(TSS2_RC r, TSS2_RC code)
 
 bool devid_chip_made_room(struct devid_tpm *tpm, TSS2_RC r)
 {
-    return devid_chip_says(r, TPM2_RC_OBJECT_MEMORY) && !devid_tpm_has_manager(tpm) &&
+    return (devid_chip_says(r, TPM2_RC_OBJECT_MEMORY) || devid_chip_says(r, TPM2_RC_SESSION_MEMORY)) && !devid_tpm_has_manager(tpm) &&
            devid_tpm_sweep(tpm, NULL) == DEVID_OK;
 }
 

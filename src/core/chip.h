@@ -33,7 +33,7 @@ devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, 
 devid_rc devid_chip_property(ESYS_CONTEXT *esys, TPM2_PT property, uint32_t *value, struct devid_error *err);
 
 /**
- * True if r says that the TPM's object slots are full and the sweep of what a killed process left succeeded:
+ * True if r says that the TPM's slots of objects or sessions are full and the sweep of what a killed process left succeeded:
  * worth one more try.
  */
 bool devid_chip_made_room(struct devid_tpm *tpm, TSS2_RC r);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <tss2/tss2_sys.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
@@ -282,30 +283,33 @@ void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object)
     tpm->discarded[tpm->n_discarded++] = object;
 }
 
-static TSS2_RC flush_one(ESYS_CONTEXT *esys, TPM2_HANDLE handle)
+/* Whatever is loaded from that handle on, of its kind. */
+static TSS2_RC flush_all(ESYS_CONTEXT *esys, TPM2_HANDLE first)
 {
-    ESYS_TR tr = ESYS_TR_NONE;
-    TSS2_RC rc = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+    TPMS_CAPABILITY_DATA *found = NULL;
+    TSS2_SYS_CONTEXT *sys = NULL;
+    TSS2_RC rc = Esys_GetSysContext(esys, &sys); /* which needs to know no more of an object than its handle */
 
-    return rc == TSS2_RC_SUCCESS ? Esys_FlushContext(esys, tr) : rc;
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_GetCapability(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first, SWEEP_MAX, NULL,
+                                &found);
+    for (uint32_t i = 0; rc == TSS2_RC_SUCCESS && i < found->data.handles.count; i++) {
+        devid_log(DEVID_LOG_INFO, "core/tpm", "flushing 0x%08x, which a killed process left",
+                  found->data.handles.handle[i]);
+        rc = Tss2_Sys_FlushContext(sys, found->data.handles.handle[i]);
+    }
+    Esys_Free(found);
+    return rc;
 }
 
 devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
 {
-    TPMS_CAPABILITY_DATA *found = NULL;
     TSS2_RC rc;
 
     if (tpm->has_manager)
         return DEVID_OK; /* it shows only what is ours */
-    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, TRANSIENT_FIRST,
-                            SWEEP_MAX, NULL, &found);
-    if (rc != TSS2_RC_SUCCESS)
-        return devid_fail_tss(err, rc, 0, "ask the TPM for what is loaded");
-    for (uint32_t i = 0; rc == TSS2_RC_SUCCESS && i < found->data.handles.count; i++) {
-        devid_log(DEVID_LOG_INFO, "core/tpm", "flushing 0x%08x, which a killed process left",
-                  found->data.handles.handle[i]);
-        rc = flush_one(tpm->esys, found->data.handles.handle[i]);
-    }
-    Esys_Free(found);
+    rc = flush_all(tpm->esys, TRANSIENT_FIRST);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = flush_all(tpm->esys, TPM2_LOADED_SESSION_FIRST);
     return rc == TSS2_RC_SUCCESS ? DEVID_OK : devid_fail_tss(err, rc, 0, "flush what a killed process left");
 }

@@ -56,7 +56,7 @@ devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_e
 void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object);
 devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err);
 /**
- * Flush every transient object, without a resource manager only (else nothing is done): what a
+ * Flush every transient object and loaded session, without a resource manager only (else nothing is done): what a
  * killed process left. The file lock is held (DEVID_TPM_TRANSIENT), so none is in use by devid.
  */
 devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err);

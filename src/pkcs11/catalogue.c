@@ -180,7 +180,8 @@ static struct view *view_new(struct catalogue *c, const char *token, enum view_k
 {
     struct view *v = &c->views[c->n_views++];
 
-    *v = (struct view){.token = token, .kind = kind, .flags = flags};
+    *v = (struct view){.token = token, .kind = kind, .flags = flags,
+                       .is_behind_pin = devid_snapshot_has_pin(c->snap, token, NULL)};
     return v;
 }
 

@@ -249,7 +249,7 @@ static CK_RV create(const struct session *s, const struct template *t, CK_OBJECT
     item.label = (const char *)label.data;
     item.id = template_bytes(t, CKA_ID);
     item.flags = template_flags(t, 0);
-    if ((item.flags & DEVID_FLAG_PRIVATE) != 0 && atomic_load(&s->slot->hides_private))
+    if ((item.flags & DEVID_FLAG_PRIVATE) != 0 && session_hides_private(s))
         rv = CKR_USER_NOT_LOGGED_IN;
     else if (class == CKO_DATA)
         rv = create_data(s, t, &item, handle);

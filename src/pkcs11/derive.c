@@ -125,7 +125,7 @@ static CK_RV derive(const struct session *s, const CK_MECHANISM *given, CK_OBJEC
     if (made == NULL)
         return CKR_ARGUMENTS_BAD;
     rv = secret_take(template, &wanted);
-    if (rv == CKR_OK && (wanted.half.flags & DEVID_FLAG_PRIVATE) != 0 && atomic_load(&s->slot->hides_private))
+    if (rv == CKR_OK && (wanted.half.flags & DEVID_FLAG_PRIVATE) != 0 && session_hides_private(s))
         rv = CKR_USER_NOT_LOGGED_IN;
     if (rv == CKR_OK)
         rv = object_find_key(s, handle, VIEW_PRIVATE, &o);

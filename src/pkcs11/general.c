@@ -39,6 +39,7 @@ static CK_RV locks_own(void)
             memset(&the, 0, sizeof the);
             the.inherited = inherited;
             (void)pthread_mutex_init(&the.table, NULL);
+            (void)pthread_mutex_init(&the.pins, NULL);
             (void)pthread_mutex_init(&the.refresh, NULL);
             (void)pthread_mutex_init(&the.current, NULL);
             (void)pthread_cond_init(&the.idle, NULL);

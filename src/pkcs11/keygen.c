@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Key pairs: PKCS#11 2.40, 5.14. TPM2_Create under the storage root key, then the pair's file. A label that
+ * Key pairs: PKCS#11 2.40, 5.14. TPM2_Create under the storage root key (or that of a token with a PIN), then the pair's file. A label that
  * devid.conf knows is that identity: its key is of the type and gets to the place that stand there.
  */
 #include <string.h>
@@ -35,7 +35,7 @@ static CK_RV session_check(const struct session *s, const struct pair_wanted *wa
         return CKR_SESSION_READ_ONLY;
     if (wanted->is_token && !slot_is_writable(s->slot))
         return CKR_TOKEN_WRITE_PROTECTED;
-    if (is_private && atomic_load(&s->slot->hides_private))
+    if (is_private && session_hides_private(s))
         return CKR_USER_NOT_LOGGED_IN;
     return CKR_OK;
 }
@@ -104,7 +104,8 @@ static CK_RV settle(const struct session *s, struct devid_store *store, const st
     if (conf == NULL || conf->handle == 0)
         return CKR_OK;
     rv = object_find(s, private_key, &o);
-    if (rv == CKR_OK && strcmp(o.view->identity->label, conf->name) == 0)
+    if (rv == CKR_OK && strcmp(o.view->identity->label, conf->name) == 0 &&
+        o.view->identity->parent != DEVID_PARENT_PIN) /* at a handle it would not be behind the PIN */
         rv = rv_of(move_to_handle(store, o.view->identity, conf->handle, &err), &err);
     object_free(&o);
     if (rv == CKR_OK) { /* the next signature goes to the handle */
@@ -131,13 +132,15 @@ static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted
     struct devid_made made = {0};
     struct devid_error err = {0};
     struct devid_identity pair = {0};
+    struct devid_wanted key = wanted->key;
     CK_RV rv;
 
     if (store == NULL)
         return CKR_TOKEN_NOT_PRESENT;
+    key.token = wanted->is_token ? s->slot->token : NULL;
     rv = configured(s, store, wanted, private_label, &conf);
     if (rv == CKR_OK)
-        rv = make_answer(devid_make_key(store, &wanted->key, &made, &err), wanted, &err);
+        rv = make_answer(devid_make_key(store, &key, &made, &err), wanted, &err);
     if (rv != CKR_OK)
         return rv;
     pair.role = conf != NULL ? conf->role : DEVID_ROLE_CLIENT;

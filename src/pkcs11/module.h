@@ -15,6 +15,8 @@
 #include "core/hash.h"
 #include "core/key.h"
 #include "core/log.h"
+#include "core/login.h"
+#include "pkcs11/message.h"
 #include "pkcs11/p11v3.h"
 
 /* More attributes than any client sends and than exist: a count beyond it is a wild one. */
@@ -40,11 +42,10 @@ enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
 /* A slot and the token in it. Made once, freed by C_Finalize. */
 struct slot {
     CK_SLOT_ID id;
-    char *token; /* "manufacturer", "owner", ... */
+    const char *token; /* "manufacturer", "owner", ...; "": none yet. The module's names keep it */
     /* the table's: */
-    enum login login;
+    atomic_int login; /* enum login */
     CK_ULONG n_sessions, n_rw;
-    atomic_bool hides_private; /* it has a PIN, and nobody is logged in: see object_is_visible */
 };
 
 /* The state of this process; one, and empty until C_Initialize. */
@@ -56,9 +57,11 @@ struct module {
     struct devid_store *store; /* NULL: the configuration cannot be used */
     struct slot **slots;
     size_t n_slots;
+    struct slot_name *names; /* of tokens, for as long as the module is initialised: a slot's may change */
     struct session **sessions; /* in the order of their handles */
     size_t n_sessions, sessions_room;
 
+    pthread_mutex_t pins;    /* before the table: one thread logs in or changes a PIN */
     pthread_mutex_t refresh; /* one thread makes the next catalogue */
     pthread_mutex_t current; /* over the pointers alone */
     struct catalogue *catalogue;
@@ -93,6 +96,10 @@ void slots_free(void);
 /** Between table_enter and _leave. NULL if there is none. */
 struct slot *slot_find(CK_SLOT_ID id);
 bool slot_is_writable(const struct slot *slot);
+/** Between table_enter and _leave. */
+void slot_logout(struct slot *slot);
+/** Between table_enter and _leave: the token in the slot is called so from now on. */
+CK_RV slot_rename(struct slot *slot, const char *token);
 extern const char slot_manufacturer[];
 
 struct session;
@@ -125,6 +132,7 @@ struct view {
     struct secret *secret;                 /* VIEW_SECRET: its own */
     unsigned char profile;                 /* VIEW_PROFILE: CKP_ */
     unsigned flags;                        /* enum devid_flag */
+    bool is_behind_pin;                    /* its token has one */
     struct devid_slice label, id;
     struct devid_bytes own_label;          /* VIEW_ISSUER */
     unsigned char own_id[20];
@@ -197,6 +205,8 @@ CK_RV loose_list(struct catalogue ***list, size_t *n);
 void loose_list_free(struct catalogue **list, size_t n);
 /** Between table_enter and _leave: the session is closed. 0: all. */
 void loose_end(CK_SESSION_HANDLE session);
+/** The private ones of a token: its user logs out. */
+void loose_end_private(const char *token);
 /** Free what loose_end found: without the table's lock, for it may ask the TPM to flush a key. */
 void loose_bury(void);
 
@@ -210,6 +220,8 @@ struct object {
 
 /** The only judge of what a session may see: an object of its token; a private one only without a PIN, or logged in. */
 bool object_is_visible(const struct session *s, const struct view *view);
+/** True if the token has a PIN and its user is not logged in: private objects are neither seen nor made. */
+bool session_hides_private(const struct session *s);
 /** CKR_OBJECT_HANDLE_INVALID if there is none that the session sees. Released by object_free. */
 CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out);
 /** A key for an operation: CKR_KEY_HANDLE_INVALID, or CKR_KEY_FUNCTION_NOT_PERMITTED for the other half. */
@@ -285,32 +297,6 @@ size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list);
 /** True if there is any mechanism by which this very key can be used so: CKF_SIGN, CKF_DECRYPT, ... */
 bool mech_can(const struct object *o, CK_FLAGS use);
 
-/* message.c: what is signed, verified or digested, in one part or many. */
-
-struct message {
-    enum devid_hash hash;        /* DEVID_HASH_NONE: the bytes themselves */
-    struct devid_hasher *hasher;
-    struct devid_bytes raw;
-    bool is_begun;               /* a part has been added */
-};
-
-CK_RV message_add(struct message *m, struct devid_slice part);
-/** The digest, or the bytes. \param digest room for it; *out refers to that, or to m */
-CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struct devid_slice *out);
-/** The same of data alone; *out refers to digest, or to data. */
-CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
-                    struct devid_slice *out);
-void message_free(struct message *m);
-/** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE, CKR_DATA_INVALID. */
-CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data);
-/**
- * A raw RSA block shorter than the modulus gets zeros in front (PKCS#11, "X.509 (raw) RSA"); all else is given back.
- * \param block room for DEVID_BLOCK_MAX bytes
- */
-struct devid_slice message_block(const struct devid_public *pub, const struct devid_scheme *scheme,
-                                 struct devid_slice data, unsigned char *block);
-#define DEVID_BLOCK_MAX 1024
-
 /* session.c */
 
 struct finding {
@@ -377,11 +363,10 @@ bool session_is_rw(const struct session *s);
 /** Between table_enter and _leave: close those of a slot, NULL: all. */
 void sessions_close(const struct slot *slot);
 
-/**
- * C_Login for one operation has succeeded: the one that asks for it may go on.
- * CKR_OPERATION_NOT_INITIALIZED if there is none.
- */
-CK_RV session_answers(struct session *s);
+/** True if an operation waits for C_Login. */
+bool session_is_asked(const struct session *s);
+/** It has succeeded: the operation may go on. */
+void session_answers(struct session *s);
 
 void find_end(struct finding *op);
 void sign_end(struct signing *op);

@@ -11,7 +11,16 @@ bool object_is_visible(const struct session *s, const struct view *view)
         return false;
     if (view->kind == VIEW_PROFILE && !s->is_3_0)
         return false;
-    return (view->flags & DEVID_FLAG_PRIVATE) == 0 || !atomic_load(&s->slot->hides_private);
+    return (view->flags & DEVID_FLAG_PRIVATE) == 0 || !view->is_behind_pin || atomic_load(&s->slot->login) == LOGIN_USER;
+}
+
+bool session_hides_private(const struct session *s)
+{
+    struct catalogue *c = catalogue_current();
+    bool has_pin = c != NULL && devid_snapshot_has_pin(c->snap, s->slot->token, NULL);
+
+    catalogue_free(c);
+    return has_pin && atomic_load(&s->slot->login) != LOGIN_USER;
 }
 
 CK_RV object_find(const struct session *s, CK_OBJECT_HANDLE handle, struct object *out)

@@ -83,7 +83,7 @@ static void session_close(struct session *s)
     s->slot->n_sessions--;
     s->slot->n_rw -= session_is_rw(s);
     if (s->slot->n_sessions == 0)
-        s->slot->login = LOGIN_NONE; /* 5.6, C_CloseSession: the last one logs out */
+        slot_logout(s->slot); /* 5.6, C_CloseSession: the last one */
     atomic_store(&s->is_closed, true);
     loose_end(s->handle);
     if (s->n_inside == 0)
@@ -110,7 +110,7 @@ bool session_is_rw(const struct session *s)
 
 CK_STATE session_state(const struct session *s)
 {
-    switch (s->slot->login) {
+    switch ((enum login)atomic_load(&s->slot->login)) {
     case LOGIN_SO:   return CKS_RW_SO_FUNCTIONS;
     case LOGIN_USER: return session_is_rw(s) ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
     case LOGIN_NONE: break;
@@ -168,12 +168,14 @@ static CK_RV session_open(CK_SLOT_ID id, CK_FLAGS flags, bool is_3_0, CK_SESSION
         return module_leave(CKR_ARGUMENTS_BAD);
     if ((flags & CKF_SERIAL_SESSION) == 0)
         return module_leave(CKR_SESSION_PARALLEL_NOT_SUPPORTED);
+    if (slot->token[0] == 0)
+        return module_leave(CKR_TOKEN_NOT_RECOGNIZED);
     (void)catalogue_refresh(&c);
     rv = catalogue_has_token(c, slot->token) ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
     catalogue_free(c);
 
     (void)pthread_mutex_lock(&the.table);
-    if (rv == CKR_OK && slot->login == LOGIN_SO && (flags & CKF_RW_SESSION) == 0)
+    if (rv == CKR_OK && atomic_load(&slot->login) == LOGIN_SO && (flags & CKF_RW_SESSION) == 0)
         rv = CKR_SESSION_READ_WRITE_SO_EXISTS;
     if (rv == CKR_OK && the.is_ending)
         rv = CKR_CRYPTOKI_NOT_INITIALIZED;
@@ -273,12 +275,14 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
 }
 
 /* PKCS#11 2.40, 5.6, C_Login: what was begun last is meant, and nothing else asks at the same time. */
-CK_RV session_answers(struct session *s)
+bool session_is_asked(const struct session *s)
 {
-    if (!s->signing.asks && !s->decrypting.asks)
-        return CKR_OPERATION_NOT_INITIALIZED;
+    return s->signing.asks || s->decrypting.asks;
+}
+
+void session_answers(struct session *s)
+{
     s->signing.asks = s->decrypting.asks = false;
-    return CKR_OK;
 }
 
 bool only_says_room(const void *out, CK_ULONG *out_len, size_t len, CK_RV *rv)

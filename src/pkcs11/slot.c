@@ -1,15 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Slots, tokens and mechanism lists: PKCS#11 2.40, 5.5. A slot is a token of the store. Its id is its place:
- * 0 the manufacturer's, 1 the owner's, then the configuration's others, in the order of the file.
+ * 0 the manufacturer's, 1 the owner's, then the configuration's others, in the order of the file, those that clients
+ * made, and, for who may write the store, one that has room for a new token.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pkcs11/module.h"
 
 const char slot_manufacturer[] = "manufacturer";
+
+struct slot_name {
+    struct slot_name *next;
+    char text[];
+};
+
+static const char *name_keep(const char *text)
+{
+    size_t len = strlen(text);
+    struct slot_name *name = malloc(sizeof *name + len + 1);
+
+    if (name == NULL)
+        return NULL;
+    memcpy(name->text, text, len + 1);
+    name->next = the.names;
+    the.names = name;
+    return name->text;
+}
 
 static CK_RV slot_add(const char *token)
 {
@@ -24,7 +44,7 @@ static CK_RV slot_add(const char *token)
     the.slots = grown;
     slot = calloc(1, sizeof *slot);
     if (slot != NULL)
-        slot->token = strdup(token);
+        slot->token = name_keep(token);
     if (slot == NULL || slot->token == NULL) {
         free(slot);
         return CKR_HOST_MEMORY;
@@ -34,9 +54,37 @@ static CK_RV slot_add(const char *token)
     return CKR_OK;
 }
 
+CK_RV slot_rename(struct slot *slot, const char *token)
+{
+    const char *name;
+
+    for (size_t i = 0; i < the.n_slots; i++)
+        if (strcmp(the.slots[i]->token, token) == 0)
+            return CKR_OK; /* it is there, in that one */
+    name = name_keep(token);
+    if (name == NULL)
+        return CKR_HOST_MEMORY;
+    slot->token = name;
+    return CKR_OK;
+}
+
+void slot_logout(struct slot *slot)
+{
+    if (atomic_exchange(&slot->login, LOGIN_NONE) != LOGIN_NONE && the.store != NULL)
+        devid_logout(the.store, slot->token);
+}
+
 bool slot_is_writable(const struct slot *slot)
 {
     return strcmp(slot->token, slot_manufacturer) != 0;
+}
+
+/* One more, for a token to be made in, if there is a TPM and who asks can make one. */
+static bool may_make_tokens(const struct catalogue *c)
+{
+    const struct devid_conf *conf = c != NULL ? devid_store_conf(c->store) : NULL;
+
+    return conf != NULL && catalogue_has_token(c, conf->owner_token) && access(conf->state, W_OK) == 0;
 }
 
 CK_RV slots_of_conf(const struct devid_conf *conf)
@@ -52,9 +100,13 @@ CK_RV slots_of_conf(const struct devid_conf *conf)
 
 void slots_free(void)
 {
-    for (size_t i = 0; i < the.n_slots; i++) {
-        free(the.slots[i]->token);
+    for (size_t i = 0; i < the.n_slots; i++)
         free(the.slots[i]);
+    while (the.names != NULL) {
+        struct slot_name *name = the.names;
+
+        the.names = name->next;
+        free(name);
     }
     free(the.slots);
     the.slots = NULL;
@@ -69,11 +121,20 @@ struct slot *slot_find(CK_SLOT_ID id)
 /* A folder of the store that no configuration names is a token as well. */
 static CK_RV slots_of_catalogue(const struct catalogue *c)
 {
+    const char *token;
     CK_RV rv = CKR_OK;
 
     for (size_t i = 0; c != NULL && rv == CKR_OK && i < c->n_views; i++)
         rv = slot_add(c->views[i].token);
-    return rv;
+    for (size_t i = 0; c != NULL && rv == CKR_OK && (token = devid_snapshot_pin_token(c->snap, i)) != NULL; i++)
+        rv = slot_add(token);
+    return rv == CKR_OK && may_make_tokens(c) ? slot_add("") : rv;
+}
+
+/* The slot of tokens to be made has one that is to be made. */
+static bool has_token(const struct catalogue *c, const char *token)
+{
+    return token[0] == 0 ? may_make_tokens(c) : catalogue_has_token(c, token);
 }
 
 CK_RV C_GetSlotList(unsigned char token_present, CK_SLOT_ID *list, CK_ULONG *n)
@@ -91,7 +152,7 @@ CK_RV C_GetSlotList(unsigned char token_present, CK_SLOT_ID *list, CK_ULONG *n)
     (void)pthread_mutex_lock(&the.table);
     rv = slots_of_catalogue(c);
     for (size_t i = 0; rv == CKR_OK && i < the.n_slots; i++) {
-        if (token_present && !catalogue_has_token(c, the.slots[i]->token))
+        if (token_present && !has_token(c, the.slots[i]->token))
             continue;
         /* Azure's key service asks with a length of 0 and a pointer to nowhere. */
         if (found < room)
@@ -120,8 +181,7 @@ static CK_RV slot_look(CK_SLOT_ID id, struct slot *out, struct catalogue **c)
     if (slot == NULL)
         rv = CKR_SLOT_ID_INVALID;
     else
-        *out = (struct slot){.id = slot->id, .token = slot->token, .login = slot->login,
-                             .n_sessions = slot->n_sessions, .n_rw = slot->n_rw};
+        *out = (struct slot){.id = slot->id, .token = slot->token, .n_sessions = slot->n_sessions, .n_rw = slot->n_rw};
     (void)pthread_mutex_unlock(&the.table);
     if (rv == CKR_OK)
         (void)catalogue_refresh(c);
@@ -143,9 +203,9 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
     if (rv == CKR_OK) {
         /* Removable says that the token may come and go, as the TPM's identities do: 5.5, C_GetSlotInfo. */
         *info = (CK_SLOT_INFO){.flags = CKF_HW_SLOT | CKF_REMOVABLE_DEVICE, .hardwareVersion = {2, 0}};
-        if (catalogue_has_token(c, slot.token))
+        if (has_token(c, slot.token))
             info->flags |= CKF_TOKEN_PRESENT;
-        (void)snprintf(text, sizeof text, "TPM 2.0: %s", slot.token);
+        (void)snprintf(text, sizeof text, "TPM 2.0: %s", slot.token[0] != 0 ? slot.token : "room for a new token");
         text_pad(info->slotDescription, sizeof info->slotDescription, text);
         text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
     }
@@ -177,23 +237,56 @@ static void serial_number(const struct catalogue *c, const char *token, unsigned
         out[i] = (unsigned char)hex[i % 2 == 0 ? digest[i / 2] >> 4 : digest[i / 2] & 15];
 }
 
+/* The TPM counts wrong PINs of all tokens alike, and the officer's with the user's. */
+static CK_FLAGS tries_left(struct devid_store *store)
+{
+    struct devid_tries tries;
+    CK_FLAGS flags = 0;
+
+    if (devid_token_tries(store, &tries, NULL) != DEVID_OK)
+        return 0;
+    if (tries.failed != 0)
+        flags |= CKF_USER_PIN_COUNT_LOW | CKF_SO_PIN_COUNT_LOW;
+    if (tries.failed + 1 == tries.max)
+        flags |= CKF_USER_PIN_FINAL_TRY | CKF_SO_PIN_FINAL_TRY;
+    if (tries.is_locked)
+        flags |= CKF_USER_PIN_LOCKED | CKF_SO_PIN_LOCKED;
+    return flags;
+}
+
+static CK_FLAGS token_flags(const struct slot *slot, const struct catalogue *c)
+{
+    CK_FLAGS flags = CKF_RNG;
+    bool has_user;
+
+    if (slot->token[0] == 0)
+        return flags;
+    flags |= CKF_TOKEN_INITIALIZED;
+    if (!slot_is_writable(slot))
+        flags |= CKF_WRITE_PROTECTED;
+    if (!devid_snapshot_has_pin(c->snap, slot->token, &has_user))
+        return flags;
+    if (has_user)
+        flags |= CKF_USER_PIN_INITIALIZED;
+    return flags | CKF_LOGIN_REQUIRED | tries_left(c->store);
+}
+
 static void token_fill(const struct slot *slot, const struct catalogue *c, CK_TOKEN_INFO *info)
 {
     *info = (CK_TOKEN_INFO){
-        .flags = CKF_TOKEN_INITIALIZED | CKF_RNG,
+        .flags = token_flags(slot, c),
         .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
         .ulSessionCount = slot->n_sessions,
         .ulMaxRwSessionCount = CK_EFFECTIVELY_INFINITE,
         .ulRwSessionCount = slot->n_rw,
-        .ulMaxPinLen = 255,
+        .ulMinPinLen = devid_snapshot_has_pin(c->snap, slot->token, NULL) || slot->token[0] == 0 ? DEVID_PIN_MIN : 0,
+        .ulMaxPinLen = DEVID_PIN_MAX,
         .ulTotalPublicMemory = CK_UNAVAILABLE_INFORMATION,
         .ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION,
         .ulTotalPrivateMemory = CK_UNAVAILABLE_INFORMATION,
         .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
         .hardwareVersion = {2, 0},
     };
-    if (!slot_is_writable(slot))
-        info->flags |= CKF_WRITE_PROTECTED;
     text_pad(info->label, sizeof info->label, slot->token);
     text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
     text_pad(info->model, sizeof info->model, "TPM 2.0");
@@ -212,7 +305,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info)
     rv = slot_look(id, &slot, &c);
     if (rv == CKR_OK && info == NULL)
         rv = CKR_ARGUMENTS_BAD;
-    if (rv == CKR_OK && !catalogue_has_token(c, slot.token))
+    if (rv == CKR_OK && !has_token(c, slot.token))
         rv = CKR_TOKEN_NOT_PRESENT;
     if (rv == CKR_OK)
         token_fill(&slot, c, info);

@@ -58,6 +58,13 @@ test_tpm_test_pkcs11_object_write_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
 test_tpm_test_pkcs11_object_write_CFLAGS = $(PKCS11_TEST_CFLAGS)
 test_tpm_test_pkcs11_object_write_LDADD = $(PKCS11_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_pkcs11_pin
+TESTS += test/tpm/test_pkcs11_pin
+test_tpm_test_pkcs11_pin_SOURCES = test/tpm/test_pkcs11_pin.c test/tpm/by_hand.c test/tpm/by_hand.h $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_pin_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_pin_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_pin_LDADD = $(PKCS11_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_pkcs11_process
 TESTS += test/tpm/test_pkcs11_process
 test_tpm_test_pkcs11_process_SOURCES = test/tpm/test_pkcs11_process.c $(PKCS11_TEST_SOURCES)

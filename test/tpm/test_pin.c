@@ -155,6 +155,24 @@ static void a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not(void **s
     assert_int_equal(devid_login(world_store(w), "vault", DEVID_USER, pin(user), NULL), DEVID_E_LOCKED);
 }
 
+/* A chip whose vendor made the storage root key of another type. */
+static void an_rsa_storage_root_key_salts_the_session_too(void **state)
+{
+    struct world *w = *state;
+    struct devid_key *key;
+
+    by_hand(w, "tpm2_createprimary -Q -C o -G rsa2048 -a 'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|"
+               "userwithauth|noda' -c srk && tpm2_evictcontrol -Q -C o -c srk 0x81000001 && tpm2_flushcontext -t");
+    make_token(w);
+    ok(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &err));
+    make_key(w, "k", DEVID_EC, 384);
+    key = open_key(w, "k");
+    assert_int_equal(devid_login(world_store(w), "vault", DEVID_USER, pin(other), NULL), DEVID_E_AUTH);
+    ok(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &err));
+    devid_key_free(key);
+    assert_failed_tries(w, 1);
+}
+
 static void a_changed_pin_opens_the_same_keys(void **state)
 {
     struct world *w = *state;
@@ -248,6 +266,41 @@ static void a_token_with_a_pin_takes_no_key_that_is_not_behind_it(void **state)
     world_assert_clean(w);
 }
 
+static void log_in_and_sign(struct devid_store *store, void *arg)
+{
+    const struct devid_query query = {.token = "vault", .label = "k"};
+    const struct devid_identity *identity;
+    struct devid_snapshot *snap = NULL;
+    struct devid_key *key = NULL;
+
+    (void)arg;
+    ok(devid_login(store, "vault", DEVID_USER, pin(user), &err));
+    ok(devid_store_find(store, &query, &snap, &identity, &err));
+    ok(devid_key_open(store, snap, identity, &key, &err));
+    ok(sign(key, &err));
+    ok(sign(key, &err));
+    devid_key_free(key);
+    devid_snapshot_free(snap);
+}
+
+/* Objects and sessions that it leaves go when the next one needs their room: nobody clears up for them here. */
+static void who_is_killed_at_a_pin_stands_in_nobodys_way(void **state)
+{
+    struct world *w = *state;
+    unsigned n = 1;
+
+    make_token(w);
+    ok(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &err));
+    make_key(w, "k", DEVID_EC, 256);
+    for (; killed_after(n, log_in_and_sign, NULL); n++) {
+        devid_logout(world_store(w), "vault");
+        log_in_and_sign(world_store(w), NULL);
+    }
+    assert_int_equal(n - 1, 4 + 8 + 3);
+    ok(devid_make_sweep(world_store(w), &err));
+    world_assert_clean(w);
+}
+
 /* After a power cut the saved context is nothing: the key is loaded as if for the first time. */
 static void a_restarted_tpm_is_noticed(void **state)
 {
@@ -273,10 +326,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_key_behind_the_pin_costs_no_more_than_another_after_its_first_use, start, stop),
         cmocka_unit_test_setup_teardown(nobody_makes_or_uses_a_key_without_the_pin, start, stop),
         cmocka_unit_test_setup_teardown(a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not, start, stop),
+        cmocka_unit_test_setup_teardown(an_rsa_storage_root_key_salts_the_session_too, start, stop),
         cmocka_unit_test_setup_teardown(a_changed_pin_opens_the_same_keys, start, stop),
         cmocka_unit_test_setup_teardown(a_token_made_anew_has_neither_keys_nor_a_user, start, stop),
         cmocka_unit_test_setup_teardown(what_cannot_be_a_token_is_not_made, start, stop),
         cmocka_unit_test_setup_teardown(a_token_with_a_pin_takes_no_key_that_is_not_behind_it, start, stop),
+        cmocka_unit_test_setup_teardown(who_is_killed_at_a_pin_stands_in_nobodys_way, start, stop),
         cmocka_unit_test_setup_teardown(a_restarted_tpm_is_noticed, start, stop),
     };
 

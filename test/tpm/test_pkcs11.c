@@ -127,21 +127,26 @@ static void it_can_be_initialised_again_and_again(void **state)
 static void slots_are_listed(void **state)
 {
     struct p11 *t = *state;
-    CK_SLOT_ID slots[3] = {77, 77, 77};
+    CK_SLOT_ID slots[4] = {77, 77, 77, 77};
+    CK_SESSION_HANDLE session;
+    CK_TOKEN_INFO info;
     CK_ULONG n = 0;
 
     assert_rv(f->C_GetSlotList(CK_TRUE, slots, NULL), CKR_ARGUMENTS_BAD);
     assert_rv(f->C_GetSlotList(CK_TRUE, (CK_SLOT_ID *)8, &n), CKR_BUFFER_TOO_SMALL);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
     n = 1;
     assert_rv(f->C_GetSlotList(CK_FALSE, slots, &n), CKR_BUFFER_TOO_SMALL);
-    assert_int_equal(n, 2);
-    n = 3;
+    assert_int_equal(n, 3);
+    n = 4;
     assert_rv(f->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
     assert_int_equal(slots[0], MANUFACTURER);
     assert_int_equal(slots[1], OWNER);
-    assert_int_equal(slots[2], 77);
+    assert_int_equal(slots[3], 77);
+    assert_rv(f->C_GetTokenInfo(slots[2], &info), CKR_OK); /* room for one more */
+    assert_int_equal(info.flags, CKF_RNG);
+    assert_rv(f->C_OpenSession(slots[2], CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_TOKEN_NOT_RECOGNIZED);
     assert_commands(t, "");
 }
 
@@ -319,6 +324,7 @@ static void pins_are_refused_where_there_are_none(void **state)
     unsigned char *pin = (unsigned char *)"1234", label[32];
 
     memset(label, ' ', sizeof label);
+    memcpy(label, "owner", 5);
     assert_rv(f->C_SetPIN(read_only, pin, 4, pin, 4), CKR_SESSION_READ_ONLY);
     assert_rv(f->C_SetPIN(t->session, pin, 4, NULL, 4), CKR_ARGUMENTS_BAD);
     assert_rv(f->C_SetPIN(t->session, pin, 4, pin, 4), CKR_FUNCTION_NOT_SUPPORTED);

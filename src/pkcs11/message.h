@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is signed, verified or digested, in one part or many. */
+#ifndef DEVID_PKCS11_MESSAGE_H
+#define DEVID_PKCS11_MESSAGE_H
+
+#include "core/public.h"
+#include "pkcs11/p11v3.h"
+
+struct message {
+    enum devid_hash hash;        /* DEVID_HASH_NONE: the bytes themselves */
+    struct devid_hasher *hasher;
+    struct devid_bytes raw;
+    bool is_begun;               /* a part has been added */
+};
+
+CK_RV message_add(struct message *m, struct devid_slice part);
+/** The digest, or the bytes. \param digest room for it; *out refers to that, or to m */
+CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struct devid_slice *out);
+/** The same of data alone; *out refers to digest, or to data. */
+CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
+                    struct devid_slice *out);
+void message_free(struct message *m);
+/** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE, CKR_DATA_INVALID. */
+CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data);
+/**
+ * A raw RSA block shorter than the modulus gets zeros in front (PKCS#11, "X.509 (raw) RSA"); all else is given back.
+ * \param block room for DEVID_BLOCK_MAX bytes
+ */
+struct devid_slice message_block(const struct devid_public *pub, const struct devid_scheme *scheme,
+                                 struct devid_slice data, unsigned char *block);
+#define DEVID_BLOCK_MAX 1024
+
+#endif
