@@ -10,7 +10,7 @@ ESTCA_SOURCES = \
 	test/ca/register.go \
 	test/ca/tpmenroll.go
 ESTCA_FILES = test/ca/README.md test/ca/go.mod test/ca/go.sum $(ESTCA_SOURCES)
-EXTRA_DIST += $(ESTCA_FILES)
+EXTRA_DIST += $(ESTCA_FILES) test/ca/ca_test.go test/ca/go-test.sh
 CLEANFILES += test/ca/estca
 
 # GOTOOLCHAIN and the pinned versions: built with the installed go (1.19 or newer) and nothing else.
@@ -19,5 +19,6 @@ test/ca/estca: $(ESTCA_FILES)
 	cd $(srcdir)/test/ca && GOTOOLCHAIN=local GOFLAGS='-trimpath -mod=readonly -modcacherw -buildvcs=false' go build -o '$(abs_builddir)/test/ca/estca' .
 
 if HAVE_GO
+TESTS += test/ca/go-test.sh
 check_DATA = test/ca/estca
 endif

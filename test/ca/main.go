@@ -24,7 +24,7 @@ import (
 type settings struct {
 	dir, manufacturer, factory, field, allow, redirectTo string
 	ldevidLife, fieldLife                                time.Duration
-	untilStdinCloses                                     bool
+	untilStdinCloses, expiredServers                     bool
 	password                                             string
 }
 
@@ -38,6 +38,7 @@ func main() {
 	flag.StringVar(&s.redirectTo, "redirect-to", "https://127.0.0.9:1", "origin that the label \"redirect\" sends to")
 	flag.DurationVar(&s.ldevidLife, "ldevid-life", 10*365*24*time.Hour, "lifetime of an LDevID")
 	flag.DurationVar(&s.fieldLife, "field-life", 24*time.Hour, "lifetime of device-ca and device-id certificates")
+	flag.BoolVar(&s.expiredServers, "expired-servers", false, "the servers' own certificates expired an hour ago")
 	flag.BoolVar(&s.untilStdinCloses, "until-stdin-closes", false, "end when the standard input is closed")
 	flag.Parse()
 	if s.dir == "" || flag.NArg() != 0 {

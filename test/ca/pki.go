@@ -120,7 +120,7 @@ func (s *signer) sign(template *x509.Certificate, public crypto.PublicKey) (*x50
 }
 
 // serverCertificate is new at each start; only its CA is kept.
-func (h *house) serverCertificate(name string, ip net.IP) (*tls.Certificate, error) {
+func (h *house) serverCertificate(name string, ip net.IP, until time.Time) (*tls.Certificate, error) {
 	key, err := newKey()
 	if err != nil {
 		return nil, err
@@ -129,8 +129,8 @@ func (h *house) serverCertificate(name string, ip net.IP) (*tls.Certificate, err
 		Subject:               pkix.Name{CommonName: name},
 		DNSNames:              []string{name},
 		IPAddresses:           []net.IP{ip},
-		NotBefore:             time.Now().Add(-time.Minute),
-		NotAfter:              time.Now().AddDate(1, 0, 0),
+		NotBefore:             until.AddDate(-1, 0, 0),
+		NotAfter:              until,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,

@@ -4,13 +4,14 @@
 # A device before its first day, for the tests of devid provision: a software TPM as a chip vendor delivers it, the test CA, and
 # devid.conf of the quickstart, all in the folder $dir, which is removed at the end of the shell that reads this.
 build=${DEVID_BUILD:?} src=${DEVID_SRC:?}
-dir=$(mktemp -d) n=0
+dir=$(mktemp -d) n=0 failed=0
 pids=()
 # shellcheck disable=SC2317  # called by the trap
 stop() {
     local pid
     for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
     rm -rf "$dir"
+    [ "$failed" -eq 0 ] || exit 1
 }
 trap stop EXIT
 
@@ -19,7 +20,7 @@ ok() {
     local name=$1
     shift
     n=$((n + 1))
-    if "$@" >"$dir/out" 2>&1; then echo "ok $n - $name"; else echo "not ok $n - $name"; sed 's/^/# /' "$dir/out"; fi
+    if "$@" >"$dir/out" 2>&1; then echo "ok $n - $name"; else failed=1; echo "not ok $n - $name"; sed 's/^/# /' "$dir/out"; fi
 }
 wait_for() { for ((i = 0; i < 200; i++)); do [ -e "$1" ] && return 0; sleep 0.05; done; return 1; }
 start_tpm() {

@@ -82,4 +82,7 @@ log=$(mktemp)
     files_fail
 } | sed -E 's/^(ok|not ok) [0-9]+ /\1 /' | tee "$log"
 echo "1..$(grep -cE '^(ok|not ok) ' "$log")"
+! grep -q '^not ok' "$log"
+status=$?
 rm -f "$log"
+exit $status

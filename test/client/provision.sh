@@ -26,7 +26,7 @@ for ((kill_at = 1; kill_at < 60; kill_at++)); do
     [ $status -eq 137 ] || break
 done
 n=$((n + 1))
-if [ "$status" -eq 0 ]; then echo "ok $n - killed $((kill_at - 1)) times, it ends complete"; else echo "not ok $n - status $status"; sed 's/^/# /' "$dir/out"; fi
+if [ "$status" -eq 0 ]; then echo "ok $n - killed $((kill_at - 1)) times, it ends complete"; else failed=1; echo "not ok $n - status $status"; sed 's/^/# /' "$dir/out"; fi
 ok "the next run has nothing to do" sh -c "'$devid' provision | grep -q '^nothing to do'"
 ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
 ok "the lockout counter is 0" sh -c "tpm2_getcap properties-variable | grep -q 'TPM2_PT_LOCKOUT_COUNTER: 0x0'"
