@@ -31,13 +31,9 @@ start_tpm() {
 }
 
 mkdir -p "$dir"/{tpm,vendor,ca,clients}
-printf '%s\n' "create_certs_tool = $(command -v swtpm_localca)" "create_certs_tool_config = $dir/vendor/localca.conf" \
-    "create_certs_tool_options = $dir/vendor/localca.options" >"$dir/vendor/setup.conf"
-printf '%s\n' "statedir = $dir/vendor" "signingkey = $dir/vendor/k.pem" "issuercert = $dir/vendor/c.pem" \
-    "certserial = $dir/vendor/serial" >"$dir/vendor/localca.conf"
-printf '%s\n' "--platform-manufacturer Example" "--platform-version 1.0" "--platform-model Gateway" >"$dir/vendor/localca.options"
-swtpm_setup --tpm2 --tpmstate "$dir/tpm" --create-ek-cert --lock-nvram --config "$dir/vendor/setup.conf" --overwrite \
-    >"$dir/setup.log" 2>&1 || { cat "$dir/setup.log"; echo "Bail out! swtpm_setup failed"; exit 1; }
+# shellcheck source=test/client/vendor.sh
+. "$src/test/client/vendor.sh"
+vendor_make_tpm "$dir/tpm" "$dir/vendor" >"$dir/setup.log" 2>&1 || { cat "$dir/setup.log"; echo "Bail out! swtpm_setup failed"; exit 1; }
 start_tpm
 "$build/test/ca/estca" -dir "$dir/ca" >"$dir/ca.log" 2>&1 &
 pids+=($!)

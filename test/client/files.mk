@@ -10,7 +10,7 @@ CLIENT_TESTS = \
 	test/client/provision.sh \
 	test/client/provision-faults.sh \
 	test/client/software.sh
-EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh
+EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/vendor.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += test/client/prepare
