@@ -1,3 +1,12 @@
 # files of doc
 EXTRA_DIST += doc/examples/quickstart.conf
-dist_man_MANS += doc/man/devid.1 doc/man/devid.conf.5
+dist_man_MANS += doc/man/devid.1 doc/man/devid.conf.5 doc/man/devid-pkcs11.7 doc/man/devid-provider.7
+guidedir = $(docdir)/guide
+dist_guide_DATA = \
+	doc/guide/README.md \
+	doc/guide/curl.md \
+	doc/guide/mosquitto.md \
+	doc/guide/openssl.md \
+	doc/guide/p11tool.md \
+	doc/guide/pin.md \
+	doc/guide/pkcs11-tool.md

@@ -67,6 +67,16 @@ bool devid_login_lasts(struct devid_store *store, uint64_t number)
     return login != NULL;
 }
 
+bool devid_is_logged_in(struct devid_store *store, const char *token, enum devid_who who)
+{
+    struct devid_logins *logins = logins_enter(store);
+    const struct devid_login *login = find(logins, token);
+    bool is_that = login != NULL && login->who == who;
+
+    devid_mutex_unlock(&logins->mutex);
+    return is_that;
+}
+
 devid_rc devid_login_open(struct devid_store *store, const char *token, enum devid_who who, struct devid_opened *out,
                           struct devid_error *err)
 {

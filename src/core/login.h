@@ -33,7 +33,9 @@ const char *devid_snapshot_pin_token(const struct devid_snapshot *snap, size_t i
  */
 devid_rc devid_login(struct devid_store *store, const char *token, enum devid_who who, struct devid_slice pin,
                      struct devid_error *err);
-/** The same, but nobody is logged in by it: for a single operation that asks. */
+/** True between the two. Sends nothing. */
+bool devid_is_logged_in(struct devid_store *store, const char *token, enum devid_who who);
+/** As devid_login, but nobody is logged in by it: for a single operation that asks. */
 devid_rc devid_login_check(struct devid_store *store, const char *token, enum devid_who who, struct devid_slice pin,
                            struct devid_error *err);
 /** Forget what devid_login keeps. Sends nothing. */

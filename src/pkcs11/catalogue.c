@@ -301,7 +301,7 @@ struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot
                                 const struct catalogue *before)
 {
     struct catalogue *c = calloc(1, sizeof *c);
-    size_t room = count_views(snap) + profiles_room(store, is_session) + 1;
+    size_t room;
 
     if (c == NULL) {
         devid_snapshot_free(snap);
@@ -311,6 +311,7 @@ struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot
     c->is_session = is_session;
     c->store = store;
     c->snap = snap;
+    room = count_views(snap) + profiles_room(c) + 1;
     c->views = calloc(room, sizeof *c->views);
     c->by_handle = calloc(room, sizeof *c->by_handle);
     c->by_label = calloc(room, sizeof *c->by_label);

@@ -178,7 +178,8 @@ CK_RV view_key_id(struct devid_slice spki, unsigned char id[20]);
 
 /* profile.c */
 
-size_t profiles_room(const struct devid_store *store, bool is_session);
+/** store, snap and is_session are set. */
+size_t profiles_room(const struct catalogue *c);
 void profiles_add(struct catalogue *c);
 /** NULL if there is none. */
 struct view *catalogue_find(const struct catalogue *c, CK_OBJECT_HANDLE handle);

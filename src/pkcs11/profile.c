@@ -11,28 +11,33 @@
 #define N_PROFILES 3
 
 /* The tokens that there are, whether they hold something or not. */
-static const char *token_at(const struct devid_store *store, size_t i)
+static const char *token_at(const struct catalogue *c, size_t i)
 {
-    const struct devid_conf *conf = devid_store_conf(store);
+    const struct devid_conf *conf = devid_store_conf(c->store);
 
     if (i == 0)
         return slot_manufacturer;
     if (i == 1)
         return conf->owner_token;
-    return i - 2 < conf->n_identities ? conf->identities[i - 2].token : NULL;
+    i -= 2;
+    return i < conf->n_identities ? conf->identities[i].token : devid_snapshot_pin_token(c->snap, i - conf->n_identities);
 }
 
-static bool is_first(const struct devid_store *store, size_t i)
+static bool is_first(const struct catalogue *c, size_t i)
 {
     for (size_t j = 0; j < i; j++)
-        if (strcmp(token_at(store, j), token_at(store, i)) == 0)
+        if (strcmp(token_at(c, j), token_at(c, i)) == 0)
             return false;
     return true;
 }
 
-size_t profiles_room(const struct devid_store *store, bool is_session)
+size_t profiles_room(const struct catalogue *c)
 {
-    return is_session ? 0 : N_PROFILES * (2 + devid_store_conf(store)->n_identities);
+    size_t n = 0;
+
+    while (!c->is_session && token_at(c, n) != NULL)
+        n++;
+    return N_PROFILES * n;
 }
 
 static void profile_add(struct catalogue *c, const char *token, unsigned char profile)
@@ -54,8 +59,8 @@ void profiles_add(struct catalogue *c)
 {
     const char *token;
 
-    for (size_t i = 0; (token = token_at(c->store, i)) != NULL; i++) {
-        if (!is_first(c->store, i))
+    for (size_t i = 0; (token = token_at(c, i)) != NULL; i++) {
+        if (!is_first(c, i))
             continue;
         profile_add(c, token, CKP_BASELINE_PROVIDER);
         if (has_enrolled_key(c, token))

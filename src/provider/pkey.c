@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/keyfile.h"
+#include "core/login.h"
 #include "core/ref.h"
 #include "core/uri.h"
 #include "provider/provider.h"
@@ -90,6 +91,15 @@ static devid_rc pkey_of_half(struct provider *p, struct devid_slice spki, enum p
     return rc;
 }
 
+/* With the URI's PIN, if it has one and the key is behind one: once a process. */
+static devid_rc log_in(struct devid_store *store, const struct devid_uri *uri, const struct devid_identity *identity,
+                       struct devid_error *err)
+{
+    if (uri->pin.len == 0 || identity->parent != DEVID_PARENT_PIN || devid_is_logged_in(store, identity->token, DEVID_USER))
+        return DEVID_OK;
+    return devid_login(store, identity->token, DEVID_USER, (struct devid_slice){uri->pin.data, uri->pin.len}, err);
+}
+
 /* The store's key of that name; a persistent handle need not be in the store. */
 static devid_rc open_uri(struct provider *p, const char *text, struct devid_key **out, struct devid_error *err)
 {
@@ -103,6 +113,8 @@ static devid_rc open_uri(struct provider *p, const char *text, struct devid_key 
         rc = provider_store(p, &store, err);
     if (rc == DEVID_OK)
         rc = devid_store_find(store, &uri.query, &snap, &identity, err);
+    if (rc == DEVID_OK)
+        rc = log_in(store, &uri, identity, err);
     if (rc == DEVID_OK)
         rc = devid_key_open(store, snap, identity, out, err);
     else if (rc == DEVID_E_ABSENT && store != NULL && uri.query.handle != 0)

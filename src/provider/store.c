@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/login.h"
 #include "core/uri.h"
 #include "provider/provider.h"
 
@@ -211,15 +212,37 @@ static devid_rc key_at_hand(struct opened *o, bool wants_private, struct pkey **
     return rc;
 }
 
+/* The program's own question for a password: for a private key behind a PIN that the URI does not tell, and for nothing else. */
+static devid_rc ask_pin(const struct opened *o, OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err)
+{
+    struct devid_store *store = NULL;
+    char pin[DEVID_PIN_MAX + 1];
+    size_t len = 0;
+    devid_rc rc;
+
+    if (o->at == NULL || o->at->parent != DEVID_PARENT_PIN || o->uri.pin.len != 0 || ask == NULL)
+        return DEVID_OK;
+    rc = provider_store(o->prov, &store, err);
+    if (rc == DEVID_OK && !devid_is_logged_in(store, o->at->token, DEVID_USER) && ask(pin, sizeof pin, &len, NULL, arg) == 1)
+        rc = devid_login(store, o->at->token, DEVID_USER, (struct devid_slice){(unsigned char *)pin, len}, err);
+    OPENSSL_cleanse(pin, sizeof pin);
+    return rc;
+}
+
 /* The key by reference: keymgmt_load takes its own hold of it. */
-static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg)
+static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
     bool wants_private = o->uri.wants_private || !o->uri.wants_public;
     int type = OSSL_OBJECT_PKEY, ok = 0;
     struct devid_error err = {0};
     struct pkey *pk = NULL;
-    devid_rc rc = key_at_hand(o, wants_private && o->expect != OSSL_STORE_INFO_PUBKEY, &pk, &err);
+    devid_rc rc = DEVID_OK;
 
+    wants_private = wants_private && o->expect != OSSL_STORE_INFO_PUBKEY;
+    if (wants_private)
+        rc = ask_pin(o, ask, ask_arg, &err);
+    if (rc == DEVID_OK)
+        rc = key_at_hand(o, wants_private, &pk, &err);
     if (rc == DEVID_OK) {
         const char *name = pkey_type(pk->alg);
         const OSSL_PARAM params[] = {
@@ -253,8 +276,6 @@ static int store_load(void *ctx, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_C
     struct opened *o = ctx;
     int ok = 0;
 
-    (void)ask;
-    (void)ask_arg;
     settle(o);
     if (o->step == STEP_NAME) {
         ok = give_name(o, cb, arg);
@@ -263,7 +284,7 @@ static int store_load(void *ctx, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_C
         while (o->at != NULL && !matches(o, o->at));
         o->step = o->at == NULL ? STEP_DONE : STEP_NAME;
     } else if (o->step == STEP_KEY) {
-        ok = give_key(o, cb, arg);
+        ok = give_key(o, cb, arg, ask, ask_arg);
         o->step = STEP_CERTS;
     } else if (o->step == STEP_CERTS) {
         ok = give_cert(&o->at->chain[o->cert++], cb, arg);

@@ -3,6 +3,7 @@ CLIENT_TESTS = \
 	test/client/curl.sh \
 	test/client/est-server.sh \
 	test/client/expired.sh \
+	test/client/guide.sh \
 	test/client/mosquitto.sh \
 	test/client/openssl.sh \
 	test/client/p11tool.sh \

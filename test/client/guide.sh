@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The guides, word for word: the sh blocks of each are one script, which runs where it finds what a device has after it was
+# provisioned. Only ports, and the place of openssl.cnf, are changed; a server on 8443 wants certificates of its clients.
+# The module is not registered with p11-kit here, so GnuTLS's programs are told of it.
+. "$DEVID_SRC/test/tpm/world.sh"
+. "$DEVID_SRC/test/client/lib.sh"
+
+PATH=$DEVID_BUILD:$PATH:/usr/sbin
+needs swtpm swtpm
+needs tpm2_createek tpm2-tools
+world_start
+world_manufacture || exit 1
+"$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
+cd "$FOLDER" || exit 1
+
+# What a guide takes for granted.
+openssl_conf guide
+cp ca-cert.pem customer-root.pem
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -subj /CN=localhost -CA ca-cert.pem \
+    -CAkey ca-key.pem -addext subjectAltName=DNS:localhost -out server.pem 2>/dev/null
+openssl x509 -in server.pem -outform DER -out server.der
+chmod a+rx . && chmod a+r server.key # mosquitto gives up root's rights
+cnf=$OPENSSL_CONF
+unset OPENSSL_CONF
+https=$(free_port) mqtt=$(free_port)
+OPENSSL_CONF=/dev/null openssl s_server -accept "127.0.0.1:$https" -key server.key -cert server.pem -Verify 2 -CAfile ca-cert.pem \
+    -verify_return_error -www >server.log 2>&1 &
+server=$!
+wait_port "$https"
+
+cat >setup.sh <<EOF
+for program in p11tool certtool gnutls-cli; do
+    eval "\$program() { command \$program --provider $DEVID_BUILD/.libs/devid-pkcs11.so \"\\\$@\"; }"
+done
+EOF
+
+# run GUIDE
+run() {
+    # shellcheck disable=SC2016  # it is Markdown's
+    sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|" \
+        -e "s|/usr/share/devid/openssl.cnf|$cnf|" >"$1.sh"
+    [ -s "$1.sh" ] && LD_LIBRARY_PATH=$DEVID_BUILD/.libs BASH_ENV=$FOLDER/setup.sh DEVID_CONF=$FOLDER/devid.conf \
+        timeout 100 bash -eu -o pipefail -x "$1.sh"
+}
+
+# guide NAME [PROGRAM...]: passed over where a program is missing
+guide() {
+    local program
+    for program in "${@:2}"; do
+        command -v "$program" >/dev/null || { echo "ok - guide: $1 # SKIP no $program"; return; }
+    done
+    ok "$1" run "$1"
+}
+for file in "$DEVID_SRC"/doc/guide/*.md; do
+    name=$(basename "$file" .md)
+    case $name in
+    README) continue ;;
+    curl) guide curl curl ;;
+    mosquitto) guide mosquitto mosquitto mosquitto_pub ;;
+    p11tool) guide p11tool p11tool certtool gnutls-cli ;;
+    pkcs11-tool | pin) guide "$name" pkcs11-tool ;;
+    *) guide "$name" ;;
+    esac
+    ok "$name is in the list" grep -q "($name.md)" "$DEVID_SRC/doc/guide/README.md"
+done
+kill "$server"
+wait "$server" 2>/dev/null
+finish
