@@ -4,6 +4,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <stdatomic.h>
@@ -89,10 +90,36 @@ static bool is_usable(const EVP_PKEY *key)
            !is_explicit;
 }
 
+/*
+ * d2i_PUBKEY_ex asks the engines first, whatever the context: where one has taken over EC or RSA keys, as libp11's does, the key comes
+ * back without a provider and nothing can be read of it. A decoder knows of no engines, but takes much longer to be put together.
+ */
+static EVP_PKEY *decode(struct devid_slice spki)
+{
+    const unsigned char *at = spki.data;
+    EVP_PKEY *key = d2i_PUBKEY_ex(NULL, &at, (long)spki.len, devid_libctx(), NULL);
+    OSSL_DECODER_CTX *ctx;
+    size_t left = spki.len;
+
+    if (key != NULL && EVP_PKEY_get0_provider(key) == NULL) {
+        EVP_PKEY_free(key);
+        key = NULL;
+        at = spki.data;
+        ctx = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "SubjectPublicKeyInfo", NULL, EVP_PKEY_PUBLIC_KEY, devid_libctx(),
+                                            NULL);
+        if (ctx == NULL || OSSL_DECODER_from_data(ctx, &at, &left) != 1)
+            at = NULL;
+        OSSL_DECODER_CTX_free(ctx);
+    }
+    if (key != NULL && at == spki.data + spki.len)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
 devid_rc devid_libctx_pkey(struct devid_slice spki, EVP_PKEY **out, struct devid_error *err)
 {
     OSSL_LIB_CTX *ctx = devid_libctx();
-    const unsigned char *at = spki.data;
     EVP_PKEY *key = NULL;
     devid_rc rc;
 
@@ -101,8 +128,8 @@ devid_rc devid_libctx_pkey(struct devid_slice spki, EVP_PKEY **out, struct devid
     if (spki.len == 0 || spki.len > DEVID_SPKI_MAX)
         return devid_fail(err, DEVID_E_DATA, "%zu bytes are no public key", spki.len);
     (void)ERR_set_mark();
-    key = d2i_PUBKEY_ex(NULL, &at, (long)spki.len, ctx, NULL);
-    if (key == NULL || at != spki.data + spki.len)
+    key = decode(spki);
+    if (key == NULL)
         rc = fail_decode(spki, err);
     else if (!is_usable(key))
         rc = devid_fail(err, DEVID_E_KEY, "the public key is neither RSA nor EC on a named curve");

@@ -2,7 +2,9 @@
 /* See the header. All of it is libcrypto's; what is ours is the order of the bytes. */
 #include "core/salt.h"
 
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
@@ -148,39 +150,55 @@ static bool salt_rsa(EVP_PKEY *key, enum devid_hash hash, TPM2B_ENCRYPTED_SECRET
     return is_good;
 }
 
-/* A key of one use on the same curve; Z is the x coordinate of the shared point. */
-static bool agree(EVP_PKEY *key, unsigned char *point, size_t room, size_t *point_len, unsigned char *z, size_t *z_len)
+/*
+ * A key of one use on the same curve; Z is the x coordinate of the shared point. By points and numbers: an EC_KEY, which EVP makes, would be
+ * an engine's wherever one has taken them over, in this context too.
+ */
+static bool agree(const struct devid_public *pub, size_t size, unsigned char *point, unsigned char *z)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), key, NULL);
-    EVP_PKEY *once = NULL;
-    EVP_PKEY_CTX *exchange = NULL;
-    bool is_good = ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_generate(ctx, &once) == 1;
+    int curve = pub->bits == 256 ? NID_X9_62_prime256v1 : pub->bits == 384 ? NID_secp384r1 : NID_secp521r1;
+    EC_GROUP *group = EC_GROUP_new_by_curve_name_ex(devid_libctx(), NULL, curve);
+    BN_CTX *ctx = BN_CTX_secure_new_ex(devid_libctx());
+    BIGNUM *secret = BN_secure_new(), *x = BN_secure_new();
+    EC_POINT *theirs = NULL, *ours = NULL, *shared = NULL;
+    bool is_good = group != NULL && ctx != NULL && secret != NULL && x != NULL;
 
-    if (is_good)
-        exchange = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), once, NULL);
-    is_good = is_good &&
-              EVP_PKEY_get_octet_string_param(once, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, room, point_len) == 1 &&
-              exchange != NULL && EVP_PKEY_derive_init(exchange) == 1 &&
-              EVP_PKEY_derive_set_peer(exchange, key) == 1 && EVP_PKEY_derive(exchange, z, z_len) == 1;
-    EVP_PKEY_CTX_free(exchange);
-    EVP_PKEY_free(once);
-    EVP_PKEY_CTX_free(ctx);
+    if (is_good) {
+        theirs = EC_POINT_new(group);
+        ours = EC_POINT_new(group);
+        shared = EC_POINT_new(group);
+        BN_set_flags(secret, BN_FLG_CONSTTIME);
+    }
+    is_good = is_good && theirs != NULL && ours != NULL && shared != NULL &&
+              EC_POINT_oct2point(group, theirs, pub->point.data, pub->point.len, ctx) == 1;
+    while (is_good && BN_is_zero(secret))
+        is_good = BN_priv_rand_range_ex(secret, EC_GROUP_get0_order(group), 0, ctx) == 1;
+    is_good = is_good && EC_POINT_mul(group, ours, secret, NULL, NULL, ctx) == 1 &&
+              EC_POINT_mul(group, shared, NULL, theirs, secret, ctx) == 1 &&
+              EC_POINT_point2oct(group, ours, POINT_CONVERSION_UNCOMPRESSED, point, 2 * size + 1, ctx) == 2 * size + 1 &&
+              EC_POINT_get_affine_coordinates(group, shared, x, NULL, ctx) == 1 && BN_bn2binpad(x, z, (int)size) == (int)size;
+    EC_POINT_clear_free(shared);
+    EC_POINT_free(ours);
+    EC_POINT_free(theirs);
+    BN_clear_free(secret);
+    BN_clear_free(x);
+    BN_CTX_free(ctx);
+    EC_GROUP_free(group);
     return is_good;
 }
 
 /* KDFe(nameAlg, Z, "SECRET", x of ours, x of the key's), which is the single-step KDF of SP 800-56C. */
-static devid_rc salt_ecc(EVP_PKEY *key, const struct devid_public *pub, enum devid_hash hash,
-                         TPM2B_ENCRYPTED_SECRET *sent, TPM2B_DIGEST *salt, struct devid_error *err)
+static devid_rc salt_ecc(const struct devid_public *pub, enum devid_hash hash, TPM2B_ENCRYPTED_SECRET *sent,
+                         TPM2B_DIGEST *salt, struct devid_error *err)
 {
-    size_t size = (pub->bits + 7U) / 8U, len = 0, z_len = TPM2_MAX_ECC_KEY_BYTES, n = 0;
+    size_t size = (pub->bits + 7U) / 8U, n = 0;
     unsigned char point[2 * TPM2_MAX_ECC_KEY_BYTES + 1], z[TPM2_MAX_ECC_KEY_BYTES];
     unsigned char info[sizeof secret_label + 2 * TPM2_MAX_ECC_KEY_BYTES];
     TPMS_ECC_POINT ours = {0};
     OSSL_PARAM params[4];
     devid_rc rc;
 
-    if (size > TPM2_MAX_ECC_KEY_BYTES || pub->point.len != 2 * size + 1 || !agree(key, point, sizeof point, &len, z, &z_len) ||
-        len != 2 * size + 1 || point[0] != 4)
+    if (size > TPM2_MAX_ECC_KEY_BYTES || pub->point.len != 2 * size + 1 || !agree(pub, size, point, z))
         return fail(err, "a session's salt");
     ours.x.size = ours.y.size = (uint16_t)size;
     memcpy(ours.x.buffer, point + 1, size);
@@ -189,7 +207,7 @@ static devid_rc salt_ecc(EVP_PKEY *key, const struct devid_public *pub, enum dev
     memcpy(info + sizeof secret_label, point + 1, size);
     memcpy(info + sizeof secret_label + size, pub->point.data + 1, size);
     params[0] = text_param(OSSL_KDF_PARAM_DIGEST, devid_hash_name(hash));
-    params[1] = bytes_param(OSSL_KDF_PARAM_KEY, (struct devid_slice){z, z_len});
+    params[1] = bytes_param(OSSL_KDF_PARAM_KEY, (struct devid_slice){z, size});
     params[2] = bytes_param(OSSL_KDF_PARAM_INFO, (struct devid_slice){info, sizeof secret_label + 2 * size});
     params[3] = OSSL_PARAM_construct_end();
     salt->size = (uint16_t)devid_hash_len(hash);
@@ -206,18 +224,19 @@ devid_rc devid_salt_make(const struct devid_public *pub, TPM2B_ENCRYPTED_SECRET 
 {
     enum devid_hash hash = devid_object_name_hash(devid_slice_of(pub->area));
     EVP_PKEY *key = NULL;
-    devid_rc rc;
+    devid_rc rc = DEVID_OK;
 
     if (hash == DEVID_HASH_NONE)
         return devid_fail(err, DEVID_E_KEY, "the storage root key is named by an unknown hash");
-    rc = devid_libctx_pkey(devid_slice_of(pub->spki), &key, err);
+    if (pub->alg == DEVID_RSA)
+        rc = devid_libctx_pkey(devid_slice_of(pub->spki), &key, err);
     if (rc != DEVID_OK)
         return rc;
     (void)ERR_set_mark();
     if (pub->alg == DEVID_RSA)
         rc = salt_rsa(key, hash, sent, salt) ? DEVID_OK : fail(err, "a session's salt");
     else
-        rc = salt_ecc(key, pub, hash, sent, salt, err);
+        rc = salt_ecc(pub, hash, sent, salt, err);
     (void)ERR_pop_to_mark();
     EVP_PKEY_free(key);
     return rc;

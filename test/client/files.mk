@@ -1,6 +1,7 @@
 # files of test/client: programs as Debian ships them
 CLIENT_TESTS = \
 	test/client/curl.sh \
+	test/client/engine.sh \
 	test/client/est-server.sh \
 	test/client/expired.sh \
 	test/client/guide.sh \

@@ -97,6 +97,38 @@ static void a_session_key_is_loaded_once_and_not_kept(void **state)
     }
 }
 
+/* Its own session goes through the manager, too. */
+static void a_key_behind_a_pin_is_loaded_once_a_login(void **state)
+{
+    static unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}, label[] = "vault                           ";
+    CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, p256, sizeof p256}}, private[] = {{CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &yes, 1}};
+    CK_OBJECT_HANDLE key, public_key;
+    CK_SESSION_HANDLE session;
+    struct p11 *t = *state;
+    CK_SLOT_ID slots[8];
+    CK_ULONG n = 8;
+
+    assert_rv(f->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+    assert_rv(f->C_InitToken(slots[n - 1], (unsigned char *)"87654321", 8, label), CKR_OK);
+    session = t->session = p11_session(slots[n - 1], CKF_RW_SESSION);
+    assert_rv(f->C_Login(session, CKU_SO, (unsigned char *)"87654321", 8), CKR_OK);
+    assert_rv(f->C_InitPIN(session, (unsigned char *)"123456", 6), CKR_OK);
+    assert_rv(f->C_Logout(session), CKR_OK);
+    assert_rv(f->C_Login(session, CKU_USER, (unsigned char *)"123456", 6), CKR_OK);
+    assert_rv(f->C_GenerateKeyPair(session, &keygen, public, 1, private, 2, &public_key, &key), CKR_OK);
+    world_forget_commands(t->world);
+    sign(t, key);
+    assert_commands(t, "Load StartAuthSession Load ReadPublic FlushContext Sign");
+    sign(t, key);
+    assert_commands(t, "Sign");
+    assert_rv(f->C_Logout(session), CKR_OK);
+    assert_commands(t, "");
+    assert_rv(f->C_Login(session, CKU_USER, (unsigned char *)"123456", 6), CKR_OK);
+    world_forget_commands(t->world);
+    sign(t, key);
+    assert_commands(t, "FlushContext Load StartAuthSession Load ReadPublic FlushContext Sign");
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -105,6 +137,7 @@ int main(void)
         TEST(the_first_signature_at_a_handle_is_the_first_command),
         TEST(a_wrapped_key_is_loaded_once),
         TEST(a_session_key_is_loaded_once_and_not_kept),
+        TEST(a_key_behind_a_pin_is_loaded_once_a_login),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_end);
