@@ -5,7 +5,9 @@ guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/curl.md \
+	doc/guide/java.md \
 	doc/guide/mosquitto.md \
+	doc/guide/openssh.md \
 	doc/guide/openssl.md \
 	doc/guide/p11tool.md \
 	doc/guide/pin.md \

@@ -5,7 +5,10 @@ CLIENT_TESTS = \
 	test/client/est-server.sh \
 	test/client/expired.sh \
 	test/client/guide.sh \
+	test/client/java.sh \
 	test/client/mosquitto.sh \
+	test/client/nss.sh \
+	test/client/openssh.sh \
 	test/client/openssl.sh \
 	test/client/p11tool.sh \
 	test/client/pkcs11-tool.sh \

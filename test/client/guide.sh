@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The guides, word for word: the sh blocks of each are one script, which runs where it finds what a device has after it was
-# provisioned. Only ports, and the place of openssl.cnf, are changed; a server on 8443 wants certificates of its clients.
+# provisioned. Only ports, and the places of openssl.cnf and module, are changed; a server on 8443 wants certificates of its clients.
 # The module is not registered with p11-kit here, so GnuTLS's programs are told of it.
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
@@ -40,7 +40,7 @@ EOF
 run() {
     # shellcheck disable=SC2016  # it is Markdown's
     sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|" \
-        -e "s|/usr/share/devid/openssl.cnf|$cnf|" >"$1.sh"
+        -e "s|/usr/share/devid/openssl.cnf|$cnf|; s|/usr/lib/x86_64-linux-gnu/pkcs11/|$DEVID_BUILD/.libs/|" >"$1.sh"
     [ -s "$1.sh" ] && LD_LIBRARY_PATH=$DEVID_BUILD/.libs BASH_ENV=$FOLDER/setup.sh DEVID_CONF=$FOLDER/devid.conf \
         timeout 100 bash -eu -o pipefail -x "$1.sh"
 }
@@ -58,6 +58,8 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     case $name in
     README) continue ;;
     curl) guide curl curl ;;
+    java) guide java keytool ;;
+    openssh) guide openssh ssh-keygen ;;
     mosquitto) guide mosquitto mosquitto mosquitto_pub ;;
     p11tool) guide p11tool p11tool certtool gnutls-cli ;;
     pkcs11-tool | pin) guide "$name" pkcs11-tool ;;
