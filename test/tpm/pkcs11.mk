@@ -79,4 +79,11 @@ test_tpm_test_pkcs11_sign_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
 test_tpm_test_pkcs11_sign_CFLAGS = $(PKCS11_TEST_CFLAGS)
 test_tpm_test_pkcs11_sign_LDADD = $(PKCS11_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_pkcs11_threads
+TESTS += test/tpm/test_pkcs11_threads
+test_tpm_test_pkcs11_threads_SOURCES = test/tpm/test_pkcs11_threads.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_threads_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_threads_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_threads_LDADD = $(PKCS11_TEST_LIBS)
+
 endif
