@@ -16,6 +16,13 @@ test_tpm_test_pkcs11_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
 test_tpm_test_pkcs11_CFLAGS = $(PKCS11_TEST_CFLAGS)
 test_tpm_test_pkcs11_LDADD = $(PKCS11_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_pkcs11_azure
+TESTS += test/tpm/test_pkcs11_azure
+test_tpm_test_pkcs11_azure_SOURCES = test/tpm/test_pkcs11_azure.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_azure_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_azure_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_azure_LDADD = $(PKCS11_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_pkcs11_crypt
 TESTS += test/tpm/test_pkcs11_crypt
 test_tpm_test_pkcs11_crypt_SOURCES = test/tpm/test_pkcs11_crypt.c $(PKCS11_TEST_SOURCES)
