@@ -10,6 +10,7 @@ CLIENT_TESTS = \
 	test/client/nss.sh \
 	test/client/openssh.sh \
 	test/client/openssl.sh \
+	test/client/p11-kit.sh \
 	test/client/p11tool.sh \
 	test/client/pkcs11-tool.sh \
 	test/client/provision.sh \

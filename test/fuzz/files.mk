@@ -2,6 +2,7 @@
 # By default each is a test that replays test/fuzz/seeds/TARGET; with --enable-fuzzers (clang) it is a fuzzer:
 #   test/fuzz/keyfile -max_total_time=60 corpus-folder test/fuzz/seeds/keyfile
 FUZZ_TARGETS = \
+	test/fuzz/calls \
 	test/fuzz/cert \
 	test/fuzz/conf \
 	test/fuzz/est_message \
@@ -25,6 +26,11 @@ FUZZ_LINKING = $(AM_LDFLAGS)
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 endif
+
+test_fuzz_calls_SOURCES = test/fuzz/calls.c $(devid_pkcs11_la_SOURCES) $(FUZZ_MAIN)
+test_fuzz_calls_CFLAGS = $(FUZZ_CFLAGS) $(P11KIT_CFLAGS)
+test_fuzz_calls_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_calls_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_cert_SOURCES = test/fuzz/cert.c $(FUZZ_MAIN)
 test_fuzz_cert_CFLAGS = $(FUZZ_CFLAGS)
