@@ -139,7 +139,8 @@ static CK_RV attr_answer(const struct object *o, CK_ATTRIBUTE *a)
     struct attr_value v = {0};
     CK_RV rv = attr_get(o, a->type, &v);
 
-    if (rv == CKR_OK && a->pValue != NULL && a->ulValueLen < v.len)
+    /* a length that says "no value" is what a caller has of an earlier answer, and no room */
+    if (rv == CKR_OK && a->pValue != NULL && (a->ulValueLen < v.len || a->ulValueLen > LENGTH_MAX))
         rv = CKR_BUFFER_TOO_SMALL;
     if (rv == CKR_OK && a->pValue != NULL && v.len != 0)
         memcpy(a->pValue, v.data, v.len);
