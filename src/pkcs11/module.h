@@ -95,6 +95,8 @@ CK_RV slots_of_conf(const struct devid_conf *conf);
 void slots_free(void);
 /** Between table_enter and _leave. NULL if there is none. */
 struct slot *slot_find(CK_SLOT_ID id);
+/** Not between table_enter and _leave: look whether there is a slot of that number, if it was not seen before. */
+void slots_know(CK_SLOT_ID id);
 bool slot_is_writable(const struct slot *slot);
 /** Between table_enter and _leave. */
 void slot_logout(struct slot *slot);

@@ -159,6 +159,7 @@ static CK_RV session_open(CK_SLOT_ID id, CK_FLAGS flags, bool is_3_0, CK_SESSION
 
     if (rv != CKR_OK)
         return rv;
+    slots_know(id);
     (void)pthread_mutex_lock(&the.table);
     slot = slot_find(id);
     (void)pthread_mutex_unlock(&the.table);

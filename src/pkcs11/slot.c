@@ -131,6 +131,26 @@ static CK_RV slots_of_catalogue(const struct catalogue *c)
     return rv == CKR_OK && may_make_tokens(c) ? slot_add("") : rv;
 }
 
+/* Azure's key service may name a slot by its number, and never ask for the list. */
+void slots_know(CK_SLOT_ID id)
+{
+    struct catalogue *c = NULL;
+    bool is_known;
+
+    if (module_enter() != CKR_OK)
+        return;
+    (void)pthread_mutex_lock(&the.table);
+    is_known = slot_find(id) != NULL;
+    (void)pthread_mutex_unlock(&the.table);
+    if (!is_known && catalogue_refresh(&c) == CKR_OK) {
+        (void)pthread_mutex_lock(&the.table);
+        (void)slots_of_catalogue(c);
+        (void)pthread_mutex_unlock(&the.table);
+    }
+    catalogue_free(c);
+    (void)module_leave(CKR_OK);
+}
+
 /* The slot of tokens to be made has one that is to be made. */
 static bool has_token(const struct catalogue *c, const char *token)
 {
@@ -176,6 +196,7 @@ static CK_RV slot_look(CK_SLOT_ID id, struct slot *out, struct catalogue **c)
     CK_RV rv = CKR_OK;
 
     *c = NULL;
+    slots_know(id);
     (void)pthread_mutex_lock(&the.table);
     slot = slot_find(id);
     if (slot == NULL)
@@ -328,8 +349,10 @@ CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
 CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE *list, CK_ULONG *n)
 {
     CK_ULONG found = 0, room;
-    CK_RV rv = table_enter();
+    CK_RV rv;
 
+    slots_know(id);
+    rv = table_enter();
     if (rv != CKR_OK)
         return rv;
     if (slot_find(id) == NULL)
@@ -351,8 +374,10 @@ CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE *list, CK_ULONG *n)
 CK_RV C_GetMechanismInfo(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
 {
     const struct mechanism *mech;
-    CK_RV rv = table_enter();
+    CK_RV rv;
 
+    slots_know(id);
+    rv = table_enter();
     if (rv != CKR_OK)
         return rv;
     if (slot_find(id) == NULL)

@@ -26,6 +26,8 @@ static CK_RV pin_rv(devid_rc rc, const struct devid_error *err)
     case DEVID_E_ABSENT: return CKR_USER_PIN_NOT_INITIALIZED;
     case DEVID_E_DENIED: return CKR_TOKEN_WRITE_PROTECTED;
     case DEVID_E_EXISTS: return CKR_ARGUMENTS_BAD;
+    case DEVID_E_DATA:
+    case DEVID_E_KEY:    return CKR_DEVICE_ERROR; /* a damaged file; a storage root key of an unknown kind */
     default:             return rv;
     }
 }
@@ -228,8 +230,10 @@ CK_RV C_InitToken(CK_SLOT_ID id, unsigned char *pin, CK_ULONG pin_len, unsigned 
     const char *token = "";
     struct slot *slot;
     char name[33];
-    CK_RV rv = pins_enter();
+    CK_RV rv;
 
+    slots_know(id);
+    rv = pins_enter();
     if (rv != CKR_OK)
         return rv;
     store = module_store();

@@ -51,6 +51,13 @@ test_tpm_test_pkcs11_manager_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
 test_tpm_test_pkcs11_manager_CFLAGS = $(PKCS11_TEST_CFLAGS)
 test_tpm_test_pkcs11_manager_LDADD = $(PKCS11_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_pkcs11_many
+TESTS += test/tpm/test_pkcs11_many
+test_tpm_test_pkcs11_many_SOURCES = test/tpm/test_pkcs11_many.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_many_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_many_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_many_LDADD = $(PKCS11_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_pkcs11_object
 TESTS += test/tpm/test_pkcs11_object
 test_tpm_test_pkcs11_object_SOURCES = test/tpm/test_pkcs11_object.c $(PKCS11_TEST_SOURCES)
