@@ -69,4 +69,36 @@ for version in TLS1.2 TLS1.3; do
 done
 sends "RSA_Decrypt" "an RSA client, TLS1.3" gnutls TLS1.3 rsa
 ok "is let in" grep -q "200 ok" out
+
+# A token with a PIN: p11tool makes it, and gnutls-cli is let in with a key behind it.
+export ORDER=gnutls-pin
+# It lists no token that is not initialised, but finds the one without a label.
+ok "a token is made" tool --initialize --label vault --set-so-pin 87654321 "pkcs11:manufacturer=devid;token="
+ok "its user's PIN" tool --initialize-pin --set-so-pin 87654321 --set-pin 123456 pkcs11:token=vault
+ok "a key is made in it" tool --login --set-pin 123456 --generate-ecc --curve=secp256r1 --label mine --outfile mine.pub pkcs11:token=vault
+ok "it is hidden from who is not logged in" test -z "$(p11tool --provider "$module" --batch --list-privkeys pkcs11:token=vault 2>/dev/null | grep '^Object')"
+ok "it is seen by who is" sh -c "p11tool --provider '$module' --batch --login --set-pin 123456 --list-privkeys pkcs11:token=vault | grep mine"
+ok "it signs" tool --login --set-pin 123456 --test-sign "pkcs11:token=vault;object=mine;type=private"
+echo 'cn = mine' >mine.tmpl
+ok "a certificate" certtool --generate-certificate --load-pubkey mine.pub --load-ca-certificate ca-cert.pem --load-ca-privkey ca-key.pem \
+    --template mine.tmpl --outfile mine.pem
+ok "is written beside it" tool --login --set-pin 123456 --write --label mine --load-certificate mine.pem pkcs11:token=vault
+# gnutls_pin
+gnutls_pin() {
+    local port server rc
+    port=$(free_port)
+    timeout 30 openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -CAfile ca-cert.pem -naccept 1 \
+        -key software-key.pem -cert software-cert.pem -www >server.log 2>&1 &
+    server=$!
+    wait_port "$port"
+    printf 'GET / HTTP/1.0\r\n\r\n' | GNUTLS_PIN=123456 timeout 30 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
+        --x509keyfile "pkcs11:token=vault;object=mine;type=private" --x509certfile "pkcs11:token=vault;object=mine;type=cert" \
+        --port "$port" localhost
+    rc=$?
+    kill "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
+    return "$rc"
+}
+ok "a client with a key behind a PIN" gnutls_pin
+ok "is let in" grep -q "200 ok" out
 finish

@@ -58,17 +58,17 @@ files_fail() (
     whole "mended"
 )
 
-# Each run has room for one file more than the last.
+# Each run has room for one file more than the last. Identities that do not wait for each other may fail in one run: a line for each.
 disk_full() (
     # shellcheck source=test/client/device.sh
     . "${DEVID_SRC:?}/test/client/device.sh"
     for ((at = 1; at < 60; at++)); do
         NO_SPACE_AT=$at LD_PRELOAD="$build/.libs/libno-space.so" "$devid" provision >"$dir/stdout" 2>"$dir/stderr"
         status=$?
-        [ "$status $(wc -l <"$dir/stderr")" = "1 1" ] || break
-        grep -q "No space left" "$dir/stderr" || break
+        [ "$status" -eq 1 ] && [ -s "$dir/stderr" ] || break
+        ! grep -v '^devid: [^ ]*: .*: No space left on device; make room' "$dir/stderr" || break
     done
-    ok "disk full: it is told $((at - 1)) times in one line, then there is room enough" test "$status" -eq 0 -a "$at" -gt 4
+    ok "disk full: it is told in $((at - 1)) runs, then there is room enough" test "$status" -eq 0 -a "$at" -gt 4
     whole "disk full"
 )
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The module behind a resource manager: what a process sends from C_Initialize to its first signature, and after it. */
 #include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tpm/manager.h"
 #include "tpm/pkcs11_face.h"
@@ -129,16 +133,71 @@ static void a_key_behind_a_pin_is_loaded_once_a_login(void **state)
     assert_commands(t, "FlushContext Load StartAuthSession Load ReadPublic FlushContext Sign");
 }
 
+static char *self;
+
+/* One of many processes: from nothing to three signatures. Its exit status. */
+static int one_of_many(void)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_LABEL, (void *)(uintptr_t)"wrapped", 7}};
+    CK_C_GetFunctionList get;
+    CK_SESSION_HANDLE session = 0;
+    CK_OBJECT_HANDLE key = 0;
+    unsigned char sig[64];
+    CK_ULONG n = 0;
+    char path[1024];
+    void *module;
+
+    (void)snprintf(path, sizeof path, "%s/.libs/devid-pkcs11.so", getenv("DEVID_BUILD"));
+    module = dlopen(path, RTLD_NOW);
+    get = module != NULL ? (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList") : NULL;
+    if (get == NULL || get(&f) != CKR_OK || f->C_Initialize(NULL) != CKR_OK ||
+        f->C_OpenSession(OWNER, CKF_SERIAL_SESSION, NULL, NULL, &session) != CKR_OK ||
+        f->C_FindObjectsInit(session, template, 2) != CKR_OK || f->C_FindObjects(session, &key, 1, &n) != CKR_OK || n != 1)
+        return 1;
+    for (int i = 0; i < 3; i++) {
+        n = sizeof sig;
+        if (f->C_SignInit(session, &ecdsa, key) != CKR_OK || f->C_Sign(session, digest, sizeof digest, sig, &n) != CKR_OK)
+            return 2;
+    }
+    return f->C_Finalize(NULL) == CKR_OK ? 0 : 3;
+}
+
+static void sixteen_processes_at_once(void **state)
+{
+    int failed = 0, status;
+    pid_t processes[16];
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        processes[i] = fork();
+        if (processes[i] == 0) {
+            (void)execl(self, self, "one", (char *)NULL);
+            _exit(99);
+        }
+        assert_true(processes[i] > 0);
+    }
+    for (int i = 0; i < 16; i++) {
+        assert_int_equal(waitpid(processes[i], &status, 0), processes[i]);
+        failed += status != 0;
+    }
+    assert_int_equal(failed, 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_first_signature_at_a_handle_is_the_first_command),
         TEST(a_wrapped_key_is_loaded_once),
         TEST(a_session_key_is_loaded_once_and_not_kept),
+        TEST(sixteen_processes_at_once),
         TEST(a_key_behind_a_pin_is_loaded_once_a_login),
     };
 
+    self = argv[0];
+    if (argc == 2)
+        return one_of_many();
     return cmocka_run_group_tests(tests, group_start, group_end);
 }
