@@ -65,7 +65,7 @@ disk_full() (
     for ((at = 1; at < 60; at++)); do
         NO_SPACE_AT=$at LD_PRELOAD="$build/.libs/libno-space.so" "$devid" provision >"$dir/stdout" 2>"$dir/stderr"
         status=$?
-        [ "$status" -eq 1 ] && [ -s "$dir/stderr" ] || break
+        if [ "$status" -ne 1 ] || [ ! -s "$dir/stderr" ]; then break; fi
         ! grep -v '^devid: [^ ]*: .*: No space left on device; make room' "$dir/stderr" || break
     done
     ok "disk full: it is told in $((at - 1)) runs, then there is room enough" test "$status" -eq 0 -a "$at" -gt 4
