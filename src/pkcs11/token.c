@@ -199,18 +199,22 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle)
     return pins_leave(CKR_OK);
 }
 
-/* The label without the spaces that fill it up; CKR_ARGUMENTS_BAD if it is none. */
+/*
+ * The label without the spaces that fill it up; CKR_ARGUMENTS_BAD if it is none. Some clients, as PyKCS11, end it by a NUL instead,
+ * and what is behind that is not theirs.
+ */
 static CK_RV label_take(const unsigned char *label, char out[33])
 {
-    size_t len = 32;
+    size_t len = 0;
 
-    while (len > 0 && label[len - 1] == ' ')
-        len--;
-    for (size_t i = 0; i < len; i++) {
-        if (label[i] < ' ')
+    while (len < 32 && label[len] != 0) {
+        if (label[len] < ' ')
             return CKR_ARGUMENTS_BAD;
-        out[i] = (char)label[i];
+        out[len] = (char)label[len];
+        len++;
     }
+    while (len > 0 && out[len - 1] == ' ')
+        len--;
     out[len] = 0;
     return len != 0 ? CKR_OK : CKR_ARGUMENTS_BAD;
 }

@@ -15,6 +15,7 @@ CLIENT_TESTS = \
 	test/client/pkcs11-tool.sh \
 	test/client/provision.sh \
 	test/client/provision-faults.sh \
+	test/client/python.sh \
 	test/client/software.sh
 EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/vendor.sh
 
