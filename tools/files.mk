@@ -3,6 +3,7 @@ devid_SOURCES = \
 	tools/doctor.c \
 	tools/enroll.c \
 	tools/est.c \
+	tools/found.c \
 	tools/list.c \
 	tools/main.c \
 	tools/out.c \
@@ -10,6 +11,8 @@ devid_SOURCES = \
 	tools/plan.c \
 	tools/plan.h \
 	tools/provision.c \
+	tools/run.c \
+	tools/step.c \
 	tools/tool.h \
 	tools/write.c
 devid_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tools

@@ -48,6 +48,24 @@ uint64_t tool_commands(struct tool *tool);
 /** What the store has of each identity of the file; freed by the caller with free(). */
 devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_error *err);
 
+/* step.c */
+
+/** Take one step of the plan; on success a line without its end was printed. */
+devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, enum plan_action action,
+                   struct devid_error *err);
+
+/* run.c */
+
+/* What a run of the plan is to do. */
+struct tool_wish {
+    bool dry_run; /* only say it */
+    char **names; /* of these identities alone */
+    int n_names;  /* 0: of all */
+};
+
+/** Make the plan and carry it out, alone on this device; a failure does not stop what does not depend on it. */
+devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_error *err);
+
 /* enroll.c */
 
 /**

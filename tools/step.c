@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The steps of the plan, one function each. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/files.h"
+#include "core/make.h"
+#include "core/nv.h"
+#include "tool.h"
+
+/* What was made becomes an identity without a certificate. */
+static devid_rc keep_made(struct tool *tool, const struct devid_conf_identity *want, const struct devid_made *made,
+                          const struct devid_identity *before, struct devid_error *err)
+{
+    struct devid_identity identity = {0};
+
+    if (before != NULL)
+        identity = *before;
+    identity.token = want->token;
+    identity.label = want->name;
+    identity.public_label = before != NULL ? before->public_label : want->name;
+    identity.role = want->role;
+    identity.pub = made->pub;
+    identity.handle = made->handle;
+    identity.parent = made->parent;
+    identity.key_place = made->handle != 0 ? DEVID_PLACE_HANDLE : DEVID_PLACE_BLOB;
+    identity.blob = devid_slice_of(made->blob);
+    identity.object = devid_slice_of(made->object);
+    if (identity.n_chain == 0)
+        identity.cert_place = DEVID_PLACE_NONE;
+    return devid_store_put(tool->store, &identity, err);
+}
+
+static devid_rc make_key(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err)
+{
+    struct devid_made made = {0};
+    devid_rc rc;
+
+    if (want->role == DEVID_ROLE_IDEVID || want->role == DEVID_ROLE_IAK)
+        rc = devid_make_primary(tool->store, want->role, want->alg, want->bits, want->handle, &made, err);
+    else
+        rc = devid_make_wrapped(tool->store, want->alg, want->bits, &made, err);
+    if (rc == DEVID_OK)
+        rc = keep_made(tool, want, &made, NULL, err);
+    if (rc == DEVID_OK && made.handle != 0)
+        (void)printf("%s: key made in the TPM: %s, at 0x%08" PRIx32, want->name, devid_public_name(&made.pub),
+                     made.handle);
+    else if (rc == DEVID_OK)
+        (void)printf("%s: key made in the TPM: %s, wrapped under 0x%08" PRIx32, want->name,
+                     devid_public_name(&made.pub), made.parent);
+    devid_made_free(&made);
+    return rc;
+}
+
+static devid_rc persist(struct tool *tool, const struct devid_conf_identity *want,
+                        const struct devid_identity *identity, struct devid_error *err)
+{
+    struct devid_made made = {0};
+    devid_rc rc = devid_make_persistent(tool->store, identity, want->handle, &made, err);
+
+    if (rc == DEVID_OK)
+        rc = keep_made(tool, want, &made, identity, err);
+    if (rc == DEVID_OK)
+        (void)printf("%s: key moved to 0x%08" PRIx32, want->name, made.handle);
+    devid_made_free(&made);
+    return rc;
+}
+
+static devid_rc write_nv(struct tool *tool, const struct devid_conf_identity *want,
+                         const struct devid_identity *identity, struct devid_error *err)
+{
+    struct devid_identity changed = *identity;
+    devid_rc rc = devid_nv_write(tool->store, want->nv_index, identity->chain[0].der, err);
+
+    changed.cert_place = DEVID_PLACE_NV;
+    changed.nv_index = want->nv_index;
+    if (rc == DEVID_OK)
+        rc = devid_store_put(tool->store, &changed, err);
+    if (rc == DEVID_OK)
+        (void)printf("%s: certificate written to NV 0x%08" PRIx32 " and locked", want->name, want->nv_index);
+    return rc;
+}
+
+static devid_rc write_pem(const struct devid_conf_identity *want, const struct devid_identity *identity,
+                          struct devid_error *err)
+{
+    struct devid_bytes pem = {0};
+    devid_rc rc = tool_reference_pem(identity, true, &pem, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_files_replace_path(want->pem, devid_slice_of(pem), 0644, err);
+    if (rc == DEVID_OK)
+        (void)printf("%s: key reference and certificates for clients in %s", want->name, want->pem);
+    devid_bytes_free(&pem);
+    return rc;
+}
+
+/* A CA is asked, not ordered: what it grants instead of the wish is worth a line. */
+static void check_wish(const struct devid_conf_identity *want, const struct devid_cert *leaf)
+{
+    bool is_never = leaf->not_after >= DEVID_CERT_NEVER;
+    int64_t life = leaf->not_after - leaf->not_before;
+
+    if (want->wants_never && !is_never)
+        (void)printf("\n  note: the CA did not grant \"lifetime = never\"");
+    else if (want->lifetime != 0 && (is_never || life > want->lifetime + want->lifetime / 10 ||
+                                     life < want->lifetime - want->lifetime / 10))
+        (void)printf("\n  note: the CA granted another lifetime than %" PRId64 " s as wished", want->lifetime);
+}
+
+static devid_rc say_enrolled(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal,
+                             struct devid_error *err)
+{
+    const struct devid_identity *identity;
+    struct devid_snapshot *snap = NULL;
+    struct devid_bytes subject = {0};
+    const char *with = is_renewal ? want->name : want->authenticate;
+    char until[24];
+    devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = out_subject(identity, &subject, err);
+    if (rc == DEVID_OK) {
+        devid_cert_time_text(identity->chain[0].not_after, until);
+        (void)printf("%s: %s at %s%s%s%s%s: %s, until %s", want->name, is_renewal ? "renewed" : "enrolled", want->est,
+                     with != NULL ? ", authenticated by " : "", with != NULL ? with : "",
+                     want->secret_file == NULL ? "" : with != NULL ? " and header " : ", authenticated by header ",
+                     want->secret_file == NULL ? "" : want->secret_header, (char *)subject.data, until);
+        check_wish(want, &identity->chain[0]);
+    }
+    devid_bytes_free(&subject);
+    devid_snapshot_free(snap);
+    return rc;
+}
+
+devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, enum plan_action action,
+                   struct devid_error *err)
+{
+    const struct devid_identity *identity = NULL;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = DEVID_OK;
+
+    if (action == PLAN_PERSIST || action == PLAN_WRITE_NV || action == PLAN_WRITE_PEM)
+        rc = tool_find(tool, want->name, &snap, &identity, err);
+    if (rc != DEVID_OK)
+        return rc;
+    switch (action) {
+    case PLAN_MAKE_KEY:
+        rc = make_key(tool, want, err);
+        break;
+    case PLAN_PERSIST:
+        rc = persist(tool, want, identity, err);
+        break;
+    case PLAN_ENROLL:
+    case PLAN_RENEW:
+        rc = tool_enroll(tool, want, action == PLAN_RENEW, err);
+        if (rc == DEVID_OK)
+            rc = say_enrolled(tool, want, action == PLAN_RENEW, err);
+        break;
+    case PLAN_WRITE_NV:
+        rc = write_nv(tool, want, identity, err);
+        break;
+    case PLAN_WRITE_PEM:
+        rc = write_pem(want, identity, err);
+        break;
+    case PLAN_ABSENT:
+        (void)printf("%s: not found at 0x%08" PRIx32 "; it is the chip maker's and is not made here", want->name,
+                     want->handle);
+        break;
+    case PLAN_CONFLICT:
+        rc = devid_fail(err, DEVID_E_EXISTS,
+                        "the device has another key under this name than devid.conf describes (\"devid show %s\"); "
+                        "change the file, or name the new one differently", want->name);
+        break;
+    }
+    devid_snapshot_free(snap);
+    return rc;
+}
