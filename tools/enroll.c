@@ -146,8 +146,9 @@ static enum est_usage usage_of(enum devid_role role)
     return EST_USAGE_CLIENT;
 }
 
-devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *der,
-                  struct devid_error *err)
+/* A renewal asks for what the old certificate has: a CA compares the bytes (RFC 7030 section 4.2.2). */
+static devid_rc make_csr(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, struct devid_bytes *der,
+                         struct devid_error *err)
 {
     struct est_csr request = {.subject = want->subject != NULL ? want->subject : "", .usage = usage_of(want->role)};
     const struct devid_identity *identity;
@@ -162,6 +163,8 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
         rc = devid_make_hw_serial(tool->store, &hw_serial, err);
     if (rc == DEVID_OK)
         rc = est_keys_load(err);
+    if (rc == DEVID_OK && is_renewal && identity->n_chain != 0)
+        request.as_cert = identity->chain[0].der;
     if (rc == DEVID_OK) {
         request.key_uri = (const char *)uri.data;
         request.hw_serial = (const char *)hw_serial.data;
@@ -171,6 +174,12 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
     devid_bytes_free(&hw_serial);
     devid_snapshot_free(snap);
     return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+}
+
+devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *der,
+                  struct devid_error *err)
+{
+    return make_csr(tool, want, false, der, err);
 }
 
 /* The reply's chain joins the key, in one rename. */
@@ -240,7 +249,7 @@ devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, 
         contact_free(&c);
         return devid_error_in(err, rc, want->name);
     }
-    rc = tool_csr(tool, want, &csr, err);
+    rc = make_csr(tool, want, is_renewal, &csr, err);
     if (rc == DEVID_OK) {
         rc = ask_until_answered(tool, &c, devid_slice_of(csr), is_renewal, devid_slice_of(identity->pub.spki), &reply,
                                 err);

@@ -37,6 +37,23 @@ static devid_rc enroll_by_hand(struct tool *tool, const struct devid_conf_identi
     return rc;
 }
 
+/* Messages of RFC 7030 that are not for keys of a TPM. */
+static const struct {
+    const char *message, *why;
+} refused[] = {
+    {"serverkeygen", "the server would make the private key and send it, and a key that was ever outside of a TPM proves no "
+                     "device; \"devid est enroll\" certifies the key that this TPM has made"},
+    {"fullcmc", "\"devid est enroll\" and \"reenroll\" do all that a device needs"},
+};
+
+static devid_rc refuse(const char *message, struct devid_error *err)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (strcmp(message, refused[i].message) == 0)
+            return devid_fail(err, DEVID_E_DENIED, "%s is not done: %s", message, refused[i].why);
+    return devid_fail(err, TOOL_USAGE, "est: \"%s\" is no message: cacerts, enroll or reenroll", message);
+}
+
 devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_error *err)
 {
     static const struct option none[] = {{NULL, 0, NULL, 0}};
@@ -56,5 +73,5 @@ devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_erro
         return enroll_by_hand(tool, want, false, err);
     if (strcmp(argv[optind], "reenroll") == 0)
         return enroll_by_hand(tool, want, true, err);
-    return devid_fail(err, TOOL_USAGE, "est: \"%s\" is no message: cacerts, enroll or reenroll", argv[optind]);
+    return refuse(argv[optind], err);
 }

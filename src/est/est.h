@@ -88,11 +88,13 @@ struct est_csr {
                                   basicConstraints CA:TRUE pathlen 0, keyUsage digitalSignature, keyCertSign;
                                   DEVID: keyUsage digitalSignature alone */
     const char *hw_serial;     /* subjectAltName hardwareModuleName (RFC 4108) with hwType 2.23.133.1.2; NULL: none */
+    struct devid_slice as_cert; /* DER: for a renewal, subject, subjectAltName and usage are those of this certificate, byte
+                                  for byte, whatever stands above; the key may be another. Empty: none */
 };
 
 /**
  * Make a PKCS#10 request, signed by the key: one TPM2_Sign.
- * \return DEVID_E_ARG for a subject that cannot be parsed, with the place
+ * \return DEVID_E_ARG for a subject that cannot be parsed, with the place; DEVID_E_DATA if as_cert is no certificate
  */
 devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err);
 

@@ -5,6 +5,7 @@ libdevid_est_la_SOURCES = \
 	src/est/est.h \
 	src/est/csr.c \
 	src/est/enroll.c \
+	src/est/extensions.c src/est/extensions.h \
 	src/est/failure.c src/est/failure.h \
 	src/est/headers.c src/est/headers.h \
 	src/est/keys.c src/est/keys.h \

@@ -247,6 +247,62 @@ static void a_long_hardware_serial_fits_and_a_longer_is_refused(void **state)
     assert_rc(DEVID_E_ARG, est_csr_make(&request, &der, &err), &err);
 }
 
+/* RFC 7030 section 4.2.2: a CA compares the bytes, so another type of string would be another name. */
+static void a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte(void **state)
+{
+    struct world *w = *state;
+    struct pki_wish wish = {.cn = "replaced", .san = "critical,DNS:gw-1.example,otherName:1.2.3;UTF8:x", .eku = "clientAuth"};
+    EVP_PKEY *ca_key = pki_key("P-256"), *old_key = pki_key("P-256");
+    X509 *old = pki_cert(&wish, old_key, NULL, NULL);
+    struct est_csr request = {.key_uri = w->ec384, .subject = "CN=another", .usage = EST_USAGE_CA, .hw_serial = "SN-2"};
+    X509_NAME *name = X509_get_subject_name(old);
+    unsigned char *expected = NULL, *seen = NULL, *der = NULL;
+    STACK_OF(X509_EXTENSION) *list;
+    X509_EXTENSION *san, *old_san;
+    X509_REQ *req;
+    int len;
+
+    /* a name as no one writes it today */
+    X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, 0));
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "O", V_ASN1_T61STRING, (const unsigned char *)"B\xfcro", 4, -1, 0), 1);
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", V_ASN1_BMPSTRING, (const unsigned char *)"\0g\0w", 4, -1, 0), 1);
+    assert_true(X509_sign(old, ca_key, EVP_sha256()) > 0);
+    len = i2d_X509(old, &der);
+    request.as_cert = (struct devid_slice){der, (size_t)len};
+    req = make(&request);
+    len = i2d_X509_NAME(name, &expected);
+    assert_int_equal(i2d_X509_NAME(X509_REQ_get_subject_name(req), &seen), len);
+    assert_memory_equal(seen, expected, (size_t)len);
+    list = X509_REQ_get_extensions(req);
+    assert_int_equal(sk_X509_EXTENSION_num(list), 3);
+    assert_extension(list, NID_basic_constraints, true, "CA:FALSE");
+    assert_extension(list, NID_ext_key_usage, false, "TLS Web Client Authentication");
+    san = extension_of(list, NID_subject_alt_name);
+    old_san = X509_get_ext(old, X509_get_ext_by_NID(old, NID_subject_alt_name, -1));
+    assert_int_equal(X509_EXTENSION_get_critical(san), 1);
+    assert_int_equal(ASN1_STRING_cmp(X509_EXTENSION_get_data(san), X509_EXTENSION_get_data(old_san)), 0);
+    sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+    X509_REQ_free(req);
+    OPENSSL_free(expected);
+    OPENSSL_free(seen);
+    OPENSSL_free(der);
+    X509_free(old);
+    EVP_PKEY_free(ca_key);
+    EVP_PKEY_free(old_key);
+}
+
+static void what_is_no_certificate_cannot_be_renewed(void **state)
+{
+    struct world *w = *state;
+    struct est_csr request = {.key_uri = w->ec, .subject = "CN=a", .as_cert = slice_of("nonsense")};
+    struct devid_bytes der = {0};
+    struct devid_error err = {0};
+
+    assert_rc(DEVID_E_DATA, est_csr_make(&request, &der, &err), &err);
+    assert_says(&err, "to be renewed");
+    assert_null(der.data);
+}
+
 static void the_digest_fits_the_key(void **state)
 {
     struct world *w = *state;
@@ -290,6 +346,8 @@ int main(void)
         cmocka_unit_test(each_usage_asks_for_its_extensions),
         cmocka_unit_test(the_hardware_serial_is_a_hardware_module_name),
         cmocka_unit_test(a_long_hardware_serial_fits_and_a_longer_is_refused),
+        cmocka_unit_test(a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte),
+        cmocka_unit_test(what_is_no_certificate_cannot_be_renewed),
         cmocka_unit_test(the_digest_fits_the_key),
         cmocka_unit_test(a_key_that_is_not_there_is_named),
     };
