@@ -127,6 +127,15 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
                 want->role == DEVID_ROLE_EK ? "the chip maker's EK is not at its handle" : "run \"devid provision\"");
         return;
     }
+    if (found->is_other) {
+        bad(x, "%s: 0x%08" PRIx32 " holds another key", want->name, found->handle);
+        return;
+    }
+    if (found->is_gone) {
+        bad(x, "%s: the TPM lost its key (TPM2_Clear, or it was evicted); run \"devid %s\"", want->name,
+            want->role <= DEVID_ROLE_IAK ? "recover" : "provision");
+        return;
+    }
     if (!found->has_cert && want->est == NULL) {
         good("%s has a key and needs no certificate", want->name);
         return;

@@ -11,6 +11,7 @@ devid_SOURCES = \
 	tools/plan.c \
 	tools/plan.h \
 	tools/provision.c \
+	tools/recover.c \
 	tools/run.c \
 	tools/step.c \
 	tools/tool.h \

@@ -1,12 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the store has of each identity of the file: what the plan starts from. */
+/* What this device has of each identity of devid.conf: the store's word, and the TPM's. */
 #include <stdlib.h>
 
 #include "core/files.h"
+#include "core/lock.h"
+#include "core/recover.h"
 #include "tool.h"
 
-static void found_of(const struct devid_identity *identity, const struct devid_conf_identity *want,
-                     struct plan_found *found)
+static void found_cert(const struct devid_cert *leaf, bool in_nv, struct plan_found *found)
+{
+    found->has_cert = true;
+    found->cert_in_nv = in_nv;
+    found->not_before = leaf->not_before;
+    found->not_after = leaf->not_after;
+}
+
+/* Only what the TPM answered counts: a key is not lost because the TPM is away. */
+static void found_standing(struct tool *tool, const struct devid_snapshot *snap, const struct devid_identity *identity,
+                           struct plan_found *found)
+{
+    enum devid_standing standing = DEVID_STANDING_THERE;
+
+    if (devid_standing_ask(tool->store, snap, identity, &standing, NULL) != DEVID_OK)
+        return;
+    found->is_gone = standing == DEVID_STANDING_GONE;
+    found->is_rootless = standing == DEVID_STANDING_ROOTLESS;
+    found->is_other = standing == DEVID_STANDING_OTHER;
+}
+
+static void found_of(struct tool *tool, const struct devid_snapshot *snap, const struct devid_identity *identity,
+                     const struct devid_conf_identity *want, struct plan_found *found)
 {
     struct devid_bytes pem = {0}, file = {0};
 
@@ -14,17 +37,35 @@ static void found_of(const struct devid_identity *identity, const struct devid_c
     found->handle = identity->key_place == DEVID_PLACE_HANDLE ? identity->handle : 0;
     found->alg = identity->pub.alg;
     found->bits = identity->pub.bits;
-    if (identity->n_chain != 0) {
-        found->has_cert = true;
-        found->cert_in_nv = identity->cert_place == DEVID_PLACE_NV;
-        found->not_before = identity->chain[0].not_before;
-        found->not_after = identity->chain[0].not_after;
-    }
+    if (identity->n_chain != 0)
+        found_cert(&identity->chain[0], identity->cert_place == DEVID_PLACE_NV, found);
     if (want->pem != NULL && devid_file_read(want->pem, 1U << 20, &file, NULL) == DEVID_OK &&
         tool_reference_pem(identity, true, &pem, NULL) == DEVID_OK)
         found->has_pem = devid_slice_eq(devid_slice_of(pem), devid_slice_of(file));
+    found_standing(tool, snap, identity, found);
     devid_bytes_free(&pem);
     devid_bytes_free(&file);
+}
+
+/* No file, and an empty handle: a certificate in NV means that there was a key. */
+static void found_lost(struct tool *tool, const struct devid_conf_identity *want, const struct devid_snapshot *snap,
+                       struct plan_found *found)
+{
+    struct devid_public pub = {0};
+    struct devid_bytes der = {0};
+    struct devid_cert leaf = {0};
+    struct devid_slice spki;
+
+    if (want->role <= DEVID_ROLE_IAK && tool_known_key(tool, want, snap, &der, &leaf, &spki, NULL) == DEVID_OK &&
+        devid_public_from_spki(spki, &pub, NULL) == DEVID_OK) {
+        found->has_key = found->is_gone = true;
+        found->handle = want->handle;
+        found->alg = pub.alg;
+        found->bits = pub.bits;
+        found_cert(&leaf, true, found);
+    }
+    devid_public_free(&pub);
+    devid_bytes_free(&der);
 }
 
 devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_error *err)
@@ -42,13 +83,30 @@ devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_err
         return rc;
     }
     for (size_t i = 0; i < conf->n_identities; i++) {
-        const struct devid_query query = {.token = conf->identities[i].token, .label = conf->identities[i].name};
+        const struct devid_conf_identity *want = &conf->identities[i];
+        const struct devid_query query = {.token = want->token, .label = want->name};
         const struct devid_identity *identity;
 
         if (devid_snapshot_find(snap, &query, &identity, NULL) == DEVID_OK)
-            found_of(identity, &conf->identities[i], &found[i]);
+            found_of(tool, snap, identity, want, &found[i]);
+        else
+            found_lost(tool, want, snap, &found[i]);
     }
     devid_snapshot_free(snap);
     *out = found;
     return DEVID_OK;
+}
+
+devid_rc tool_alone(struct tool *tool, int *fd, struct devid_error *err)
+{
+    struct devid_bytes folder = {0};
+    devid_rc rc = devid_store_folder(tool->store, ".provision", &folder, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = devid_files_make_folder((const char *)folder.data, err);
+    if (rc == DEVID_OK)
+        rc = devid_flock_enter((char *)folder.data, fd, err);
+    devid_bytes_free(&folder);
+    return rc;
 }

@@ -26,19 +26,22 @@ static devid_rc take_json(struct tool *tool, int argc, char **argv, struct devid
 static devid_rc list_json(struct tool *tool, struct devid_error *err)
 {
     const struct devid_identity *identity = NULL;
+    struct devid_handles handles = {0};
     struct devid_snapshot *snap = NULL;
     bool first = true;
     devid_rc rc = devid_store_snapshot(tool->store, &snap, err);
 
     if (rc != DEVID_OK)
         return rc;
+    out_handles(tool, &handles);
     (void)printf("[");
     while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL) {
         (void)printf("%s\n  ", first ? "" : ",");
         first = false;
-        rc = out_json_identity(tool, identity, err);
+        rc = out_json_identity(tool, &handles, identity, err);
     }
     (void)printf("\n]\n");
+    devid_handles_free(&handles);
     devid_snapshot_free(snap);
     return rc;
 }
@@ -54,8 +57,8 @@ devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_err
     return tool->json ? list_json(tool, err) : out_table(tool, err);
 }
 
-static devid_rc show_cert(const struct devid_identity *identity, const struct devid_conf_identity *want,
-                          struct devid_error *err)
+static devid_rc show_cert(const struct devid_handles *handles, const struct devid_identity *identity,
+                          const struct devid_conf_identity *want, struct devid_error *err)
 {
     struct devid_bytes subject = {0}, issuer = {0};
     char place[16], before[24], after[24], due[24];
@@ -70,7 +73,7 @@ static devid_rc show_cert(const struct devid_identity *identity, const struct de
         devid_cert_time_text(leaf->not_after, after);
         (void)printf("certificate  %s, %zu in its chain\n", place, identity->n_chain);
         (void)printf("subject      %s\nissuer       %s\n", (char *)subject.data, (char *)issuer.data);
-        (void)printf("valid        %s until %s (%s)\n", before, after, out_state(identity, want, (int64_t)time(NULL)));
+        (void)printf("valid        %s until %s (%s)\n", before, after, out_state(handles, identity, want, (int64_t)time(NULL)));
         if (want != NULL && want->est != NULL && leaf->not_after < DEVID_CERT_NEVER) {
             devid_cert_time_text(plan_due(leaf->not_before, leaf->not_after, want->renew_after), due);
             (void)printf("renewal due  %s at %s\n", due, want->est);
@@ -81,7 +84,8 @@ static devid_rc show_cert(const struct devid_identity *identity, const struct de
     return rc;
 }
 
-static devid_rc show_text(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc show_text(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
+                          struct devid_error *err)
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     struct devid_bytes uri = {0}, id = {0}, pem = {0};
@@ -99,7 +103,7 @@ static devid_rc show_text(struct tool *tool, const struct devid_identity *identi
                  identity->token, devid_role_name(identity->role), (char *)id.data, (char *)uri.data);
     (void)printf("key          %s, %s\n", devid_public_name(&identity->pub), place);
     if (identity->n_chain != 0)
-        rc = show_cert(identity, want, err);
+        rc = show_cert(handles, identity, want, err);
     else
         (void)printf("certificate  none\n");
     if (rc == DEVID_OK)
@@ -116,6 +120,7 @@ out:
 devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_error *err)
 {
     const struct devid_identity *identity;
+    struct devid_handles handles = {0};
     struct devid_snapshot *snap = NULL;
     devid_rc rc = take_json(tool, argc, argv, err);
 
@@ -125,7 +130,9 @@ devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_err
         rc = tool_find(tool, argv[optind], &snap, &identity, err);
     if (rc != DEVID_OK)
         return rc;
-    rc = tool->json ? out_json_identity(tool, identity, err) : show_text(tool, identity, err);
+    out_handles(tool, &handles);
+    rc = tool->json ? out_json_identity(tool, &handles, identity, err) : show_text(tool, &handles, identity, err);
+    devid_handles_free(&handles);
     if (rc == DEVID_OK && tool->json)
         (void)printf("\n");
     devid_snapshot_free(snap);

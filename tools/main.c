@@ -15,6 +15,8 @@ static const struct tool_command commands[] = {
      "  --dry-run   only say what would be done\n"
      "  --no-wait   do not wait for a server that says \"later\": exit with 75\n",
      true, command_provision},
+    {"recover", "[--dry-run] [NAME ...]", "bring the manufacturer's keys back that the TPM lost, and say which others are lost",
+     "  --dry-run  only say what would be done\n", true, command_recover},
     {"list", "[--json]", "the identities of this device", NULL, true, command_list},
     {"show", "[--json] NAME", "all about one identity", NULL, true, command_show},
     {"ref", "[--chain] [--out FILE] NAME", "write a key reference, a PEM file that programs open as their key",

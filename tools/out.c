@@ -56,10 +56,19 @@ void out_cert_place(const struct devid_identity *identity, char buf[16])
         (void)snprintf(buf, 16, "%s", identity->n_chain != 0 ? "file" : "-");
 }
 
-const char *out_state(const struct devid_identity *identity, const struct devid_conf_identity *want, int64_t now)
+void out_handles(struct tool *tool, struct devid_handles *out)
+{
+    *out = (struct devid_handles){0};
+    (void)devid_handles_read(tool->store, out, NULL);
+}
+
+const char *out_state(const struct devid_handles *handles, const struct devid_identity *identity,
+                      const struct devid_conf_identity *want, int64_t now)
 {
     const struct devid_cert *leaf = identity->chain;
 
+    if (handles->list != NULL && devid_handles_lack(handles, identity))
+        return "gone";
     if (identity->n_chain == 0)
         return "none";
     if (leaf->not_after <= now)
@@ -71,7 +80,8 @@ const char *out_state(const struct devid_identity *identity, const struct devid_
     return "valid";
 }
 
-static devid_rc table_row(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc table_row(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
+                          struct devid_error *err)
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     char key[16], cert[16], until[24] = "-";
@@ -85,7 +95,7 @@ static devid_rc table_row(struct tool *tool, const struct devid_identity *identi
     if (identity->n_chain != 0)
         devid_cert_time_text(identity->chain[0].not_after, until);
     (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", identity->token, identity->label,
-                 devid_public_name(&identity->pub), key, cert, out_state(identity, want, (int64_t)time(NULL)), until,
+                 devid_public_name(&identity->pub), key, cert, out_state(handles, identity, want, (int64_t)time(NULL)), until,
                  (const char *)subject.data);
     devid_bytes_free(&subject);
     return DEVID_OK;
@@ -94,15 +104,18 @@ static devid_rc table_row(struct tool *tool, const struct devid_identity *identi
 devid_rc out_table(struct tool *tool, struct devid_error *err)
 {
     const struct devid_identity *identity = NULL;
+    struct devid_handles handles = {0};
     struct devid_snapshot *snap = NULL;
     devid_rc rc = devid_store_snapshot(tool->store, &snap, err);
 
     if (rc != DEVID_OK)
         return rc;
+    out_handles(tool, &handles);
     (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", "TOKEN", "NAME", "TYPE", "KEY", "CERTIFICATE", "STATE",
                  "UNTIL", "SUBJECT");
     while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL)
-        rc = table_row(tool, identity, err);
+        rc = table_row(tool, &handles, identity, err);
+    devid_handles_free(&handles);
     devid_snapshot_free(snap);
     return rc;
 }
@@ -124,7 +137,8 @@ static void json_cert(bool *first, const struct devid_identity *identity, const 
     (void)printf(", \"chain_length\": %zu", identity->n_chain);
 }
 
-devid_rc out_json_identity(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
+                           struct devid_error *err)
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     struct devid_bytes subject = {0}, issuer = {0}, serial = {0}, id = {0};
@@ -150,7 +164,7 @@ devid_rc out_json_identity(struct tool *tool, const struct devid_identity *ident
     out_json_field(&first, "id", (const char *)id.data);
     out_json_field(&first, "type", devid_public_name(&identity->pub));
     out_json_field(&first, "key", place);
-    out_json_field(&first, "state", out_state(identity, want, (int64_t)time(NULL)));
+    out_json_field(&first, "state", out_state(handles, identity, want, (int64_t)time(NULL)));
     if (identity->n_chain != 0)
         json_cert(&first, identity, (const char *)subject.data, (const char *)issuer.data, (const char *)serial.data);
     (void)printf("}");

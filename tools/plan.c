@@ -18,6 +18,7 @@ int64_t plan_due(int64_t not_before, int64_t not_after, unsigned percent)
 const char *plan_action_text(enum plan_action action)
 {
     switch (action) {
+    case PLAN_RECOVER:   return "recover the key, which the TPM lost";
     case PLAN_MAKE_KEY:  return "make the key";
     case PLAN_PERSIST:   return "move the key to its handle";
     case PLAN_ENROLL:    return "enroll for a certificate";
@@ -25,6 +26,7 @@ const char *plan_action_text(enum plan_action action)
     case PLAN_WRITE_NV:  return "write the certificate to the TPM";
     case PLAN_WRITE_PEM: return "write the file for clients";
     case PLAN_ABSENT:    return "is missing and cannot be made here";
+    case PLAN_TAKEN:     return "is at a handle that holds another key";
     case PLAN_CONFLICT:  return "is not what devid.conf says";
     }
     return "";
@@ -47,17 +49,26 @@ static void add(struct plan_step *steps, size_t *n, enum plan_action action, siz
 static size_t plan_one(const struct devid_conf_identity *want, const struct plan_found *have, int64_t now, size_t i,
                        struct plan_step *steps)
 {
+    static const struct plan_found nothing;
     bool is_primary = want->role == DEVID_ROLE_IDEVID || want->role == DEVID_ROLE_IAK;
     bool will_enroll = false;
     size_t n = 0;
 
-    if (want->role == DEVID_ROLE_EK) {
-        if (!have->has_key)
-            add(steps, &n, PLAN_ABSENT, i);
+    if (have->is_gone && !is_primary && want->role != DEVID_ROLE_EK)
+        have = &nothing; /* of a dead key nothing is of use */
+    if (have->has_key && have->is_other) {
+        add(steps, &n, PLAN_TAKEN, i);
         return n;
     }
     if (contradicts(want, have)) {
         add(steps, &n, PLAN_CONFLICT, i);
+        return n;
+    }
+    if (have->is_gone || have->is_rootless)
+        add(steps, &n, PLAN_RECOVER, i);
+    if (want->role == DEVID_ROLE_EK) {
+        if (!have->has_key)
+            add(steps, &n, PLAN_ABSENT, i);
         return n;
     }
     if (!have->has_key && want->est == NULL && is_primary)

@@ -10,6 +10,7 @@
 #include "core/conf.h"
 
 enum plan_action {
+    PLAN_RECOVER,   /* a key of the manufacturer's that the TPM lost is derived again, or the root of a wrapped one */
     PLAN_MAKE_KEY,  /* a new key; at its handle if it is a primary, else wrapped */
     PLAN_PERSIST,   /* the wrapped key goes to its handle */
     PLAN_ENROLL,    /* simpleenroll: there is no certificate, or it has expired */
@@ -17,12 +18,16 @@ enum plan_action {
     PLAN_WRITE_NV,  /* the certificate goes to its NV index */
     PLAN_WRITE_PEM, /* key reference and chain go to the file that clients read */
     PLAN_ABSENT,    /* it should be there and cannot be made by us (an EK) */
+    PLAN_TAKEN,     /* its handle holds another key; a person must decide */
     PLAN_CONFLICT,  /* what is there contradicts the file; a person must decide */
 };
 
 /* What the store has of one identity of the file. Zero-initialised: nothing. */
 struct plan_found {
     bool has_key;
+    bool is_gone;    /* the TPM says that it does not have that key any more */
+    bool is_rootless; /* a wrapped key whose storage root key was evicted */
+    bool is_other;   /* the TPM says that the key's handle holds another key */
     uint32_t handle; /* 0: a wrapped key */
     enum devid_alg alg;
     unsigned bits;
@@ -37,7 +42,7 @@ struct plan_step {
     size_t identity; /* index into the file's identities */
 };
 
-#define PLAN_STEPS_EACH 5 /* most steps of one identity */
+#define PLAN_STEPS_EACH 6 /* most steps of one identity */
 
 /**
  * \param found  one for each identity of conf

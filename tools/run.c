@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/files.h"
 #include "core/lock.h"
 #include "core/make.h"
 #include "tool.h"
@@ -108,21 +107,6 @@ out:
     return rc;
 }
 
-/* Two provisioners at once would make two keys for one name. */
-static devid_rc alone(struct tool *tool, int *fd, struct devid_error *err)
-{
-    struct devid_bytes folder = {0};
-    devid_rc rc = devid_store_folder(tool->store, ".provision", &folder, err);
-
-    if (rc != DEVID_OK)
-        return rc;
-    rc = devid_files_make_folder((const char *)folder.data, err);
-    if (rc == DEVID_OK)
-        rc = devid_flock_enter((char *)folder.data, fd, err);
-    devid_bytes_free(&folder);
-    return rc;
-}
-
 devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_error *err)
 {
     struct run run = {.tool = tool, .conf = devid_store_conf(tool->store), .wish = wish};
@@ -135,7 +119,7 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
     run.chosen = run.failed + run.conf->n_identities + 1;
     rc = choose(&run, err);
     if (rc == DEVID_OK && !wish->dry_run)
-        rc = alone(tool, &fd, err);
+        rc = tool_alone(tool, &fd, err);
     if (rc == DEVID_OK && !wish->dry_run)
         rc = devid_make_sweep(tool->store, err);
     if (rc == DEVID_OK)

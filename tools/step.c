@@ -70,8 +70,16 @@ static devid_rc write_nv(struct tool *tool, const struct devid_conf_identity *wa
                          const struct devid_identity *identity, struct devid_error *err)
 {
     struct devid_identity changed = *identity;
-    devid_rc rc = devid_nv_write(tool->store, want->nv_index, identity->chain[0].der, err);
+    struct devid_bytes all = {0};
+    devid_rc rc = DEVID_OK;
 
+    for (size_t i = 0; rc == DEVID_OK && i < identity->n_chain; i++)
+        rc = devid_bytes_append(&all, identity->chain[i].der, err);
+    if (rc == DEVID_OK) /* with its issuers, if there is room: a replaced disk knows them no more */
+        rc = devid_nv_write(tool->store, want->nv_index, devid_slice_of(all), err);
+    if (identity->n_chain > 1 && (rc == DEVID_E_DATA || rc == DEVID_E_EXISTS || rc == DEVID_E_TPM))
+        rc = devid_nv_write(tool->store, want->nv_index, identity->chain[0].der, err);
+    devid_bytes_free(&all);
     changed.cert_place = DEVID_PLACE_NV;
     changed.nv_index = want->nv_index;
     if (rc == DEVID_OK)
@@ -146,6 +154,9 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
     if (rc != DEVID_OK)
         return rc;
     switch (action) {
+    case PLAN_RECOVER:
+        rc = tool_recover(tool, want, err);
+        break;
     case PLAN_MAKE_KEY:
         rc = make_key(tool, want, err);
         break;
@@ -167,6 +178,10 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
     case PLAN_ABSENT:
         (void)printf("%s: not found at 0x%08" PRIx32 "; it is the chip maker's and is not made here", want->name,
                      want->handle);
+        break;
+    case PLAN_TAKEN:
+        rc = devid_fail(err, DEVID_E_EXISTS, "0x%08" PRIx32 " holds another key, which is left alone: move it away with "
+                        "\"tpm2_evictcontrol\", then try again", want->handle);
         break;
     case PLAN_CONFLICT:
         rc = devid_fail(err, DEVID_E_EXISTS,

@@ -3,6 +3,7 @@
 #ifndef DEVID_TOOLS_TOOL_H
 #define DEVID_TOOLS_TOOL_H
 
+#include "core/recover.h"
 #include "core/store.h"
 #include "plan.h"
 
@@ -30,6 +31,7 @@ devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_err
 devid_rc command_ref(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_csr(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_recover(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err);
 
 /** Usage error: the sentence, exit status 2. */
@@ -45,8 +47,32 @@ devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **
 /** TPM commands that this process has sent, by both of its connections. */
 uint64_t tool_commands(struct tool *tool);
 
-/** What the store has of each identity of the file; freed by the caller with free(). */
+/* found.c */
+
+/**
+ * What this device has of each identity of the file, and whether the TPM still has the keys; freed by the caller with free(). Of
+ * the manufacturer's that no file tells of, a certificate in NV tells.
+ */
 devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_error *err);
+/**
+ * Wait for other processes that change this device's keys: two at once would make two keys for one name.
+ * \param fd  for devid_flock_leave
+ */
+devid_rc tool_alone(struct tool *tool, int *fd, struct devid_error *err);
+
+/* recover.c */
+
+/** A key of the manufacturer back to its handle; on success a line without its end was printed. */
+devid_rc tool_recover(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err);
+/**
+ * What is known of a manufacturer's key: by the store, else by its certificate in NV.
+ * \param der   owns what a certificate in NV is parsed from; freed by the caller
+ * \param leaf  of the store or NV; der empty if there is none
+ * \param spki  its key; lent from *snap or *der
+ * \return DEVID_E_ABSENT if nothing is known
+ */
+devid_rc tool_known_key(struct tool *tool, const struct devid_conf_identity *want, const struct devid_snapshot *snap,
+                        struct devid_bytes *der, struct devid_cert *leaf, struct devid_slice *spki, struct devid_error *err);
 
 /* step.c */
 
@@ -104,11 +130,15 @@ devid_rc out_subject(const struct devid_identity *identity, struct devid_bytes *
 void out_key_place(const struct devid_identity *identity, char buf[16]);
 /** "nv 0x01c90000", "file" or "-"; buf has room for 16 characters. */
 void out_cert_place(const struct devid_identity *identity, char buf[16]);
-/** The word for how a certificate stands: "valid", "due", "expired", "not yet", "none". A literal. */
-const char *out_state(const struct devid_identity *identity, const struct devid_conf_identity *want, int64_t now);
+/** The word for how an identity stands: "valid", "due", "expired", "not yet", "none", "gone" if the TPM lost its key. A literal. */
+const char *out_state(const struct devid_handles *handles, const struct devid_identity *identity,
+                      const struct devid_conf_identity *want, int64_t now);
+/** The TPM's persistent handles, for out_state; none if it is away: then nothing is gone. */
+void out_handles(struct tool *tool, struct devid_handles *out);
 /** The table of "devid list", also printed at the end of "devid provision". */
 devid_rc out_table(struct tool *tool, struct devid_error *err);
 /** One identity as a JSON object. */
-devid_rc out_json_identity(struct tool *tool, const struct devid_identity *identity, struct devid_error *err);
+devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
+                           struct devid_error *err);
 
 #endif

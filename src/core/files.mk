@@ -26,13 +26,16 @@ libdevid_core_la_SOURCES = \
 	src/core/public.c \
 	src/core/public_own.c \
 	src/core/pin.c \
+	src/core/recover.c src/core/recover.h \
 	src/core/ref.c \
 	src/core/salt.c src/core/salt.h \
 	src/core/session.c src/core/session.h \
 	src/core/srk.c src/core/srk.h \
+	src/core/standing.c \
 	src/core/token.c src/core/token.h \
 	src/core/token_make.c \
 	src/core/template.c \
+	src/core/variant.c src/core/variant.h \
 	src/core/verify.c \
 	src/core/wrapped.c \
 	src/core/cert.h src/core/conf.h src/core/files.h src/core/hash.h src/core/identity.h \

@@ -76,7 +76,7 @@ static TPMI_ECC_CURVE curve_of(unsigned bits)
 }
 
 /* The parts that differ by type. The hash of a NULL scheme is not marshalled. */
-static void set_type(TPMT_PUBLIC *area, enum devid_alg alg, unsigned bits, TPM2_ALG_ID scheme, TPM2_ALG_ID hash)
+void devid_template_set_type(TPMT_PUBLIC *area, enum devid_alg alg, unsigned bits, TPM2_ALG_ID scheme, TPM2_ALG_ID hash)
 {
     if (alg == DEVID_RSA) {
         TPMS_RSA_PARMS *rsa = &area->parameters.rsaDetail;
@@ -127,7 +127,7 @@ devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned
         out->publicArea.objectAttributes = t->attributes;
         out->publicArea.authPolicy.size = t->policy_len;
         memcpy(out->publicArea.authPolicy.buffer, t->policy, t->policy_len);
-        set_type(&out->publicArea, alg, bits, t->scheme, t->hash);
+        devid_template_set_type(&out->publicArea, alg, bits, t->scheme, t->hash);
         set_unique(&out->publicArea, t->unique);
         return DEVID_OK;
     }
@@ -143,7 +143,7 @@ void devid_template_srk(TPM2B_PUBLIC *out)
     memset(out, 0, sizeof *out);
     area->nameAlg = TPM2_ALG_SHA256;
     area->objectAttributes = OWNER_KEY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
-    set_type(area, DEVID_EC, 256, TPM2_ALG_NULL, 0);
+    devid_template_set_type(area, DEVID_EC, 256, TPM2_ALG_NULL, 0);
     area->parameters.eccDetail.symmetric.algorithm = TPM2_ALG_AES;
     area->parameters.eccDetail.symmetric.keyBits.aes = 128;
     area->parameters.eccDetail.symmetric.mode.aes = TPM2_ALG_CFB;
@@ -183,6 +183,6 @@ devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *o
         out->publicArea.objectAttributes |= TPMA_OBJECT_SIGN_ENCRYPT;
     if (wanted->decrypts)
         out->publicArea.objectAttributes |= TPMA_OBJECT_DECRYPT;
-    set_type(&out->publicArea, wanted->alg, wanted->bits, TPM2_ALG_NULL, 0);
+    devid_template_set_type(&out->publicArea, wanted->alg, wanted->bits, TPM2_ALG_NULL, 0);
     return DEVID_OK;
 }

@@ -18,4 +18,7 @@ void devid_template_pin(TPM2B_PUBLIC *out);
 /** An owner's key under the SRK: NODA, no auth, scheme NULL. Errors as devid_make_key, but for the TPM's. */
 devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err);
 
+/** Type, size and scheme of a template; symmetric NULL, kdf NULL, exponent 0. The hash of a NULL scheme is not marshalled. */
+void devid_template_set_type(TPMT_PUBLIC *area, enum devid_alg alg, unsigned bits, TPM2_ALG_ID scheme, TPM2_ALG_ID hash);
+
 #endif

@@ -16,6 +16,7 @@ CLIENT_TESTS = \
 	test/client/provision.sh \
 	test/client/provision-faults.sh \
 	test/client/python.sh \
+	test/client/recover.sh \
 	test/client/software.sh
 EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/vendor.sh
 

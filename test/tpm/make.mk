@@ -50,4 +50,11 @@ test_tpm_test_pin_CPPFLAGS = $(MAKE_TEST_CPPFLAGS)
 test_tpm_test_pin_CFLAGS = $(MAKE_TEST_CFLAGS)
 test_tpm_test_pin_LDADD = $(MAKE_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_recover
+TESTS += test/tpm/test_recover
+test_tpm_test_recover_SOURCES = test/tpm/test_recover.c test/tpm/keys.c test/tpm/keys.h $(MAKE_TEST_SOURCES)
+test_tpm_test_recover_CPPFLAGS = $(MAKE_TEST_CPPFLAGS)
+test_tpm_test_recover_CFLAGS = $(MAKE_TEST_CFLAGS)
+test_tpm_test_recover_LDADD = $(MAKE_TEST_LIBS)
+
 endif

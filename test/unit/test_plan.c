@@ -147,6 +147,37 @@ static void a_key_that_contradicts_the_file_is_left_to_a_person(void **state)
     assert_steps(found, (struct plan_step[]){{PLAN_CONFLICT, LDEVID}}, 1);
 }
 
+static void what_the_tpm_lost_is_derived_again_or_made_anew(void **state)
+{
+    struct plan_found found[N];
+
+    (void)state;
+    complete(found);
+    for (size_t i = 0; i < N; i++)
+        found[i].is_gone = true;
+    assert_steps(found,
+                 (struct plan_step[]){{PLAN_RECOVER, IDEVID}, {PLAN_RECOVER, EK}, {PLAN_MAKE_KEY, LDEVID},
+                                      {PLAN_PERSIST, LDEVID}, {PLAN_ENROLL, LDEVID}, {PLAN_WRITE_PEM, LDEVID},
+                                      {PLAN_MAKE_KEY, DEVICE_ID}, {PLAN_ENROLL, DEVICE_ID}}, 8);
+    complete(found);
+    found[DEVICE_ID].is_rootless = true; /* its storage root key was evicted: the key itself is not lost */
+    assert_steps(found, (struct plan_step[]){{PLAN_RECOVER, DEVICE_ID}}, 1);
+    complete(found);
+    found[IDEVID].is_gone = true; /* killed before its certificate was in NV */
+    found[IDEVID].cert_in_nv = false;
+    assert_steps(found, (struct plan_step[]){{PLAN_RECOVER, IDEVID}, {PLAN_WRITE_NV, IDEVID}}, 2);
+}
+
+static void a_handle_that_holds_another_key_is_left_to_a_person(void **state)
+{
+    struct plan_found found[N];
+
+    (void)state;
+    complete(found);
+    found[LDEVID].is_other = found[IDEVID].is_other = found[EK].is_other = true;
+    assert_steps(found, (struct plan_step[]){{PLAN_TAKEN, IDEVID}, {PLAN_TAKEN, EK}, {PLAN_TAKEN, LDEVID}}, 3);
+}
+
 /* All combinations of what can be there: a plan never makes what exists, and always ends complete. */
 static void no_state_leads_to_a_second_key_or_a_skipped_certificate(void **state)
 {
@@ -202,6 +233,8 @@ int main(void)
         cmocka_unit_test(a_certificate_is_renewed_from_its_time_on_and_enrolled_anew_when_it_is_too_late),
         cmocka_unit_test(a_certificate_without_end_is_never_due),
         cmocka_unit_test(a_key_that_contradicts_the_file_is_left_to_a_person),
+        cmocka_unit_test(what_the_tpm_lost_is_derived_again_or_made_anew),
+        cmocka_unit_test(a_handle_that_holds_another_key_is_left_to_a_person),
         cmocka_unit_test(no_state_leads_to_a_second_key_or_a_skipped_certificate),
         cmocka_unit_test(a_circle_of_authentication_ends),
     };
