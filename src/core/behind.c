@@ -3,25 +3,12 @@
 #include "core/behind.h"
 
 #include <openssl/crypto.h>
-#include <tss2/tss2_mu.h>
 
 #include "core/chip.h"
 #include "core/guarded.h"
-#include "core/log.h"
+#include "core/kept.h"
 #include "core/srk.h"
 #include "core/token.h"
-
-/* Of no use to another TPM, nor to this one after it was reset. */
-struct devid_kept {
-    uint64_t login;
-    TPMS_CONTEXT context;
-};
-
-void devid_kept_free(struct devid_kept **kept)
-{
-    OPENSSL_clear_free(*kept, sizeof **kept);
-    *kept = NULL;
-}
 
 /* The storage key, loaded for one command. */
 struct door {
@@ -54,35 +41,6 @@ static void door_close(ESYS_CONTEXT *esys, struct door *door)
     OPENSSL_cleanse(&door->opened, sizeof door->opened);
 }
 
-static bool load_kept(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
-{
-    if (object->kept == NULL)
-        return false;
-    if (devid_login_lasts(store, object->kept->login) &&
-        Esys_ContextLoad(esys, &object->kept->context, &object->tr) == TSS2_RC_SUCCESS) {
-        object->login = object->kept->login;
-        return true;
-    }
-    devid_kept_free(&object->kept);
-    return false;
-}
-
-/* Who cannot keep it loads it anew the next time: no error. */
-static void keep(ESYS_CONTEXT *esys, struct devid_object *object)
-{
-    TPMS_CONTEXT *context = NULL;
-    TSS2_RC r = Esys_ContextSave(esys, object->tr, &context);
-
-    object->kept = r == TSS2_RC_SUCCESS ? OPENSSL_zalloc(sizeof *object->kept) : NULL;
-    if (object->kept != NULL)
-        *object->kept = (struct devid_kept){.login = object->login, .context = *context};
-    else
-        devid_log(DEVID_LOG_INFO, "core/behind", "the loaded key cannot be kept: 0x%x", r);
-    if (context != NULL)
-        OPENSSL_cleanse(context, sizeof *context);
-    Esys_Free(context);
-}
-
 devid_rc devid_behind_load(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                            struct devid_object *object, struct devid_error *err)
 {
@@ -90,7 +48,7 @@ devid_rc devid_behind_load(struct devid_store *store, ESYS_CONTEXT *esys, const 
     struct door door = {0};
     devid_rc rc = devid_tpm_flush_discarded(tpm, err);
 
-    if (rc != DEVID_OK || load_kept(store, esys, object))
+    if (rc != DEVID_OK || devid_kept_load(store, esys, object))
         return rc;
     rc = door_open(store, esys, identity->token, &door, err);
     if (rc == DEVID_OK)
@@ -99,7 +57,7 @@ devid_rc devid_behind_load(struct devid_store *store, ESYS_CONTEXT *esys, const 
     if (rc == DEVID_OK) {
         object->login = door.opened.number;
         if (!devid_tpm_has_manager(tpm))
-            keep(esys, object);
+            devid_kept_save(esys, object);
     }
     door_close(esys, &door);
     return rc;

@@ -22,7 +22,4 @@ devid_rc devid_behind_load(struct devid_store *store, ESYS_CONTEXT *esys, const 
 devid_rc devid_behind_create(struct devid_store *store, ESYS_CONTEXT *esys, const char *token, const TPM2B_PUBLIC *template,
                              struct devid_made *made, struct devid_error *err);
 
-/** Wipe, free, and NULL. */
-void devid_kept_free(struct devid_kept **kept);
-
 #endif

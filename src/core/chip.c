@@ -46,7 +46,9 @@ devid_rc devid_chip_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t han
 
 devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, uint32_t handle, const char *what)
 {
-    const char *name = hierarchy == ESYS_TR_RH_OWNER ? "owner" : "endorsement";
+    const char *name = hierarchy == ESYS_TR_RH_OWNER         ? "owner"
+                       : hierarchy == ESYS_TR_RH_ENDORSEMENT ? "endorsement"
+                                                             : "platform";
     devid_rc rc;
 
     if (devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL))

@@ -23,8 +23,8 @@ devid_rc devid_chip_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t han
 
 /**
  * devid_fail_tss, but a hierarchy that has a password or is switched off becomes a sentence that names it and says what
- * to do. The platform's are nv.c's.
- * \param hierarchy  ESYS_TR_RH_OWNER or _ENDORSEMENT
+ * to do. What the platform's mean for NV is nv.c's.
+ * \param hierarchy  ESYS_TR_RH_OWNER, _ENDORSEMENT or _PLATFORM
  * \param what       what was tried, "make a primary key"
  */
 devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, uint32_t handle, const char *what);

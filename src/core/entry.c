@@ -51,6 +51,8 @@ static devid_rc read_wrapped(struct devid_entry *e, struct devid_slice der, stru
     struct devid_keyfile file = {0};
     devid_rc rc = devid_keyfile_read(der, &file, err);
 
+    if (rc == DEVID_OK && file.handle != 0)
+        rc = devid_fail(err, DEVID_E_DATA, "its " DEVID_KEYFILE_LABEL " names a handle and has no key");
     if (rc == DEVID_OK)
         rc = devid_public_from_area(devid_slice_of(file.area), &e->identity.pub, err);
     if (rc == DEVID_OK) {
@@ -58,6 +60,7 @@ static devid_rc read_wrapped(struct devid_entry *e, struct devid_slice der, stru
         file.blob = (struct devid_bytes){0};
         e->identity.key_place = DEVID_PLACE_BLOB;
         e->identity.parent = file.parent;
+        e->identity.has_rsa_parent = file.has_rsa_parent;
     }
     devid_keyfile_free(&file);
     return rc;
@@ -274,7 +277,7 @@ static devid_rc set_places(struct devid_record *record, const struct devid_ident
 
 static devid_rc write_key(const struct devid_identity *identity, struct devid_bytes *out, struct devid_error *err)
 {
-    struct devid_keyfile file = {.parent = identity->parent, .is_empty_auth = true};
+    struct devid_keyfile file = {.parent = identity->parent, .is_empty_auth = true, .has_rsa_parent = identity->has_rsa_parent};
     struct devid_bytes der = {0};
     struct devid_ref ref = {0};
     devid_rc rc;

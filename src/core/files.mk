@@ -15,12 +15,14 @@ libdevid_core_la_SOURCES = \
 	src/core/hash.c \
 	src/core/hwserial.c \
 	src/core/kdf.c \
+	src/core/kept.c src/core/kept.h \
 	src/core/keyfile.c \
 	src/core/libctx.c src/core/libctx.h \
 	src/core/log.c src/core/log.h \
 	src/core/login.c src/core/login.h \
 	src/core/make.c \
 	src/core/name.c \
+	src/core/parent.c src/core/parent.h \
 	src/core/nv.c \
 	src/core/pem.c \
 	src/core/public.c \

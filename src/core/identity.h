@@ -70,7 +70,8 @@ struct devid_identity {
 
     enum devid_place key_place;
     uint32_t handle;          /* persistent handle of the key, 0 if it is a blob */
-    uint32_t parent;          /* blob: persistent handle of its parent, or DEVID_PARENT_PIN */
+    uint32_t parent;          /* blob: persistent handle of its parent, or a hierarchy (parent.h), or DEVID_PARENT_PIN */
+    bool has_rsa_parent;      /* blob under a hierarchy */
     struct devid_slice blob;  /* blob: TPM2B_PRIVATE, marshalled */
     struct devid_slice object; /* saved ESYS object of a key at a handle; empty if not seen before */
 

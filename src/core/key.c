@@ -2,11 +2,13 @@
 /* Opening a key: nothing is sent before it is used. */
 #include "core/key.h"
 
+#include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "core/behind.h"
 #include "core/cache.h"
+#include "core/kept.h"
 #include "core/keyfile.h"
 #include "core/use.h"
 
@@ -55,8 +57,8 @@ devid_rc devid_key_open_file(struct devid_store *store, struct devid_slice der, 
 
     if (rc == DEVID_OK)
         rc = devid_keyfile_read(der, &file, err);
-    if (rc == DEVID_OK && !file.is_empty_auth)
-        rc = devid_fail(err, DEVID_E_AUTH, "the key file wants a password, which is not supported");
+    if (rc == DEVID_OK && file.handle != 0)
+        rc = devid_fail(err, DEVID_E_ARG, "the key is at handle 0x%08x, not in the file", file.handle);
     if (rc == DEVID_OK)
         rc = devid_public_from_area(devid_slice_of(file.area), &key->own_pub, err);
     if (rc == DEVID_OK) {
@@ -65,7 +67,9 @@ devid_rc devid_key_open_file(struct devid_store *store, struct devid_slice der, 
         key->identity = (struct devid_identity){.pub = key->own_pub,
                                                 .key_place = DEVID_PLACE_BLOB,
                                                 .parent = file.parent,
+                                                .has_rsa_parent = file.has_rsa_parent,
                                                 .blob = devid_slice_of(key->own_blob)};
+        key->lacks_auth = !file.is_empty_auth;
         *out = key;
     } else {
         devid_key_free(key);
@@ -89,6 +93,22 @@ devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struc
     else
         devid_key_free(key);
     return rc;
+}
+
+devid_rc devid_key_authorise(struct devid_key *key, struct devid_slice auth, struct devid_error *err)
+{
+    enum devid_hash hash = devid_object_name_hash(devid_slice_of(devid_key_facts(key)->area));
+    size_t most = hash == DEVID_HASH_NONE ? devid_hash_len(DEVID_SHA256) : devid_hash_len(hash);
+
+    if (auth.len > most)
+        return devid_fail(err, DEVID_E_AUTH, "a password of %zu bytes cannot be right: a TPM keeps %zu at most", auth.len, most);
+    while (auth.len > 0 && auth.data[auth.len - 1] == 0)
+        auth.len--; /* as the TPM does: Part 1, 19.6.4.3 */
+    key->auth.size = (uint16_t)auth.len;
+    if (auth.len != 0)
+        memcpy(key->auth.buffer, auth.data, auth.len);
+    key->lacks_auth = false;
+    return DEVID_OK;
 }
 
 /*
@@ -147,6 +167,7 @@ void devid_key_free(struct devid_key *key)
     devid_bytes_free(&key->own_blob);
     devid_public_free(&key->own_pub);
     made_free(atomic_load(&key->learned));
+    OPENSSL_cleanse(&key->auth, sizeof key->auth);
     free(key);
 }
 

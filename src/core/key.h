@@ -34,6 +34,16 @@ devid_rc devid_key_open_handle(struct devid_store *store, uint32_t handle, struc
                                struct devid_error *err);
 
 /**
+ * The auth value of its own that the key has: what it does from now on is proven in a session, salted so that the value cannot be had
+ * from the bus. Two commands more a signature: StartAuthSession, and without a storage root key CreatePrimary.
+ * Before the first use; sends nothing.
+ *
+ * \param auth  lent
+ * \return DEVID_E_AUTH if it is longer than any can be
+ */
+devid_rc devid_key_authorise(struct devid_key *key, struct devid_slice auth, struct devid_error *err);
+
+/**
  * Remove an owner's key from its persistent handle, for good. Sends TPM2_ReadPublic, and TPM2_EvictControl if the handle holds this
  * very key; one that is not there any more is no error. A wrapped key is in no handle: nothing is sent.
  *

@@ -13,6 +13,8 @@
  *       parent      INTEGER,
  *       pubkey      OCTET STRING,                           -- TPM2B_PUBLIC
  *       privkey     OCTET STRING }                          -- TPM2B_PRIVATE
+ *
+ * Patched builds of tpm2-openssl write a key at a persistent handle in the same form, with the handle's four bytes for privkey.
  */
 #include "core/keyfile.h"
 
@@ -24,6 +26,27 @@ enum field { EMPTY_AUTH = 0, POLICY = 1, SECRET = 2, AUTH_POLICY = 3, RSA_PARENT
 
 static const unsigned char tpm_key[] = {0x67, 0x81, 0x05, 0x0a, 0x01};   /* 2.23.133.10.1 */
 static const unsigned char loadable[] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x03};
+
+/* TPM 2.0 Library, Part 2, TPM_CC. */
+static const struct policy_command {
+    TPM2_CC code;
+    const char *name;
+} policy_commands[] = {
+    {TPM2_CC_PolicyAuthorize, "PolicyAuthorize"},
+    {TPM2_CC_PolicyAuthorizeNV, "PolicyAuthorizeNV"},
+    {TPM2_CC_PolicyAuthValue, "PolicyAuthValue"},
+    {TPM2_CC_PolicyCommandCode, "PolicyCommandCode"},
+    {TPM2_CC_PolicyCounterTimer, "PolicyCounterTimer"},
+    {TPM2_CC_PolicyCpHash, "PolicyCpHash"},
+    {TPM2_CC_PolicyDuplicationSelect, "PolicyDuplicationSelect"},
+    {TPM2_CC_PolicyLocality, "PolicyLocality"},
+    {TPM2_CC_PolicyNV, "PolicyNV"},
+    {TPM2_CC_PolicyOR, "PolicyOR"},
+    {TPM2_CC_PolicyPassword, "PolicyPassword"},
+    {TPM2_CC_PolicyPCR, "PolicyPCR"},
+    {TPM2_CC_PolicySecret, "PolicySecret"},
+    {TPM2_CC_PolicySigned, "PolicySigned"},
+};
 
 static devid_rc fail_malformed(struct devid_error *err)
 {
@@ -63,6 +86,29 @@ static bool read_handle(struct devid_slice in, uint32_t *out)
     return true;
 }
 
+/*
+ * SEQUENCE OF SEQUENCE { commandCode [0] EXPLICIT INTEGER, commandPolicy [1] EXPLICIT OCTET STRING }: the first command's
+ * name. An empty list is no policy.
+ */
+static devid_rc read_policy(struct devid_slice in, struct devid_error *err)
+{
+    struct devid_slice list, first, code;
+    uint32_t number = 0;
+
+    if (!devid_der_enter(&in, DEVID_DER_SEQUENCE, &list) || in.len != 0)
+        return fail_malformed(err);
+    if (list.len == 0)
+        return DEVID_OK;
+    if (!devid_der_enter(&list, DEVID_DER_SEQUENCE, &first) || !devid_der_enter(&first, DEVID_DER_CONTEXT_0, &in) ||
+        !devid_der_enter(&in, DEVID_DER_INTEGER, &code) || !read_handle(code, &number))
+        return devid_fail(err, DEVID_E_KEY, "the key has a policy, which is not supported");
+    for (size_t i = 0; i < sizeof policy_commands / sizeof policy_commands[0]; i++)
+        if (policy_commands[i].code == number)
+            return devid_fail(err, DEVID_E_KEY, "the key has a policy (TPM2_%s), which is not supported",
+                              policy_commands[i].name);
+    return devid_fail(err, DEVID_E_KEY, "the key has a policy (command 0x%x), which is not supported", number);
+}
+
 /* A TPM2B: two bytes of size, then that many. */
 static bool is_sized(struct devid_slice in, size_t max)
 {
@@ -87,9 +133,9 @@ static devid_rc read_type(struct devid_slice *body, struct devid_error *err)
 static devid_rc read_options(struct devid_slice *body, struct devid_keyfile *out, struct devid_error *err)
 {
     unsigned least = DEVID_DER_CONTEXT_0;
-    bool is_rsa_parent = false;
+    devid_rc rc = DEVID_OK;
 
-    while (body->len != 0 && (body->data[0] & 0xe0) == DEVID_DER_CONTEXT_0) {
+    while (rc == DEVID_OK && body->len != 0 && (body->data[0] & 0xe0) == DEVID_DER_CONTEXT_0) {
         struct devid_slice content;
         int tag = devid_der_next(body, NULL, &content);
 
@@ -102,21 +148,21 @@ static devid_rc read_options(struct devid_slice *body, struct devid_keyfile *out
                 return fail_malformed(err);
             break;
         case POLICY:
+            rc = read_policy(content, err);
+            break;
         case AUTH_POLICY:
-            return devid_fail(err, DEVID_E_KEY, "the key has a policy, which is not supported");
+            return devid_fail(err, DEVID_E_KEY, "the key has policies by TPM2_PolicyAuthorize, which are not supported");
         case SECRET:
             return devid_fail(err, DEVID_E_KEY, "the key must be imported first (it has a secret)");
         case RSA_PARENT:
-            if (!read_boolean(content, &is_rsa_parent))
+            if (!read_boolean(content, &out->has_rsa_parent))
                 return fail_malformed(err);
-            if (is_rsa_parent)
-                return devid_fail(err, DEVID_E_KEY, "the key's parent is an RSA primary key, which is not supported");
             break;
         default:
             break;
         }
     }
-    return DEVID_OK;
+    return rc;
 }
 
 devid_rc devid_keyfile_read(struct devid_slice der, struct devid_keyfile *out, struct devid_error *err)
@@ -136,11 +182,13 @@ devid_rc devid_keyfile_read(struct devid_slice der, struct devid_keyfile *out, s
         !devid_der_enter(&body, DEVID_DER_OCTET_STRING, &area) || !is_sized(area, sizeof(TPM2B_PUBLIC)) ||
         !devid_der_enter(&body, DEVID_DER_OCTET_STRING, &blob) || body.len != 0)
         return fail_malformed(err);
-    if (!is_sized(blob, sizeof(TPM2B_PRIVATE)))
+    if (blob.len == 4 && blob.data[0] == TPM2_HT_PERSISTENT)
+        (void)read_handle(blob, &made.handle);
+    else if (!is_sized(blob, sizeof(TPM2B_PRIVATE)))
         return devid_fail(err, DEVID_E_DATA, "the " DEVID_KEYFILE_LABEL " has no private part: a program exported a "
                                              "key that stays in the TPM; use a key reference instead");
     rc = devid_bytes_copy(area, &made.area, err);
-    if (rc == DEVID_OK)
+    if (rc == DEVID_OK && made.handle == 0)
         rc = devid_bytes_copy(blob, &made.blob, err);
     if (rc == DEVID_OK)
         *out = made;
@@ -149,15 +197,15 @@ devid_rc devid_keyfile_read(struct devid_slice der, struct devid_keyfile *out, s
     return rc;
 }
 
-/* [0] { BOOLEAN } */
-static devid_rc put_empty_auth(struct devid_bytes *out, bool value, struct devid_error *err)
+/* [n] { BOOLEAN } */
+static devid_rc put_boolean(struct devid_bytes *out, enum field n, bool value, struct devid_error *err)
 {
     unsigned char yes = value ? 0xff : 0;
     struct devid_bytes field = {0};
     devid_rc rc = devid_der_put(&field, DEVID_DER_BOOLEAN, (struct devid_slice){&yes, 1}, err);
 
     if (rc == DEVID_OK)
-        rc = devid_der_put(out, DEVID_DER_CONTEXT_0 + EMPTY_AUTH, devid_slice_of(field), err);
+        rc = devid_der_put(out, DEVID_DER_CONTEXT_0 + n, devid_slice_of(field), err);
     devid_bytes_free(&field);
     return rc;
 }
@@ -174,7 +222,9 @@ devid_rc devid_keyfile_write(const struct devid_keyfile *key, struct devid_bytes
         return devid_fail(err, DEVID_E_ARG, "only a wrapped key with both its parts can be written as " DEVID_KEYFILE_LABEL);
     rc = devid_der_put(&made, DEVID_DER_OID, (struct devid_slice){loadable, sizeof loadable}, err);
     if (rc == DEVID_OK)
-        rc = put_empty_auth(&made, key->is_empty_auth, err);
+        rc = put_boolean(&made, EMPTY_AUTH, key->is_empty_auth, err);
+    if (rc == DEVID_OK && key->has_rsa_parent)
+        rc = put_boolean(&made, RSA_PARENT, true, err);
     if (rc == DEVID_OK)
         rc = devid_der_put_unsigned(&made, (struct devid_slice){parent, sizeof parent}, err);
     if (rc == DEVID_OK)

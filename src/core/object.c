@@ -8,6 +8,8 @@
 
 #include "core/behind.h"
 #include "core/cache.h"
+#include "core/kept.h"
+#include "core/parent.h"
 #include "core/token.h"
 
 devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *out, struct devid_error *err)
@@ -119,34 +121,41 @@ devid_rc devid_object_load(ESYS_CONTEXT *esys, ESYS_TR parent, struct devid_slic
     return devid_fail_tss(err, tss, handle, "load the key under 0x%08" PRIx32, handle);
 }
 
+/* A primary has to be made: seconds on a slow chip, if it is RSA. */
+static devid_rc load_under(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
+                           struct devid_object *object, struct devid_error *err)
+{
+    struct devid_parent parent = {0};
+    devid_rc rc = devid_tpm_flush_discarded(devid_store_tpm(store), err);
+
+    if (rc != DEVID_OK || devid_kept_load(store, esys, object))
+        return rc;
+    rc = devid_parent_open(store, esys, identity->parent, identity->has_rsa_parent, &parent, err);
+    if (rc == DEVID_OK)
+        rc = devid_object_load(esys, parent.tr, devid_slice_of(identity->pub.area), identity->blob, &object->tr, err);
+    devid_parent_close(esys, &parent);
+    if (rc != DEVID_OK || !parent.is_transient || devid_tpm_has_manager(devid_store_tpm(store)))
+        return rc;
+    if (object->was_loaded) /* a process that uses it once does not pay for keeping it */
+        devid_kept_save(esys, object);
+    object->was_loaded = true;
+    return rc;
+}
+
 static devid_rc load(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                      struct devid_object *object, struct devid_error *err)
 {
-    ESYS_TR parent = ESYS_TR_NONE;
-    devid_rc rc;
+    devid_rc rc = identity->parent == DEVID_PARENT_PIN && identity->token != NULL
+                      ? devid_behind_load(store, esys, identity, object, err)
+                      : load_under(store, esys, identity, object, err);
 
-    if (identity->parent == DEVID_PARENT_PIN && identity->token != NULL) {
-        rc = devid_behind_load(store, esys, identity, object, err);
-    } else if (identity->parent >> 24 != TPM2_HT_PERSISTENT) {
-        rc = devid_fail(err, DEVID_E_KEY,
-                        "the key's parent 0x%08" PRIx32 " is not persistent; only keys under a persistent parent can be used",
-                        identity->parent);
-    } else {
-        rc = devid_tpm_flush_discarded(devid_store_tpm(store), err);
-        if (rc == DEVID_OK)
-            rc = devid_object_of_handle(store, esys, identity->parent, (struct devid_slice){0}, &parent, err);
-        if (rc == DEVID_OK)
-            rc = devid_object_load(esys, parent, devid_slice_of(identity->pub.area), identity->blob, &object->tr, err);
-        if (parent != ESYS_TR_NONE)
-            (void)Esys_TR_Close(esys, &parent);
-    }
     object->is_transient = rc == DEVID_OK;
     return rc;
 }
 
 void devid_object_forget(struct devid_object *object)
 {
-    *object = (struct devid_object){.kept = object->kept};
+    *object = (struct devid_object){.kept = object->kept, .was_loaded = object->was_loaded};
 }
 
 devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,

@@ -17,7 +17,8 @@ struct devid_object {
     uint64_t generation; /* of the connection it was made under; another: forget tr */
     uint64_t login;      /* it was loaded in; another: not to be used. 0: the key's token has no PIN */
     bool is_ready, is_transient;
-    struct devid_kept *kept; /* of a key behind a PIN, for the next time: behind.h */
+    bool was_loaded;     /* under a primary: the next time its context is kept */
+    struct devid_kept *kept; /* for the next time: kept.h */
 };
 
 /**

@@ -220,6 +220,7 @@ static void set_attributes(const TPMT_PUBLIC *in, struct devid_public *out)
 
     out->can_sign = (in->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) != 0;
     out->can_decrypt = (in->objectAttributes & TPMA_OBJECT_DECRYPT) != 0;
+    out->is_noda = (in->objectAttributes & TPMA_OBJECT_NODA) != 0;
     out->is_restricted = (in->objectAttributes & TPMA_OBJECT_RESTRICTED) != 0;
     out->is_fixed = (in->objectAttributes & fixed) == fixed;
     set_scheme(in, out);

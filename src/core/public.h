@@ -21,6 +21,7 @@ struct devid_public {
     /* The rest is known only where a TPM public area was the source; area.len != 0 says so. */
     struct devid_bytes area;        /* TPM2B_PUBLIC as marshalled, its 2-byte size included */
     bool can_sign, can_decrypt;     /* TPMA_OBJECT sign / decrypt */
+    bool is_noda;                   /* wrong auth values are not counted */
     bool is_restricted;             /* signs only what the TPM hashed itself (an IAK, an EK) */
     bool is_fixed;                  /* fixedTPM and fixedParent and sensitiveDataOrigin */
     bool has_scheme;                /* the key signs by one scheme only: the next two */

@@ -8,8 +8,6 @@
 
 /** An empty one, held once. number: never 0. */
 devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err);
-/** As devid_store_snapshot, but of what files tell: the TPM is not asked for more. */
-devid_rc devid_store_known(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err);
 /** Take an entry over, also on failure. Only before the snapshot is given to anybody. */
 devid_rc devid_snapshot_add(struct devid_snapshot *snap, struct devid_entry *entry, struct devid_error *err);
 /** The same for an item. */

@@ -55,6 +55,7 @@ devid_rc devid_srk_public(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR
 {
     struct devid_bytes cached = {0};
     TPM2B_PUBLIC *area = NULL;
+    TPM2_HANDLE handle = 0;
     devid_rc rc = devid_cache_get(store, DEVID_SRK, &cached, NULL, NULL);
     TSS2_RC r;
 
@@ -64,7 +65,7 @@ devid_rc devid_srk_public(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR
     r = Esys_ReadPublic(esys, srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, NULL, NULL);
     rc = r == TSS2_RC_SUCCESS ? devid_chip_public(area, out, err)
                               : devid_fail_tss(err, r, DEVID_SRK, "look at 0x%08x", DEVID_SRK);
-    if (rc == DEVID_OK)
+    if (rc == DEVID_OK && Esys_TR_GetTpmHandle(esys, srk, &handle) == TSS2_RC_SUCCESS && handle == DEVID_SRK)
         devid_cache_put(store, DEVID_SRK, devid_slice_of(out->area), (struct devid_slice){0});
     Esys_Free(area);
 out:

@@ -16,7 +16,11 @@
  */
 devid_rc devid_srk_ready(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR *out, struct devid_error *err);
 
-/** Its public half, of the cache if that speaks of the same key; else TPM2_ReadPublic. \param out freed by the caller */
+/**
+ * Its public half, of the cache if that speaks of the same key; else TPM2_ReadPublic.
+ * \param srk  or another loaded storage key
+ * \param out  freed by the caller
+ */
 devid_rc devid_srk_public(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR srk, struct devid_public *out,
                           struct devid_error *err);
 

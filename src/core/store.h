@@ -45,6 +45,8 @@ const struct devid_conf *devid_store_conf(const struct devid_store *store);
  * \param out  released by devid_snapshot_free; any thread
  */
 devid_rc devid_store_snapshot(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err);
+/** As devid_store_snapshot, but of what files tell: the TPM is not asked for more. */
+devid_rc devid_store_known(struct devid_store *store, struct devid_snapshot **out, struct devid_error *err);
 /** One more holder. */
 struct devid_snapshot *devid_snapshot_hold(struct devid_snapshot *snap);
 void devid_snapshot_free(struct devid_snapshot *snap);

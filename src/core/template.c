@@ -136,17 +136,26 @@ devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned
                       devid_role_name(role), alg == DEVID_RSA ? "rsa-" : "ec-p", bits);
 }
 
-void devid_template_srk(TPM2B_PUBLIC *out)
+void devid_template_parent(enum devid_alg alg, TPM2B_PUBLIC *out)
 {
+    static const TPMT_SYM_DEF_OBJECT cipher = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
     TPMT_PUBLIC *area = &out->publicArea;
 
     memset(out, 0, sizeof *out);
     area->nameAlg = TPM2_ALG_SHA256;
     area->objectAttributes = OWNER_KEY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
-    devid_template_set_type(area, DEVID_EC, 256, TPM2_ALG_NULL, 0);
-    area->parameters.eccDetail.symmetric.algorithm = TPM2_ALG_AES;
-    area->parameters.eccDetail.symmetric.keyBits.aes = 128;
-    area->parameters.eccDetail.symmetric.mode.aes = TPM2_ALG_CFB;
+    devid_template_set_type(area, alg, alg == DEVID_EC ? 256 : 2048, TPM2_ALG_NULL, 0);
+    if (alg == DEVID_EC)
+        area->parameters.eccDetail.symmetric = cipher;
+    else
+        area->parameters.rsaDetail.symmetric = cipher;
+}
+
+void devid_template_srk(TPM2B_PUBLIC *out)
+{
+    TPMT_PUBLIC *area = &out->publicArea;
+
+    devid_template_parent(DEVID_EC, out);
     /* The TCG's SRK is its P-256 EK template with other attributes, so unique is 32 zero bytes twice and
      * not empty: firmware or an installer that makes the TCG's SRK makes this very key. */
     area->unique.ecc.x.size = 32;
@@ -155,9 +164,8 @@ void devid_template_srk(TPM2B_PUBLIC *out)
 
 void devid_template_pin(TPM2B_PUBLIC *out)
 {
-    devid_template_srk(out);
+    devid_template_parent(DEVID_EC, out);
     out->publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_NODA;
-    out->publicArea.unique.ecc.x.size = out->publicArea.unique.ecc.y.size = 0;
 }
 
 /* Those that the TPM may have; which it has, it says when a key is made. */

@@ -11,6 +11,11 @@
 /** IDevID or IAK by type: H-1 RSA 2048, H-2 EC 256, H-3 EC 384. \return DEVID_E_KEY if there is none */
 devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned bits, TPM2B_PUBLIC *out,
                               struct devid_error *err);
+/**
+ * Primary that wrapped keys of other programs are under: tpm2-openssl, tpm2-tools and openssl_tpm2_engine make it by one template,
+ * which is the SRK's but for an empty unique field. EC P-256 or RSA 2048, restricted decrypt, AES-128-CFB, NODA.
+ */
+void devid_template_parent(enum devid_alg alg, TPM2B_PUBLIC *out);
 /** Storage root key: EC P-256, restricted decrypt, AES-128-CFB, NODA. */
 void devid_template_srk(TPM2B_PUBLIC *out);
 /** The storage key of a token with a PIN: as the SRK's, but wrong auth values are counted. */

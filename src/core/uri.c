@@ -2,6 +2,7 @@
 /* One name for a key everywhere: RFC 7512 by p11-kit's parser, and two short forms. */
 #include "core/uri.h"
 
+#include <openssl/crypto.h>
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
 #include <stdio.h>
@@ -23,17 +24,6 @@ void devid_uri_free(struct devid_uri *uri)
     devid_bytes_free(&uri->id);
     devid_secret_free(&uri->pin);
     *uri = (struct devid_uri){0};
-}
-
-/* 0x and no more than eight digits, as every TPM tool writes a handle. */
-static devid_rc parse_handle(const char *text, struct devid_uri *out, struct devid_error *err)
-{
-    if (begins(text, "0x") && strlen(text) <= 2 + 8)
-        out->query.handle = devid_hex_number(text, 0x81000000, 0x81ffffff);
-    if (out->query.handle == 0)
-        return devid_fail(err, DEVID_E_DATA, "\"handle:%s\": a persistent handle is expected, 0x81000000 to 0x81ffffff",
-                          text);
-    return DEVID_OK;
 }
 
 static devid_rc copy_text(const char *text, struct devid_bytes *out, struct devid_error *err)
@@ -109,6 +99,32 @@ static devid_rc parse_pkcs11(const char *text, struct devid_uri *out, struct dev
             rc = take_pin(p11, out, err);
     }
     p11_kit_uri_free(p11);
+    return rc;
+}
+
+/*
+ * 0x and no more than eight digits, as every TPM tool writes a handle; behind '?' what RFC 7512 has for a PIN, which is the auth
+ * value of the key there.
+ */
+static devid_rc parse_handle(const char *text, struct devid_uri *out, struct devid_error *err)
+{
+    size_t len = strcspn(text, "?");
+    char number[2 + 8 + 1] = "", query[URI_MAX + sizeof "pkcs11:"];
+    devid_rc rc = DEVID_OK;
+
+    out->asks_pin = strcmp(text + len, "?pass") == 0; /* as tpm2-openssl has it */
+    if (text[len] == '?' && !out->asks_pin) {
+        (void)snprintf(query, sizeof query, "pkcs11:%s", text + len);
+        rc = parse_pkcs11(query, out, err);
+    }
+    if (rc == DEVID_OK && begins(text, "0x") && len < sizeof number) {
+        memcpy(number, text, len);
+        out->query.handle = devid_hex_number(number, 0x81000000, 0x81ffffff);
+    }
+    if (rc == DEVID_OK && out->query.handle == 0)
+        rc = devid_fail(err, DEVID_E_DATA, "\"handle:%.*s\": a persistent handle is expected, 0x81000000 to 0x81ffffff", (int)len,
+                        text);
+    OPENSSL_cleanse(query, sizeof query);
     return rc;
 }
 

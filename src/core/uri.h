@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One name for a key everywhere: "pkcs11:token=owner;object=azure:ldevid" (RFC 7512, by p11-kit's
- * parser), "devid:azure:ldevid" (any token), "handle:0x81000002".
+ * parser), "devid:azure:ldevid" (any token), "handle:0x81000002", which may have
+ * "?pin-value=..." or "?pin-source=..." or "?pass" behind it: the auth value of the key at that handle.
  */
 #ifndef DEVID_CORE_URI_H
 #define DEVID_CORE_URI_H
@@ -13,6 +14,7 @@ struct devid_uri {
     struct devid_bytes token, label, id;
     bool wants_private, wants_cert, wants_public; /* type=...; all false: no wish */
     struct devid_secret pin;     /* pin-value, or the file of pin-source; empty if neither */
+    bool asks_pin;               /* a handle with "?pass": somebody is to be asked */
 };
 
 /** \return DEVID_E_DATA with what was expected; DEVID_E_ABSENT for a type= of which there is nothing. pin-source's file is read. */

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/behind.h"
+#include "core/guarded.h"
+#include "core/kept.h"
+#include "core/parent.h"
 
 #define TRIES 6 /* of a busy TPM: 1 + 2 + 4 + 8 + 16 ms, after what ESYS itself tries */
 
@@ -18,9 +20,10 @@ static void pad_left(unsigned char *out, size_t size, const unsigned char *in, s
 }
 
 /* What the TPM answers is outside bytes too: nothing longer than the key is taken. */
-static devid_rc take_signature(const struct devid_key *key, const TPMT_SIGNATURE *sig, unsigned char *out,
+static devid_rc take_signature(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
                                struct devid_error *err)
 {
+    const TPMT_SIGNATURE *sig = &answer->signature;
     size_t size = (devid_key_facts(key)->bits + 7U) / 8U;
     const TPMS_SIGNATURE_ECDSA *ec = &sig->signature.ecdsa;
     const TPM2B_PUBLIC_KEY_RSA *rsa = &sig->signature.rsassa.sig; /* RSAPSS has the same layout */
@@ -38,55 +41,65 @@ static devid_rc take_signature(const struct devid_key *key, const TPMT_SIGNATURE
     return devid_fail(err, DEVID_E_TPM, "the TPM gave a signature of another kind than was asked for");
 }
 
-static TSS2_RC send_sign(ESYS_CONTEXT *esys, struct devid_key *key, const struct devid_use *use, unsigned char *out,
-                         devid_rc *rc, struct devid_error *err)
+static devid_rc take_block(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
+                           struct devid_error *err)
+{
+    size_t size = devid_key_facts(key)->modulus.len;
+
+    if (answer->block.size > size)
+        return devid_fail(err, DEVID_E_TPM, "the TPM gave a block that is longer than the key");
+    pad_left(out, size, answer->block.buffer, answer->block.size);
+    return DEVID_OK;
+}
+
+static devid_rc take_point(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
+                           struct devid_error *err)
+{
+    size_t size = (devid_key_facts(key)->bits + 7U) / 8U;
+    const TPM2B_ECC_PARAMETER *x = &answer->point.point.x;
+
+    if (x->size > size)
+        return devid_fail(err, DEVID_E_TPM, "the TPM gave a coordinate that is longer than the key");
+    pad_left(out, size, x->buffer, x->size);
+    return DEVID_OK;
+}
+
+static TSS2_RC send_sign(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
 {
     static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
     TPMT_SIGNATURE *sig = NULL;
-    TSS2_RC tss = Esys_Sign(esys, key->object.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->digest,
-                            &use->scheme, &no_ticket, &sig);
+    TSS2_RC tss = Esys_Sign(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->digest, &use->scheme,
+                            &no_ticket, &sig);
 
     if (tss == TSS2_RC_SUCCESS)
-        *rc = take_signature(key, sig, out, err);
+        answer->signature = *sig;
     Esys_Free(sig);
     return tss;
 }
 
-static TSS2_RC send_decrypt(ESYS_CONTEXT *esys, struct devid_key *key, const struct devid_use *use, unsigned char *out,
-                            devid_rc *rc, struct devid_error *err)
+static TSS2_RC send_decrypt(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
 {
     static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
     static const TPM2B_DATA no_label = {0};
-    size_t size = devid_key_facts(key)->modulus.len;
     TPM2B_PUBLIC_KEY_RSA *plain = NULL;
-    TSS2_RC tss = Esys_RSA_Decrypt(esys, key->object.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->block,
-                                   &no_scheme, &no_label, &plain);
+    TSS2_RC tss = Esys_RSA_Decrypt(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->block, &no_scheme,
+                                   &no_label, &plain);
 
-    if (tss == TSS2_RC_SUCCESS) {
-        if (plain->size <= size)
-            pad_left(out, size, plain->buffer, plain->size);
-        else
-            *rc = devid_fail(err, DEVID_E_TPM, "the TPM gave a block that is longer than the key");
-    }
+    if (tss == TSS2_RC_SUCCESS)
+        answer->block = *plain;
     if (plain != NULL)
         OPENSSL_cleanse(plain, sizeof *plain);
     Esys_Free(plain);
     return tss;
 }
 
-static TSS2_RC send_ecdh(ESYS_CONTEXT *esys, struct devid_key *key, const struct devid_use *use, unsigned char *out,
-                         devid_rc *rc, struct devid_error *err)
+static TSS2_RC send_ecdh(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
 {
-    size_t size = (devid_key_facts(key)->bits + 7U) / 8U;
     TPM2B_ECC_POINT *z = NULL;
-    TSS2_RC tss = Esys_ECDH_ZGen(esys, key->object.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->point, &z);
+    TSS2_RC tss = Esys_ECDH_ZGen(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->point, &z);
 
-    if (tss == TSS2_RC_SUCCESS) {
-        if (z->point.x.size <= size)
-            pad_left(out, size, z->point.x.buffer, z->point.x.size);
-        else
-            *rc = devid_fail(err, DEVID_E_TPM, "the TPM gave a coordinate that is longer than the key");
-    }
+    if (tss == TSS2_RC_SUCCESS)
+        answer->point = *z;
     if (z != NULL)
         OPENSSL_cleanse(z, sizeof *z);
     Esys_Free(z);
@@ -146,29 +159,58 @@ static devid_rc name_key(const struct devid_key *key, devid_rc rc, struct devid_
 
 /* What each command is, and what it is called when it fails. */
 static const struct {
-    TSS2_RC (*send)(ESYS_CONTEXT *esys, struct devid_key *key, const struct devid_use *use, unsigned char *out,
-                    devid_rc *rc, struct devid_error *err);
+    TSS2_RC (*send)(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer);
+    devid_rc (*take)(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
+                     struct devid_error *err);
     const char *verb;
 } commands[] = {
-    [DEVID_USE_SIGN] = {send_sign, "sign"},
-    [DEVID_USE_DECRYPT] = {send_decrypt, "sign or decrypt"},
-    [DEVID_USE_ECDH] = {send_ecdh, "derive"},
+    [DEVID_USE_SIGN] = {send_sign, take_signature, "sign"},
+    [DEVID_USE_DECRYPT] = {send_decrypt, take_block, "sign or decrypt"},
+    [DEVID_USE_ECDH] = {send_ecdh, take_point, "derive"},
 };
+
+static devid_rc send_plain(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
+                           struct devid_error *err)
+{
+    const char *verb = commands[use->command].verb;
+    TSS2_RC tss = commands[use->command].send(esys, key->object.tr, use, answer);
+
+    if (tss == TSS2_RC_SUCCESS)
+        return DEVID_OK;
+    if (key->identity.handle != 0)
+        return devid_fail_tss(err, tss, key->identity.handle, "%s with 0x%08" PRIx32, verb, key->identity.handle);
+    return devid_fail_tss(err, tss, 0, "%s with a wrapped key", verb);
+}
+
+/* The key's own auth value is proven, and never crosses the bus. */
+static devid_rc send_proving(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
+                             struct devid_error *err)
+{
+    const struct devid_guarded_key with = {key->object.tr, &key->auth, commands[use->command].verb};
+    struct devid_parent salting = {0};
+    devid_rc rc = devid_parent_salting(key->store, esys, &salting, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_guarded_use(key->store, esys, salting.tr, &with, use, answer, err);
+    devid_parent_close(esys, &salting);
+    if (rc == DEVID_E_AUTH && err != NULL)
+        rc = devid_error_about(err, devid_fail(err, rc, "the key's password is wrong"), err->tss, key->identity.handle);
+    return rc;
+}
 
 static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, unsigned char *out,
                      struct devid_error *err)
 {
+    struct devid_answer answer = {0};
     devid_rc rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
-    TSS2_RC tss;
 
-    if (rc != DEVID_OK)
-        return rc;
-    tss = commands[use->command].send(esys, key, use, out, &rc, err);
-    if (tss != TSS2_RC_SUCCESS && key->identity.handle != 0)
-        rc = devid_fail_tss(err, tss, key->identity.handle, "%s with 0x%08" PRIx32, commands[use->command].verb,
-                            key->identity.handle);
-    else if (tss != TSS2_RC_SUCCESS)
-        rc = devid_fail_tss(err, tss, 0, "%s with a wrapped key", commands[use->command].verb);
+    if (rc == DEVID_OK && key->auth.size != 0)
+        rc = send_proving(key, esys, use, &answer, err);
+    else if (rc == DEVID_OK)
+        rc = send_plain(key, esys, use, &answer, err);
+    if (rc == DEVID_OK)
+        rc = commands[use->command].take(key, &answer, out, err);
+    OPENSSL_cleanse(&answer, sizeof answer);
     return rc;
 }
 
@@ -176,7 +218,7 @@ static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct dev
 static devid_rc try_once(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct healing *h,
                          struct devid_error *err)
 {
-    bool is_alone = key->identity.key_place == DEVID_PLACE_BLOB || h->sweep;
+    bool is_alone = key->identity.key_place == DEVID_PLACE_BLOB || key->auth.size != 0 || h->sweep;
     struct devid_tpm *tpm = devid_store_tpm(key->store);
     struct devid_error why = {0};
     ESYS_CONTEXT *esys;
@@ -200,14 +242,25 @@ static devid_rc try_once(struct devid_key *key, const struct devid_use *use, uns
     return rc;
 }
 
+static devid_rc lacks_password(struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_AUTH, "the key has a password: give it to the program that reads its file, or name a file "
+                                         "with it (auth = in openssl.cnf)");
+}
+
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
 {
     struct healing h = {0};
     devid_rc rc;
 
+    /* tpm2-tools 5.4 say so of keys that have none: to try does no harm where wrong ones are not counted */
+    if (key->lacks_auth && !devid_key_facts(key)->is_noda)
+        return lacks_password(err);
     do {
         rc = try_once(key, use, out, &h, err);
         h.attempt++;
     } while (h.again);
+    if (rc == DEVID_E_AUTH && key->lacks_auth)
+        rc = lacks_password(err);
     return name_key(key, rc, err);
 }

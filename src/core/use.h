@@ -17,6 +17,8 @@ struct devid_key {
     struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the two above */
     struct devid_made *_Atomic learned; /* by devid_key_learn; NULL: not yet */
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
+    TPM2B_AUTH auth;                /* of its own; empty: none. Set before the first use */
+    bool lacks_auth;                /* its file says that there is one, and nobody has told it */
     atomic_bool salts_longest;      /* the chip was seen to put the longest salt that fits into its own PSS */
 };
 
@@ -31,6 +33,13 @@ struct devid_use {
     enum devid_command command;
     TPMT_SIG_SCHEME scheme;
     TPM2B_DIGEST digest;
+    TPM2B_PUBLIC_KEY_RSA block;
+    TPM2B_ECC_POINT point;
+};
+
+/* What is answered, by the command. */
+struct devid_answer {
+    TPMT_SIGNATURE signature;
     TPM2B_PUBLIC_KEY_RSA block;
     TPM2B_ECC_POINT point;
 };

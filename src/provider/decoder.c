@@ -184,18 +184,22 @@ static int give_key(struct pkey *pk, OSSL_CALLBACK *cb, void *arg)
 
 /* A decoder makes keys of one type: the other type's is foreign to it. */
 static int der_decode(struct provider *p, enum devid_alg alg, const struct format *format, OSSL_CORE_BIO *in,
-                      OSSL_CALLBACK *cb, void *arg)
+                      OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
     struct devid_bytes der = {0};
+    struct devid_error err = {0};
     struct pkey *pk = NULL;
+    devid_rc rc;
     int ok = 1;
 
     ERR_set_mark();
     if (read_sequence(p, in, &der) && format->pkey_of(p, devid_slice_of(der), &pk, NULL) != DEVID_OK)
         pk = NULL;
     ERR_pop_to_mark();
-    if (pk != NULL && pk->alg == alg)
-        ok = give_key(pk, cb, arg);
+    if (pk != NULL && pk->alg == alg) {
+        rc = pkey_unlock(pk, ask, ask_arg, &err);
+        ok = rc == DEVID_OK ? give_key(pk, cb, arg) : RAISE(p, rc, &err);
+    }
     pkey_free(pk);
     devid_bytes_free(&der);
     return ok;
@@ -207,9 +211,7 @@ static int der_decode(struct provider *p, enum devid_alg alg, const struct forma
                     OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)                                          \
     {                                                                                                      \
         (void)selection;                                                                                   \
-        (void)ask;                                                                                         \
-        (void)ask_arg;                                                                                     \
-        return der_decode(ctx, alg, format, in, cb, arg);                                                  \
+        return der_decode(ctx, alg, format, in, cb, arg, ask, ask_arg);                                    \
     }                                                                                                      \
     static const OSSL_DISPATCH name##_functions[] = {                                                      \
         ENTRY(OSSL_FUNC_DECODER_NEWCTX, decoder_new),                                                      \

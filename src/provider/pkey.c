@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The key object: the public half first, the TPM's key when a signature needs it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/keyfile.h"
-#include "core/login.h"
 #include "core/ref.h"
 #include "core/uri.h"
 #include "provider/provider.h"
@@ -40,6 +40,7 @@ void pkey_free(struct pkey *pk)
     devid_key_free(atomic_load(&pk->key));
     EVP_PKEY_free(pk->soft);
     devid_bytes_free(&pk->where);
+    devid_secret_free(&pk->auth);
     provider_free(pk->prov);
     free(pk);
 }
@@ -91,46 +92,55 @@ static devid_rc pkey_of_half(struct provider *p, struct devid_slice spki, enum p
     return rc;
 }
 
-/* With the URI's PIN, if it has one and the key is behind one: once a process. */
-static devid_rc log_in(struct devid_store *store, const struct devid_uri *uri, const struct devid_identity *identity,
-                       struct devid_error *err)
-{
-    if (uri->pin.len == 0 || identity->parent != DEVID_PARENT_PIN || devid_is_logged_in(store, identity->token, DEVID_USER))
-        return DEVID_OK;
-    return devid_login(store, identity->token, DEVID_USER, (struct devid_slice){uri->pin.data, uri->pin.len}, err);
-}
-
 /* The store's key of that name; a persistent handle need not be in the store. */
 static devid_rc open_uri(struct provider *p, const char *text, struct devid_key **out, struct devid_error *err)
 {
     const struct devid_identity *identity = NULL;
     struct devid_snapshot *snap = NULL;
     struct devid_store *store = NULL;
+    struct devid_key *key = NULL;
     struct devid_uri uri = {0};
+    struct devid_slice pin;
     devid_rc rc = devid_uri_parse(text, &uri, err);
 
     if (rc == DEVID_OK)
         rc = provider_store(p, &store, err);
     if (rc == DEVID_OK)
         rc = devid_store_find(store, &uri.query, &snap, &identity, err);
+    pin = (struct devid_slice){uri.pin.data, uri.pin.len};
     if (rc == DEVID_OK)
-        rc = log_in(store, &uri, identity, err);
+        rc = provider_log_in(p, identity, pin, NULL, NULL, err);
     if (rc == DEVID_OK)
-        rc = devid_key_open(store, snap, identity, out, err);
+        rc = devid_key_open(store, snap, identity, &key, err);
     else if (rc == DEVID_E_ABSENT && store != NULL && uri.query.handle != 0)
-        rc = devid_key_open_handle(store, uri.query.handle, out, err);
+        rc = devid_key_open_handle(store, uri.query.handle, &key, err);
+    if (rc == DEVID_OK && uri.query.handle != 0)
+        rc = devid_key_authorise(key, pin, err);
+    if (rc == DEVID_OK)
+        *out = key;
+    else
+        devid_key_free(key);
 
     devid_snapshot_free(snap);
     devid_uri_free(&uri);
     return rc;
 }
 
-static devid_rc open_file(struct provider *p, struct devid_slice der, struct devid_key **out, struct devid_error *err)
+static devid_rc open_file(const struct pkey *pk, struct devid_key **out, struct devid_error *err)
 {
     struct devid_store *store = NULL;
-    devid_rc rc = provider_store(p, &store, err);
+    struct devid_key *key = NULL;
+    devid_rc rc = provider_store(pk->prov, &store, err);
 
-    return rc == DEVID_OK ? devid_key_open_file(store, der, out, err) : rc;
+    if (rc == DEVID_OK)
+        rc = devid_key_open_file(store, devid_slice_of(pk->where), &key, err);
+    if (rc == DEVID_OK && pk->auth.len != 0)
+        rc = devid_key_authorise(key, (struct devid_slice){pk->auth.data, pk->auth.len}, err);
+    if (rc == DEVID_OK)
+        *out = key;
+    else
+        devid_key_free(key);
+    return rc;
 }
 
 devid_rc pkey_of_uri(struct provider *p, const char *uri, struct pkey **out, struct devid_error *err)
@@ -168,12 +178,21 @@ devid_rc pkey_of_file(struct provider *p, struct devid_slice der, struct pkey **
 {
     struct devid_keyfile file = {0};
     struct devid_public pub = {0};
+    struct pkey *pk = NULL;
+    char uri[32];
     devid_rc rc = devid_keyfile_read(der, &file, err);
 
     if (rc == DEVID_OK)
         rc = devid_public_from_area(devid_slice_of(file.area), &pub, err);
-    if (rc == DEVID_OK)
-        rc = pkey_of_half(p, devid_slice_of(pub.spki), PKEY_FILE, der, out, err);
+    (void)snprintf(uri, sizeof uri, "handle:0x%08x", (unsigned)file.handle);
+    if (rc == DEVID_OK && file.handle != 0)
+        rc = pkey_of_half(p, devid_slice_of(pub.spki), PKEY_URI, devid_slice_text(uri), &pk, err);
+    else if (rc == DEVID_OK)
+        rc = pkey_of_half(p, devid_slice_of(pub.spki), PKEY_FILE, der, &pk, err);
+    if (rc == DEVID_OK) {
+        pk->has_auth = !file.is_empty_auth;
+        *out = pk;
+    }
     devid_public_free(&pub);
     devid_keyfile_free(&file);
     return rc;
@@ -209,7 +228,7 @@ devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_erro
                 rc = same_key(pk, mine, err);
             break;
         case PKEY_FILE:
-            rc = open_file(pk->prov, devid_slice_of(pk->where), &mine, err);
+            rc = open_file(pk, &mine, err);
             break;
         }
         if (rc == DEVID_OK && atomic_compare_exchange_strong(&pk->key, &there, mine)) {

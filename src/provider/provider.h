@@ -33,6 +33,7 @@ struct provider {
     OSSL_FUNC_BIO_gets_fn *bio_gets;
     OSSL_FUNC_BIO_write_ex_fn *bio_write_ex;
     const char *conf_path;    /* openssl.cnf: config = PATH; libcrypto's, NULL if not said */
+    const char *auth_path;    /* openssl.cnf: auth = PATH, of a password; as conf_path */
     bool is_without_pkcs11;   /* openssl.cnf: pkcs11 = no, so that another provider serves that scheme */
     _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
 };
@@ -71,6 +72,8 @@ struct pkey {
     EVP_PKEY *soft; /* in core's library context; the public half, for PKEY_SOFTWARE perhaps a pair; NULL: empty yet */
     enum pkey_place place;
     struct devid_bytes where;
+    bool has_auth;            /* PKEY_FILE: it says so */
+    struct devid_secret auth; /* of the key's own; empty: none, or not told */
     _Atomic(struct devid_key *) key; /* found at the first signature */
 };
 
@@ -94,6 +97,20 @@ devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_erro
 
 /** The private half; lives as long as pk. \return DEVID_E_KEY if it is no longer the one that pk was made of */
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err);
+
+/* password.c */
+
+/** The file of "auth =" if that is set, else what the program says. \return DEVID_E_AUTH if it says nothing */
+devid_rc provider_password(struct provider *p, OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_secret *out,
+                           struct devid_error *err);
+/**
+ * If the key is behind a PIN and nobody is logged in: by that PIN, or provider_password if it is empty. Once a process.
+ * \param ask  NULL: nobody is asked, and that is no error
+ */
+devid_rc provider_log_in(struct provider *p, const struct devid_identity *identity, struct devid_slice pin,
+                         OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err);
+/** A key just read: its password, if it has one. Sends nothing, but to log in to a token. */
+devid_rc pkey_unlock(struct pkey *pk, OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err);
 
 /* keymgmt.c: what decoder.c and store.c hand on when another provider's key type is to be made of our object. */
 int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg);

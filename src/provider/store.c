@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/login.h"
 #include "core/uri.h"
 #include "provider/provider.h"
 
@@ -212,20 +211,27 @@ static devid_rc key_at_hand(struct opened *o, bool wants_private, struct pkey **
     return rc;
 }
 
-/* The program's own question for a password: for a private key behind a PIN that the URI does not tell, and for nothing else. */
+/* For a private key, and for nothing else. */
 static devid_rc ask_pin(const struct opened *o, OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err)
 {
-    struct devid_store *store = NULL;
-    char pin[DEVID_PIN_MAX + 1];
-    size_t len = 0;
+    struct devid_slice pin = {o->uri.pin.data, o->uri.pin.len};
+
+    return o->at == NULL ? DEVID_OK : provider_log_in(o->prov, o->at, pin, ask, arg, err);
+}
+
+/* "handle:0x81...?pass" */
+static devid_rc ask_auth(const struct opened *o, struct pkey *pk, OSSL_PASSPHRASE_CALLBACK *ask, void *arg,
+                         struct devid_error *err)
+{
+    struct devid_secret auth = {0};
     devid_rc rc;
 
-    if (o->at == NULL || o->at->parent != DEVID_PARENT_PIN || o->uri.pin.len != 0 || ask == NULL)
+    if (!o->uri.asks_pin)
         return DEVID_OK;
-    rc = provider_store(o->prov, &store, err);
-    if (rc == DEVID_OK && !devid_is_logged_in(store, o->at->token, DEVID_USER) && ask(pin, sizeof pin, &len, NULL, arg) == 1)
-        rc = devid_login(store, o->at->token, DEVID_USER, (struct devid_slice){(unsigned char *)pin, len}, err);
-    OPENSSL_cleanse(pin, sizeof pin);
+    rc = provider_password(o->prov, ask, arg, &auth, err);
+    if (rc == DEVID_OK)
+        rc = devid_key_authorise(atomic_load(&pk->key), (struct devid_slice){auth.data, auth.len}, err);
+    devid_secret_free(&auth);
     return rc;
 }
 
@@ -243,6 +249,8 @@ static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHR
         rc = ask_pin(o, ask, ask_arg, &err);
     if (rc == DEVID_OK)
         rc = key_at_hand(o, wants_private, &pk, &err);
+    if (rc == DEVID_OK && wants_private)
+        rc = ask_auth(o, pk, ask, ask_arg, &err);
     if (rc == DEVID_OK) {
         const char *name = pkey_type(pk->alg);
         const OSSL_PARAM params[] = {

@@ -17,7 +17,8 @@ CLIENT_TESTS = \
 	test/client/provision-faults.sh \
 	test/client/python.sh \
 	test/client/recover.sh \
-	test/client/software.sh
+	test/client/software.sh \
+	test/client/tss2.sh
 EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/vendor.sh
 
 if HAVE_CMOCKA

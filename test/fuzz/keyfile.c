@@ -15,9 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (devid_keyfile_read((struct devid_slice){data, len}, &key, NULL) != DEVID_OK)
         return 0;
+    if (key.handle != 0) {
+        devid_keyfile_free(&key);
+        return 0;
+    }
     if (devid_keyfile_write(&key, &der, NULL) != DEVID_OK ||
         devid_keyfile_read(devid_slice_of(der), &again, NULL) != DEVID_OK || again.parent != key.parent ||
-        again.is_empty_auth != key.is_empty_auth || !devid_slice_eq(devid_slice_of(again.area), devid_slice_of(key.area)) ||
+        again.is_empty_auth != key.is_empty_auth || again.has_rsa_parent != key.has_rsa_parent || !devid_slice_eq(devid_slice_of(again.area), devid_slice_of(key.area)) ||
         !devid_slice_eq(devid_slice_of(again.blob), devid_slice_of(key.blob)))
         abort();
     if (devid_public_from_area(devid_slice_of(key.area), &pub, NULL) == DEVID_OK)

@@ -131,7 +131,8 @@ static void make_identity(struct identities *ids, const char *label, enum devid_
         identity.parent = 0;
         identity.object = devid_slice_of(kept.object);
     } else {
-        struct devid_keyfile file = {wrapped.pub.area, wrapped.blob, wrapped.parent, true};
+        struct devid_keyfile file = {
+            .area = wrapped.pub.area, .blob = wrapped.blob, .parent = wrapped.parent, .is_empty_auth = true};
         struct devid_bytes der = {0}, pem = {0};
 
         MUST(devid_keyfile_write(&file, &der, NULL));

@@ -146,8 +146,10 @@ static void fields_mean_what_the_draft_says(void **state)
         {DEVID_OK, 0x40000001, true, BODY(OID, 0xa4, 0x03, 0x0c, 0x01, 'x', OWNER, HALVES)},        /* description */
         {DEVID_OK, 0x40000001, true, BODY(OID, 0xa5, 0x03, 0x01, 0x01, 0x00, OWNER, HALVES)},       /* EC parent */
         {DEVID_OK, 0x40000001, true, BODY(OID, 0xa9, 0x02, 0x05, 0x00, OWNER, HALVES)},             /* of a later draft */
-        {DEVID_E_KEY, 0, 0, BODY(OID, 0xa5, 0x03, 0x01, 0x01, 0xff, OWNER, HALVES)},                /* RSA parent */
-        {DEVID_E_KEY, 0, 0, BODY(OID, 0xa1, 0x02, 0x30, 0x00, OWNER, HALVES)},                      /* policy */
+        {DEVID_OK, 0x40000001, true, BODY(OID, 0xa5, 0x03, 0x01, 0x01, 0xff, OWNER, HALVES)},       /* RSA parent */
+        {DEVID_OK, 0x40000001, true, BODY(OID, 0xa1, 0x02, 0x30, 0x00, OWNER, HALVES)},             /* policy, empty */
+        {DEVID_E_KEY, 0, 0, BODY(OID, 0xa1, 0x04, 0x30, 0x02, 0x30, 0x00, OWNER, HALVES)},          /* unreadable */
+        {DEVID_E_DATA, 0, 0, BODY(OID, 0xa1, 0x02, 0x04, 0x00, OWNER, HALVES)},                     /* no list */
         {DEVID_E_KEY, 0, 0, BODY(OID, 0xa2, 0x03, 0x04, 0x01, 0x00, OWNER, HALVES)},                /* secret */
         {DEVID_E_KEY, 0, 0, BODY(OID, 0xa3, 0x02, 0x30, 0x00, OWNER, HALVES)},                      /* authPolicy */
         {DEVID_E_KEY, 0, 0, BODY(0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01, 0x04, OWNER, HALVES)},   /* importable */
@@ -164,6 +166,7 @@ static void fields_mean_what_the_draft_says(void **state)
         {DEVID_E_DATA, 0, 0, BODY(OID, OWNER, 0x04, 0x03, 0x00, 0x01, 0xaa)},
         /* tpm2-openssl writes a key at a persistent handle so, and cannot load it again */
         {DEVID_E_DATA, 0, 0, BODY(OID, OWNER, 0x04, 0x03, 0x00, 0x01, 0xaa, 0x04, 0x02, 0x00, 0x00)},
+        {DEVID_E_DATA, 0, 0, BODY(OID, OWNER, 0x04, 0x03, 0x00, 0x01, 0xaa, 0x04, 0x04, 0x80, 0x00, 0x00, 0x01)},
         {DEVID_E_DATA, 0, 0, BODY(OID, OWNER, 0x04, 0x03, 0x00, 0x01, 0xaa, 0x04, 0x81, 0x03, 0x00, 0x01, 0xbb)}, /* BER */
     };
 
@@ -188,20 +191,52 @@ static void fields_mean_what_the_draft_says(void **state)
     }
 }
 
+static void a_policy_is_refused_by_its_name(void **state)
+{
+#define POLICY_PCR 0xa1, 0x0f, 0x30, 0x0d, 0x30, 0x0b, 0xa0, 0x04, 0x02, 0x02, 0x01, 0x7f, 0xa1, 0x03, 0x04, 0x01, 0x00
+    static const unsigned char body[] = {OID, POLICY_PCR, OWNER, HALVES};
+    unsigned char der[2 + sizeof body] = {0x30, sizeof body};
+    struct devid_keyfile key = {0};
+    struct devid_error err = {0};
+
+    (void)state;
+    memcpy(der + 2, body, sizeof body);
+    assert_int_equal(devid_keyfile_read((struct devid_slice){der, sizeof der}, &key, &err), DEVID_E_KEY);
+    assert_non_null(strstr(err.text, "TPM2_PolicyPCR"));
+}
+
+/* tpm2-openssl's pull request 165, which forks of it carry. */
+static void a_handle_in_place_of_the_private_part_is_read(void **state)
+{
+    static const unsigned char body[] = {OID,  OWNER, 0x04, 0x03, 0x00, 0x01, 0xaa, 0x04, 0x04, 0x81, 0x02, 0x00, 0x00};
+    unsigned char der[2 + sizeof body] = {0x30, sizeof body};
+    struct devid_keyfile key = {0};
+    struct devid_bytes again = {0};
+
+    (void)state;
+    memcpy(der + 2, body, sizeof body);
+    assert_int_equal(devid_keyfile_read((struct devid_slice){der, sizeof der}, &key, NULL), DEVID_OK);
+    assert_int_equal(key.handle, 0x81020000);
+    assert_int_equal(key.blob.len, 0);
+    assert_int_equal(devid_keyfile_write(&key, &again, NULL), DEVID_E_ARG);
+    devid_keyfile_free(&key);
+}
+
 static void every_parent_and_auth_comes_back_as_written(void **state)
 {
     static const uint32_t parents[] = {0x40000001, 0x4000000b, 0x81000001, 0x81ffffff, 0xffffffff, 0x80, 0};
     unsigned char half[] = {0, 1, 0xaa};
 
     (void)state;
-    for (size_t i = 0; i < 2 * sizeof parents / sizeof parents[0]; i++) {
-        struct devid_keyfile in = {{half, 3}, {half, 3}, parents[i / 2], i % 2 == 0}, out = {0};
+    for (size_t i = 0; i < 4 * sizeof parents / sizeof parents[0]; i++) {
+        struct devid_keyfile in = {{half, 3}, {half, 3}, parents[i / 4], i % 2 == 0, i % 4 < 2, 0}, out = {0};
         struct devid_bytes der = {0};
 
         assert_int_equal(devid_keyfile_write(&in, &der, NULL), DEVID_OK);
         assert_int_equal(devid_keyfile_read(devid_slice_of(der), &out, NULL), DEVID_OK);
         assert_int_equal(out.parent, in.parent);
         assert_int_equal(out.is_empty_auth, in.is_empty_auth);
+        assert_int_equal(out.has_rsa_parent, in.has_rsa_parent);
         devid_keyfile_free(&out);
         devid_bytes_free(&der);
     }
@@ -225,6 +260,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_what_the_other_program_wrote),
         cmocka_unit_test(a_file_cut_anywhere_or_with_more_behind_is_refused),
         cmocka_unit_test(fields_mean_what_the_draft_says),
+        cmocka_unit_test(a_policy_is_refused_by_its_name),
+        cmocka_unit_test(a_handle_in_place_of_the_private_part_is_read),
         cmocka_unit_test(every_parent_and_auth_comes_back_as_written),
         cmocka_unit_test(half_a_key_is_not_written),
     };

@@ -1,0 +1,196 @@
+#!/bin/bash
+# Key files of the other TPM programs: Debian's tpm2-openssl and tpm2-tools write them, programs use them by our provider.
+. "$DEVID_SRC/test/tpm/world.sh"
+. "$DEVID_SRC/test/client/lib.sh"
+
+needs swtpm swtpm
+needs tpm2_encodeobject tpm2-tools
+modules=$(openssl version -m | sed 's/.*"\(.*\)"/\1/')
+[ -e "$modules/tpm2.so" ] || { echo "passed over: apt-get install tpm2-openssl"; exit 77; }
+world_start
+cd "$FOLDER" || exit 1
+export TPM2TOOLS_TCTI=$WORLD_TCTI
+echo "a message" >message
+# shellcheck disable=SC2034  # lib.sh prints it
+ORDER=files
+
+# theirs FILE OPTION...: tpm2-openssl makes a key
+theirs() {
+    local file=$1
+    shift
+    keep env TPM2OPENSSL_TCTI="$WORLD_TCTI" OPENSSL_CONF=/dev/null openssl genpkey -provider tpm2 -provider default \
+        -propquery '?provider=tpm2' "$@" -out "$file" || complain "tpm2-openssl makes $file"
+}
+
+# tools FILE EMPTY PARENT CREATE-OPTION...: tpm2-tools make a key; what they leave in the TPM is flushed. EMPTY is what the file shall
+# say of an empty auth, as openssl shows it: versions do not agree about what -p means there.
+tools() {
+    local file=$1 empty=$2 parent=$3 option
+    shift 3
+    { keep tpm2_create -Q -C "$parent" -u tools.pub -r tools.priv "$@" && keep tpm2_flushcontext -Q -t; } ||
+        complain "tpm2-tools make $file"
+    for option in "" -p; do
+        keep tpm2_encodeobject -Q -C "$parent" -u tools.pub -r tools.priv $option -o "$file" ||
+            complain "tpm2-tools write $file"
+        tpm2_flushcontext -Q -t
+        tpm2_flushcontext -Q -l
+        openssl asn1parse -in "$file" | grep -qE "BOOLEAN *:$empty$" && return
+    done
+    complain "tpm2-tools write $file with emptyAuth $empty"
+}
+
+# written FILE PARENT PUBLIC PRIVATE [FIELD...]: a file by the draft, of tpm2-tools' two halves; the fields stand before the parent's
+written() {
+    local file=$1 parent=$2 public=$3 private=$4 n=0 field
+    shift 4
+    {
+        printf 'asn1 = SEQUENCE:key\n[key]\ntype = OID:2.23.133.10.1.3\n'
+        for field in "$@"; do
+            n=$((n + 1))
+            printf 'field%d = %s\n' "$n" "$field"
+        done
+        printf 'parent = INTEGER:%s\n' "$parent"
+        printf 'public = FORMAT:HEX,OCTETSTRING:%s\n' "$(od -An -vtx1 "$public" | tr -d ' \n')"
+        printf 'private = FORMAT:HEX,OCTETSTRING:%s\n' "$(od -An -vtx1 "$private" | tr -d ' \n')"
+        printf '[policy]\nfirst = SEQUENCE:pcr\n[pcr]\ncode = EXPLICIT:0,INTEGER:0x17f\nargument = EXPLICIT:1,OCTETSTRING:x\n'
+    } >written.cnf
+    openssl asn1parse -genconf written.cnf -noout -out written.der
+    printf -- '-----BEGIN TSS2 PRIVATE KEY-----\n%s\n-----END TSS2 PRIVATE KEY-----\n' "$(base64 -w 64 written.der)" >"$file"
+}
+
+# under HIERARCHY ALGORITHM: tpm2-tools make a key, halves in under.pub and under.priv
+under() {
+    { keep tpm2_createprimary -Q -C "$1" -G "$2" -c primary.ctx -a "$storage" && rm -f under.pub under.priv &&
+        keep tpm2_create -Q -C primary.ctx -G ecc256 -u under.pub -r under.priv -a "$signing" &&
+        tpm2_flushcontext -Q -t; } || complain "tpm2-tools make a key under $1 $2"
+}
+
+# der FILE: without the PEM around it
+der() {
+    openssl asn1parse -in "$1" -noout -out "${1%.pem}.der"
+}
+
+signing='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|noda'
+storage='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda'
+keep tpm2_createprimary -Q -C o -G ecc -c srk.ctx -a "$storage" || complain "a storage key"
+keep tpm2_evictcontrol -Q -C o -c srk.ctx 0x81000005 || complain "a storage key at a handle"
+tpm2_flushcontext -Q -t
+keep tpm2_createprimary -Q -C e -G ecc256 -c signing.ctx -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign' \
+    -p "of its own" || complain "a key with a password"
+keep tpm2_evictcontrol -Q -C o -c signing.ctx 0x81000006 || complain "a key with a password at a handle"
+tpm2_flushcontext -Q -t
+
+theirs ec-owner.pem -algorithm EC -pkeyopt group:P-256
+theirs rsa-owner.pem -algorithm RSA -pkeyopt bits:2048
+theirs ec-handle.pem -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:0x81000005
+theirs auth-owner.pem -algorithm EC -pkeyopt group:P-256 -pkeyopt user-auth:secret
+tools tools-owner.pem "(1|255)" srk.ctx -G ecc256 -a "$signing"
+tools tools-handle.pem "(1|255)" 0x81000005 -G rsa2048 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|decrypt|noda'
+tools tools-modest.pem 0 0x81000005 -G ecc256 -a "$signing"
+tools tools-auth.pem 0 0x81000005 -G rsa2048 -p secret \
+    -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|decrypt|noda'
+
+under o rsa2048
+written rsa-primary.pem 0x40000001 under.pub under.priv EXPLICIT:0,BOOLEAN:TRUE EXPLICIT:5,BOOLEAN:TRUE
+under e ecc256
+written endorsement.pem 0x4000000B under.pub under.priv
+written policy.pem 0x4000000B under.pub under.priv EXPLICIT:1,SEQUENCE:policy
+under p ecc256
+written platform.pem 0x4000000C under.pub under.priv
+under n ecc256
+written null.pem 0x40000007 under.pub under.priv
+under o ecc256
+written zero.pem 0 under.pub under.priv
+written transient.pem 0x80000001 under.pub under.priv
+# patched builds of tpm2-openssl name a key at a handle so
+keep tpm2_createprimary -Q -C o -G ecc256 -c at-handle.ctx -a "$signing" || complain "a key"
+keep tpm2_evictcontrol -Q -C o -c at-handle.ctx 0x81000007 || complain "a key at a handle"
+tpm2_readpublic -Q -c 0x81000007 -o at-handle.pub
+tpm2_flushcontext -Q -t
+printf '\x81\x00\x00\x07' >at-handle.priv
+written at-handle.pem 0x40000001 at-handle.pub at-handle.priv
+
+# the first command that uses a key which counts wrong passwords is to be sent twice after a start: TPM_RC_RETRY
+for key in ec rsa; do
+    env TPM2OPENSSL_TCTI="$WORLD_TCTI" OPENSSL_CONF=/dev/null openssl dgst -provider tpm2 -provider default \
+        -propquery '?provider=tpm2' -sha256 -sign $key-owner.pem -out first message
+done 2>/dev/null
+tpm2_flushcontext -Q -l
+# shellcheck disable=SC2034  # what world.sh compares with at the end
+WORLD_LOCKOUT=$(world_lockout)
+
+under_primary="CreatePrimary Load FlushContext Sign FlushContext"
+proven="StartAuthSession Sign FlushContext"
+salted="ReadPublic CreatePrimary ReadPublic" # there is no storage root key: the null hierarchy's primary
+
+# signs FILE COMMANDS [OPTION...]: and the signature is good
+signs() {
+    local key=$1 commands=$2
+    shift 2
+    sends "$commands" "$key signs" openssl dgst -sha256 -sign "$key" "$@" -out signature message
+    keep openssl pkey -in "$key" "$@" -pubout -out public.pem || complain "the public half of $key"
+    ok "the signature by $key is good" openssl dgst -sha256 -verify public.pem -signature signature message
+}
+
+for order in default-first devid-first preferred; do
+    openssl_conf "$order"
+    rm -rf state # the cache: each order begins as a new device
+    mkdir state
+    signs ec-owner.pem "$under_primary"
+    signs rsa-owner.pem "$under_primary"
+    signs tools-owner.pem "$under_primary"
+    for key in rsa-primary endorsement platform null zero; do
+        signs $key.pem "$under_primary"
+    done
+    signs at-handle.pem "ReadPublic ReadPublic Sign"
+    signs ec-handle.pem "ReadPublic Load Sign FlushContext"
+    signs tools-handle.pem "Load Sign FlushContext"
+    signs auth-owner.pem "${under_primary% Sign*} $salted $proven FlushContext" -passin pass:secret
+    signs tools-auth.pem "Load $salted $proven FlushContext" -passin pass:secret
+    signs "handle:0x81000006?pin-value=of%20its%20own" "ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext"
+
+    # tpm2-tools are known to say that a key has a password which has none
+    signs tools-modest.pem "Load Sign FlushContext" -passin pass:
+
+    der ec-owner.pem
+    signs ec-owner.der "$under_primary"
+    sends "" "the file is written as it was" openssl pkey -in ec-owner.pem -out again.pem
+    ok "byte for byte" cmp ec-owner.pem again.pem
+    sends "" "one with a password, too" openssl pkey -in auth-owner.pem -passin pass:secret -out again.pem
+    ok "byte for byte" cmp auth-owner.pem again.pem
+
+    fails "a parent that no reboot survives is refused" "0x80000001 is neither" \
+        openssl dgst -sha256 -sign transient.pem -out signature message
+    fails "a policy is refused by its name" "TPM2_PolicyPCR" openssl pkey -in policy.pem -noout
+    fails "a wrong password is called that" "the key's password is wrong" \
+        openssl dgst -sha256 -sign tools-auth.pem -passin pass:wrong -out signature message
+    fails "nobody to ask is told of" "has a password" \
+        setsid openssl dgst -sha256 -sign tools-auth.pem -passin pass: -out signature message
+done
+
+openssl_conf default-first
+cat >>"$FOLDER/openssl.cnf" <<END
+[ca]
+default_ca = issue
+[issue]
+database = issued
+serial = serial
+new_certs_dir = .
+default_md = sha256
+default_days = 1
+unique_subject = no
+policy = any
+[any]
+commonName = supplied
+END
+: >issued
+echo 01 >serial
+openssl genpkey -algorithm EC -pkeyopt group:P-256 -out software.pem
+openssl req -new -key software.pem -subj /CN=somebody -out request.pem
+keep openssl req -x509 -new -key ec-owner.pem -subj /CN=issuer -out issuer.pem || complain "a certificate of the key's own"
+# the primary is made twice, then the TPM's own saved context of the key serves
+sends "$under_primary ${under_primary/FlushContext Sign/FlushContext ContextSave Sign} ContextLoad Sign FlushContext" \
+    "a process that signs on and on does not make the primary each time" \
+    openssl ca -batch -notext -cert issuer.pem -keyfile ec-owner.pem -infiles request.pem request.pem request.pem
+
+finish
