@@ -20,6 +20,7 @@ struct contact {
     struct est_server server;
     struct devid_secret secret, password;
     struct devid_bytes anchors, key_uri, chain;
+    bool is_counted; /* the key's failures are counted by the TPM */
 };
 
 static void contact_free(struct contact *c)
@@ -72,6 +73,7 @@ static devid_rc authenticate_with(struct tool *tool, const char *name, struct co
     if (identity->n_chain == 0)
         rc = devid_fail(err, DEVID_E_ABSENT, "%s has no certificate to authenticate with: run \"devid provision %s\" before",
                         name, name);
+    c->is_counted = identity->pub.is_counted;
     if (rc == DEVID_OK)
         rc = devid_uri_of(identity, &c->key_uri, err);
     if (rc == DEVID_OK)
@@ -169,6 +171,8 @@ static devid_rc make_csr(struct tool *tool, const struct devid_conf_identity *wa
         request.key_uri = (const char *)uri.data;
         request.hw_serial = (const char *)hw_serial.data;
         rc = est_csr_make(&request, der, err);
+        if (identity->pub.is_counted)
+            devid_make_settled(tool->store);
     }
     devid_bytes_free(&uri);
     devid_bytes_free(&hw_serial);
@@ -211,13 +215,23 @@ static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, 
     return rc;
 }
 
+static devid_rc ask(struct tool *tool, struct contact *c, struct devid_slice csr, bool is_renewal, struct devid_slice spki,
+                    struct est_reply *reply, struct devid_error *err)
+{
+    devid_rc rc = est_enroll(&c->server, csr, is_renewal, spki, reply, err);
+
+    if (c->is_counted)
+        devid_make_settled(tool->store);
+    return rc;
+}
+
 static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct devid_slice csr, bool is_renewal,
                                    struct devid_slice spki, struct est_reply *reply, struct devid_error *err)
 {
     unsigned waited_s = 0;
     devid_rc rc;
 
-    while ((rc = est_enroll(&c->server, csr, is_renewal, spki, reply, err)) == DEVID_E_BUSY) {
+    while ((rc = ask(tool, c, csr, is_renewal, spki, reply, err)) == DEVID_E_BUSY) {
         unsigned wait_s = reply->retry_after_s != 0 ? reply->retry_after_s : 10;
         struct timespec left = {.tv_sec = (time_t)wait_s};
 

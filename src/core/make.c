@@ -111,6 +111,17 @@ devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enu
     return rc;
 }
 
+void devid_make_settled(struct devid_store *store)
+{
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    ESYS_CONTEXT *esys;
+
+    if (devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, NULL) != DEVID_OK)
+        return; /* whoever needs the TPM next says why */
+    devid_tpm_settle(tpm);
+    devid_tpm_leave(tpm);
+}
+
 devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err)
 {
     struct devid_tpm *tpm = devid_store_tpm(store);

@@ -74,6 +74,13 @@ devid_rc devid_make_wrapped(struct devid_store *store, enum devid_alg alg, unsig
 devid_rc devid_make_persistent(struct devid_store *store, const struct devid_identity *identity, uint32_t handle,
                                struct devid_made *out, struct devid_error *err);
 
+/**
+ * After keys were used that the TPM counts failures for (devid_public.is_counted), before a wait: a power cut from then on is no
+ * wrong auth value. TPM2_Shutdown(CLEAR), after which the TPM goes on; a failure is logged. Not after each signature of
+ * such a key: the TPM writes to NV before its next use.
+ */
+void devid_make_settled(struct devid_store *store);
+
 /** Flush what a killed process left in a TPM without resource manager (devid_tpm_sweep). */
 devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err);
 

@@ -24,6 +24,8 @@ struct devid_public {
     bool is_noda;                   /* wrong auth values are not counted */
     bool is_restricted;             /* signs only what the TPM hashed itself (an IAK, an EK) */
     bool is_fixed;                  /* fixedTPM and fixedParent and sensitiveDataOrigin */
+    bool is_counted;                /* noDA is clear: wrong auth values for it count towards the TPM's lockout, and so does
+                                       power that is cut after its use */
     bool has_scheme;                /* the key signs by one scheme only: the next two */
     enum devid_padding padding;
     enum devid_hash hash;

@@ -302,6 +302,14 @@ static TSS2_RC flush_all(ESYS_CONTEXT *esys, TPM2_HANDLE first)
     return rc;
 }
 
+void devid_tpm_settle(struct devid_tpm *tpm)
+{
+    TSS2_RC rc = Esys_Shutdown(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_SU_CLEAR);
+
+    if (rc != TSS2_RC_SUCCESS)
+        devid_log(DEVID_LOG_INFO, "core/tpm", "a power cut from now on would count as a wrong auth value: 0x%x", rc);
+}
+
 devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
 {
     TSS2_RC rc;

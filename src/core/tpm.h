@@ -61,6 +61,14 @@ devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *er
  */
 devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err);
 
+/**
+ * After the use of a key that the TPM counts failures for (devid_public.is_counted). The TPM cannot tell a power cut from somebody who
+ * guesses and pulls the plug, so a cut at any later time would count as a wrong auth value, and some of them would lock the
+ * chip. Sends TPM2_Shutdown(CLEAR), which writes down that all is in order; the TPM goes on. A failure is logged.
+ * TPM 2.0 Library, Part 1, "Dictionary Attack Protection"; Part 3, TPM2_Shutdown.
+ */
+void devid_tpm_settle(struct devid_tpm *tpm);
+
 /** Commands sent by this connection since it was made. */
 uint64_t devid_tpm_commands(const struct devid_tpm *tpm);
 

@@ -4,6 +4,7 @@ CLIENT_TESTS = \
 	test/client/engine.sh \
 	test/client/est-server.sh \
 	test/client/expired.sh \
+	test/client/faults-provision.sh \
 	test/client/guide.sh \
 	test/client/java.sh \
 	test/client/mosquitto.sh \
@@ -20,6 +21,8 @@ CLIENT_TESTS = \
 	test/client/software.sh \
 	test/client/tss2.sh
 EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/vendor.sh
+	test/client/software.sh
+EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/sweep.sh test/client/vendor.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += test/client/prepare

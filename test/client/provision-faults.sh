@@ -58,12 +58,12 @@ files_fail() (
     whole "mended"
 )
 
-# Each run has room for one file more than the last. Identities that do not wait for each other may fail in one run: a line for each.
+# Each run has room for a little more than the last. Identities that do not wait for each other may fail in one run: a line for each.
 disk_full() (
     # shellcheck source=test/client/device.sh
     . "${DEVID_SRC:?}/test/client/device.sh"
     for ((at = 1; at < 60; at++)); do
-        NO_SPACE_AT=$at LD_PRELOAD="$build/.libs/libno-space.so" "$devid" provision >"$dir/stdout" 2>"$dir/stderr"
+        FILE_FAULT=$at:full FILE_FAULT_DIRS=$dir/state:$dir/clients LD_PRELOAD="$build/.libs/libfile-fault.so" "$devid" provision >"$dir/stdout" 2>"$dir/stderr"
         status=$?
         if [ "$status" -ne 1 ] || [ ! -s "$dir/stderr" ]; then break; fi
         ! grep -v '^devid: [^ ]*: .*: No space left on device; make room' "$dir/stderr" || break

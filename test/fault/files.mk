@@ -5,7 +5,8 @@ libkill_rename_la_CFLAGS = $(AM_CFLAGS)
 libkill_rename_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 libkill_rename_la_LIBADD = -ldl
 
-check_LTLIBRARIES += libno-space.la
-libno_space_la_SOURCES = test/fault/no_space.c
-libno_space_la_CFLAGS = $(AM_CFLAGS)
-libno_space_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += libfile-fault.la
+libfile_fault_la_SOURCES = test/fault/file_fault.c
+libfile_fault_la_CFLAGS = $(AM_CFLAGS)
+libfile_fault_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+libfile_fault_la_LIBADD = -ldl

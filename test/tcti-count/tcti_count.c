@@ -4,7 +4,7 @@
  * how many commands a program sends; it knows nothing of devid.
  *
  * Configuration: "log=FILE,TCTI[:CONF]". DEVID_TCTI_KILL=N in the environment: the process gets SIGKILL
- * right after its Nth answer came in.
+ * right after its Nth answer came in. DEVID_TCTI_FAULT: fault.h.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +18,8 @@
 #include <tss2/tss2_tpm2_types.h>
 #include <unistd.h>
 
+#include "test/tcti-count/fault.h"
+
 #define MAGIC UINT64_C(0x646576696463746e)
 #define EXPORT __attribute__((visibility("default")))
 
@@ -25,7 +27,9 @@ struct count {
     TSS2_TCTI_CONTEXT_COMMON_V2 common;
     TSS2_TCTI_CONTEXT *real;
     char log[512];
+    char real_conf[512];
     uint32_t code;
+    struct fault fault; /* of the command that was sent last */
 };
 
 EXPORT const TSS2_TCTI_INFO *Tss2_Tcti_Info(void);
@@ -40,7 +44,7 @@ static const struct {
     NAME(EvictControl), NAME(GetCapability), NAME(NV_ReadPublic), NAME(NV_Read), NAME(NV_DefineSpace),
     NAME(NV_UndefineSpace), NAME(NV_Write), NAME(NV_WriteLock), NAME(StartAuthSession), NAME(GetRandom), NAME(Hash),
     NAME(StirRandom), NAME(ECC_Parameters), NAME(TestParms), NAME(LoadExternal), NAME(VerifySignature), NAME(ObjectChangeAuth), NAME(ContextSave),
-    NAME(ContextLoad), NAME(Clear), NAME(PolicySecret), NAME(ECDH_ZGen), NAME(Startup), NAME(SelfTest),
+    NAME(ContextLoad), NAME(Clear), NAME(PolicySecret), NAME(ECDH_ZGen), NAME(Startup), NAME(Shutdown), NAME(SelfTest),
 #undef NAME
 };
 
@@ -86,19 +90,32 @@ static TSS2_RC count_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t c
     struct count *c = count_of(context);
 
     c->code = size >= 10 ? big_endian(command + 6) : 0;
+    c->fault = fault_next();
+    if (c->fault.kind == FAULT_ANSWER)
+        return TSS2_RC_SUCCESS;
+    if (c->fault.kind == FAULT_RESET)
+        fault_reset(c->real, c->real_conf);
     return Tss2_Tcti_Transmit(c->real, size, command);
 }
 
 static TSS2_RC count_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *response, int32_t timeout)
 {
     struct count *c = count_of(context);
-    TSS2_RC rc = Tss2_Tcti_Receive(c->real, size, response, timeout);
+    TSS2_RC rc = TSS2_RC_SUCCESS;
 
-    if (rc == TSS2_RC_SUCCESS && response != NULL && *size >= 10) {
-        write_line(c, big_endian(response + 6));
-        maybe_die();
-    }
-    return rc;
+    if (c->fault.kind != FAULT_ANSWER)
+        rc = Tss2_Tcti_Receive(c->real, size, response, timeout);
+    else if (response == NULL)
+        *size = 10;
+    else
+        fault_write_answer(c->fault.answer, response, size);
+    if (rc != TSS2_RC_SUCCESS || response == NULL || *size < 10)
+        return rc;
+    write_line(c, big_endian(response + 6));
+    maybe_die();
+    if (c->fault.kind == FAULT_CUT)
+        *size = 6;
+    return c->fault.kind == FAULT_IO ? TSS2_TCTI_RC_IO_ERROR : TSS2_RC_SUCCESS;
 }
 
 static void count_finalize(TSS2_TCTI_CONTEXT *context)
@@ -136,10 +153,12 @@ TSS2_RC Tss2_Tcti_Count_Init(TSS2_TCTI_CONTEXT *context, size_t *size, const cha
     *size = context == NULL ? sizeof *c : *size;
     if (context == NULL)
         return TSS2_RC_SUCCESS;
-    if (*size != sizeof *c || comma == NULL || strncmp(conf, "log=", 4) != 0 || (size_t)(comma - conf) >= sizeof c->log)
+    if (*size != sizeof *c || comma == NULL || strncmp(conf, "log=", 4) != 0 || (size_t)(comma - conf) >= sizeof c->log ||
+        strlen(comma) >= sizeof c->real_conf)
         return TSS2_TCTI_RC_BAD_VALUE;
     memset(c, 0, sizeof *c);
     (void)snprintf(c->log, sizeof c->log, "%.*s", (int)(comma - conf - 4), conf + 4);
+    (void)strcpy(c->real_conf, comma + 1);
     c->common.v1.magic = MAGIC;
     c->common.v1.version = 2;
     c->common.v1.transmit = count_transmit;

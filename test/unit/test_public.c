@@ -160,7 +160,7 @@ static void attributes_and_fixed_schemes_are_taken_from_the_area(void **state)
     } cases[] = {
         {"P-256", {TPMA_OBJECT_SIGN_ENCRYPT, TPM2_ALG_ECDSA, TPM2_ALG_SHA256, 0}, 1, 0, 0, 0, 1, DEVID_ECDSA, DEVID_SHA256},
         {"P-384", {TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_RESTRICTED, TPM2_ALG_ECDSA, TPM2_ALG_SHA384, 0}, 1, 0, 1, 0, 1, DEVID_ECDSA, DEVID_SHA384},
-        {"RSA", {TPMA_OBJECT_SIGN_ENCRYPT, TPM2_ALG_RSASSA, TPM2_ALG_SHA1, 0}, 1, 0, 0, 0, 1, DEVID_PKCS1, DEVID_SHA1},
+        {"RSA", {TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_NODA, TPM2_ALG_RSASSA, TPM2_ALG_SHA1, 0}, 1, 0, 0, 0, 1, DEVID_PKCS1, DEVID_SHA1},
         {"RSA", {TPMA_OBJECT_SIGN_ENCRYPT, TPM2_ALG_RSAPSS, TPM2_ALG_SHA512, 0}, 1, 0, 0, 0, 1, DEVID_PSS, DEVID_SHA512},
         {"RSA", {TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN, 0, 0, 0}, 1, 1, 0, 1, 0, 0, 0},
         {"RSA", {TPMA_OBJECT_DECRYPT | TPMA_OBJECT_FIXEDTPM, TPM2_ALG_OAEP, TPM2_ALG_SHA256, 0}, 0, 1, 0, 0, 1, 0, 0},
@@ -179,6 +179,7 @@ static void attributes_and_fixed_schemes_are_taken_from_the_area(void **state)
         assert_int_equal(pub.can_decrypt, cases[i].can_decrypt);
         assert_int_equal(pub.is_restricted, cases[i].is_restricted);
         assert_int_equal(pub.is_fixed, cases[i].is_fixed);
+        assert_int_equal(pub.is_counted, (cases[i].how.attributes & TPMA_OBJECT_NODA) == 0);
         assert_int_equal(pub.has_scheme, cases[i].has_scheme);
         if (pub.can_sign && pub.has_scheme) {
             assert_int_equal(pub.padding, cases[i].padding);
