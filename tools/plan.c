@@ -110,9 +110,12 @@ size_t plan_make(const struct devid_conf *conf, const struct plan_found *found, 
 {
     size_t n = 0;
 
+    for (size_t i = 0; i < conf->n_identities; i++) /* requests name the chip by it, and it opens what a CA encrypted */
+        if (conf->identities[i].role == DEVID_ROLE_EK)
+            n += plan_one(&conf->identities[i], &found[i], now, i, steps + n);
     for (size_t depth = 0; depth <= conf->n_identities; depth++)
         for (size_t i = 0; i < conf->n_identities; i++)
-            if (depth_of(conf, &conf->identities[i]) == depth)
+            if (conf->identities[i].role != DEVID_ROLE_EK && depth_of(conf, &conf->identities[i]) == depth)
                 n += plan_one(&conf->identities[i], &found[i], now, i, steps + n);
     return n;
 }

@@ -48,7 +48,7 @@ struct plan_step {
  * \param found  one for each identity of conf
  * \param now    seconds since 1970
  * \param steps  room for PLAN_STEPS_EACH * conf->n_identities
- * \return number of steps; an identity comes after the one that it authenticates with
+ * \return number of steps; EKs come first, an identity comes after the one that it authenticates with
  */
 size_t plan_make(const struct devid_conf *conf, const struct plan_found *found, int64_t now, struct plan_step *steps);
 

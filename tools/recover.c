@@ -51,7 +51,7 @@ static devid_rc recover_primary(struct tool *tool, const struct devid_conf_ident
     const struct devid_identity *identity = NULL;
     struct devid_snapshot *snap = NULL;
     struct devid_made made = {0};
-    struct devid_bytes der = {0};
+    struct devid_bytes der = {0}, by_maker = {0};
     struct devid_cert leaf = {0};
     const char *how = NULL;
     devid_rc rc = devid_store_snapshot(tool->store, &snap, err);
@@ -61,7 +61,11 @@ static devid_rc recover_primary(struct tool *tool, const struct devid_conf_ident
     if (rc == DEVID_OK && devid_snapshot_find(snap, &query, &identity, NULL) == DEVID_OK) {
         lost.handle = identity->handle;
         lost.area = devid_slice_of(identity->pub.area);
+        lost.recorded = identity->made_by;
     }
+    if (rc == DEVID_OK && want->role == DEVID_ROLE_EK && lost.recorded.len == 0 &&
+        devid_make_ek_template(tool->store, want->nv_index, &by_maker, NULL) == DEVID_OK)
+        lost.recorded = devid_slice_of(by_maker);
     if (rc == DEVID_OK)
         rc = devid_recover(tool->store, &lost, &made, &how, err);
     if (rc == DEVID_OK)
@@ -69,6 +73,7 @@ static devid_rc recover_primary(struct tool *tool, const struct devid_conf_ident
                      how != NULL ? how : "it was there");
     devid_made_free(&made);
     devid_bytes_free(&der);
+    devid_bytes_free(&by_maker);
     devid_snapshot_free(snap);
     return rc;
 }

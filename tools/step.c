@@ -26,6 +26,7 @@ static devid_rc keep_made(struct tool *tool, const struct devid_conf_identity *w
     identity.key_place = made->handle != 0 ? DEVID_PLACE_HANDLE : DEVID_PLACE_BLOB;
     identity.blob = devid_slice_of(made->blob);
     identity.object = devid_slice_of(made->object);
+    identity.made_by = devid_slice_of(made->made_by);
     if (identity.n_chain == 0)
         identity.cert_place = DEVID_PLACE_NONE;
     return devid_store_put(tool->store, &identity, err);

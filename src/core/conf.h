@@ -18,7 +18,7 @@ struct devid_conf_identity {
     enum devid_role role;       /* role = ek|idevid|iak|ldevid|ca|client (default: the one that NAME names, else
                                    client) */
 
-    enum devid_alg alg;         /* key = ec-p256 (default) | ec-p384 | rsa-2048 | rsa-3072 */
+    enum devid_alg alg;         /* key = ec-p256 (default) | ec-p384 | ec-p521 | rsa-2048 | rsa-3072 */
     unsigned bits;
     uint32_t handle;            /* handle = 0x81..., 0: a wrapped key in the store (the default
                                    but for ek 0x81010001, idevid 0x81020000, iak 0x81020001) */

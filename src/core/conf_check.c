@@ -196,7 +196,7 @@ static void check_identity(struct conf_builder *b, const struct devid_conf_ident
     if (!is_manufacturers(identity->role) && strcmp(identity->token, MANUFACTURER) == 0)
         fail_at(b, identity, "token", "\"" MANUFACTURER "\" holds ek, idevid and iak only: another name is expected");
     if (is_devid && identity->bits == 3072)
-        fail_at(b, identity, "key", "TCG has no template of this type: ec-p256, ec-p384 or rsa-2048 is expected");
+        fail_at(b, identity, "key", "TCG has no template of this type: ec-p256, ec-p384, ec-p521 or rsa-2048 is expected");
     for (const struct devid_conf_identity *other = b->identities; other < identity; other++)
         check_place(b, other, identity);
 }

@@ -85,7 +85,8 @@ static void set_key(struct conf_builder *b, const char *name, struct devid_conf_
         enum devid_alg alg;
         unsigned bits;
     } types[] = {
-        {"ec-p256", DEVID_EC, 256}, {"ec-p384", DEVID_EC, 384}, {"rsa-2048", DEVID_RSA, 2048}, {"rsa-3072", DEVID_RSA, 3072},
+        {"ec-p256", DEVID_EC, 256}, {"ec-p384", DEVID_EC, 384}, {"ec-p521", DEVID_EC, 521},
+        {"rsa-2048", DEVID_RSA, 2048}, {"rsa-3072", DEVID_RSA, 3072},
     };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -94,7 +95,7 @@ static void set_key(struct conf_builder *b, const char *name, struct devid_conf_
             identity->bits = types[i].bits;
             return;
         }
-    conf_fail(b, b->line, name, "\"%s\" is not a key type: ec-p256, ec-p384, rsa-2048 or rsa-3072", value);
+    conf_fail(b, b->line, name, "\"%s\" is not a key type: ec-p256, ec-p384, ec-p521, rsa-2048 or rsa-3072", value);
 }
 
 static void set_handle(struct conf_builder *b, const char *name, uint32_t *target, const char *value)

@@ -25,6 +25,7 @@ void devid_entry_free(struct devid_entry *entry)
     devid_bytes_free(&entry->id);
     devid_bytes_free(&entry->blob);
     devid_bytes_free(&entry->object);
+    devid_bytes_free(&entry->made_by);
     devid_bytes_free(&entry->file);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&entry->der[i]);
@@ -151,6 +152,19 @@ static devid_rc read_chain(struct devid_entry *e, const struct devid_record *rec
     return DEVID_OK;
 }
 
+static devid_rc read_template(struct devid_entry *e, const struct devid_record *record, struct devid_error *err)
+{
+    const char *hex = devid_record_get(record, "template");
+    devid_rc rc;
+
+    if (hex == NULL)
+        return DEVID_OK;
+    rc = devid_hex_decode(hex, &e->made_by, err);
+    if (rc == DEVID_OK && e->made_by.len > DEVID_TEMPLATE_MAX)
+        rc = devid_fail(err, DEVID_E_DATA, "longer than %d bytes", DEVID_TEMPLATE_MAX);
+    return rc == DEVID_OK ? rc : devid_error_in(err, rc, "its template");
+}
+
 static devid_rc read_id(struct devid_entry *e, const struct devid_record *record, struct devid_error *err)
 {
     unsigned char id[20];
@@ -194,6 +208,7 @@ static void point_identity(struct devid_entry *e)
     identity->id = devid_slice_of(e->id);
     identity->blob = devid_slice_of(e->blob);
     identity->object = devid_slice_of(e->object);
+    identity->made_by = devid_slice_of(e->made_by);
     identity->is_read_only = identity->role == DEVID_ROLE_EK || identity->role == DEVID_ROLE_IDEVID ||
                              identity->role == DEVID_ROLE_IAK || strcmp(identity->token, "manufacturer") == 0;
 }
@@ -219,6 +234,8 @@ devid_rc devid_entry_read(struct devid_store *store, const char *token, struct d
         rc = read_key(store, e, &record, err);
     if (rc == DEVID_OK)
         rc = read_chain(e, &record, err);
+    if (rc == DEVID_OK)
+        rc = read_template(e, &record, err);
     if (rc == DEVID_OK)
         rc = read_id(e, &record, err);
     if (rc == DEVID_OK)
@@ -272,6 +289,22 @@ static devid_rc set_places(struct devid_record *record, const struct devid_ident
         (void)snprintf(text, sizeof text, "nv:0x%08" PRIx32, identity->nv_index);
     if (rc == DEVID_OK)
         rc = devid_record_set(record, "certificate", identity->n_chain != 0 ? text : NULL, err);
+    return rc;
+}
+
+static devid_rc set_template(struct devid_record *record, const struct devid_identity *identity, struct devid_error *err)
+{
+    struct devid_bytes hex = {0};
+    devid_rc rc = DEVID_OK;
+
+    if (identity->made_by.len > DEVID_TEMPLATE_MAX)
+        return devid_fail(err, DEVID_E_ARG, "%s: a template of at most %d bytes is expected", identity->label,
+                          DEVID_TEMPLATE_MAX);
+    if (identity->made_by.len != 0)
+        rc = devid_hex_encode(identity->made_by, &hex, err);
+    if (rc == DEVID_OK)
+        rc = devid_record_set(record, "template", (const char *)hex.data, err);
+    devid_bytes_free(&hex);
     return rc;
 }
 
@@ -346,6 +379,8 @@ devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_s
         rc = set_id(&record, identity, err);
     if (rc == DEVID_OK)
         rc = set_places(&record, identity, err);
+    if (rc == DEVID_OK)
+        rc = set_template(&record, identity, err);
     if (rc == DEVID_OK)
         rc = write_key(identity, &rest, err);
     for (size_t i = 0; rc == DEVID_OK && i < identity->n_chain; i++)

@@ -25,7 +25,7 @@ struct devid_entry {
     struct devid_identity identity;
     atomic_uint holders; /* snapshots that have it */
     struct devid_stamp stamp;
-    struct devid_bytes token, label, public_label, id, blob, object;
+    struct devid_bytes token, label, public_label, id, blob, object, made_by;
     struct devid_bytes private_label, cert_label, public_id, cert_id;
     struct devid_bytes was; /* the name that it had until a rename that was not ended; else empty */
     struct devid_bytes file; /* what it was read from */

@@ -2,6 +2,8 @@ noinst_LTLIBRARIES += libdevid-core.la
 libdevid_core_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 libdevid_core_la_LIBADD = $(CORE_LIBS)
 libdevid_core_la_SOURCES = \
+	src/core/alg.h \
+	src/core/attest.c src/core/attest.h \
 	src/core/behind.c src/core/behind.h \
 	src/core/bytes.c src/core/bytes.h \
 	src/core/cert.c \
@@ -9,6 +11,7 @@ libdevid_core_la_SOURCES = \
 	src/core/cipher.h \
 	src/core/decrypt.c \
 	src/core/der.c src/core/der.h \
+	src/core/ek.c \
 	src/core/encrypt.c \
 	src/core/error.c src/core/error.h \
 	src/core/guarded.c src/core/guarded.h \
@@ -25,6 +28,7 @@ libdevid_core_la_SOURCES = \
 	src/core/parent.c src/core/parent.h \
 	src/core/nv.c \
 	src/core/pem.c \
+	src/core/policy.c src/core/policy.h \
 	src/core/public.c \
 	src/core/public_own.c \
 	src/core/pin.c \

@@ -45,6 +45,8 @@ enum devid_usage {
     DEVID_FOR_DERIVE = 16,
 };
 
+#define DEVID_TEMPLATE_MAX 1024
+
 /* A parent that is at no handle: the storage key of the token, which has a PIN. As a handle it is the null hierarchy's. */
 #define DEVID_PARENT_PIN 0x40000007U
 
@@ -74,6 +76,8 @@ struct devid_identity {
     bool has_rsa_parent;      /* blob under a hierarchy */
     struct devid_slice blob;  /* blob: TPM2B_PRIVATE, marshalled */
     struct devid_slice object; /* saved ESYS object of a key at a handle; empty if not seen before */
+    struct devid_slice made_by; /* TPMT_PUBLIC that the primary at handle was made by, marshalled, at most
+                                    DEVID_TEMPLATE_MAX bytes: it makes the same key again. Empty: not known, or no primary */
 
     enum devid_place cert_place;
     uint32_t nv_index;        /* certificate in NV: its index */

@@ -19,6 +19,7 @@ void devid_made_free(struct devid_made *made)
     devid_public_free(&made->pub);
     devid_bytes_free(&made->blob);
     devid_bytes_free(&made->object);
+    devid_bytes_free(&made->made_by);
     *made = (struct devid_made){0};
 }
 
@@ -77,29 +78,28 @@ static devid_rc settle(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR pr
     return rc;
 }
 
-devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enum devid_alg alg, unsigned bits,
-                            uint32_t handle, struct devid_made *out, struct devid_error *err)
+static devid_rc make_by(struct devid_store *store, const TPM2B_PUBLIC *template, uint32_t handle,
+                        struct devid_made *out, struct devid_error *err)
 {
     struct devid_tpm *tpm = devid_store_tpm(store);
     ESYS_TR found = ESYS_TR_NONE, primary = ESYS_TR_NONE;
     struct devid_made made = {.handle = handle};
-    TPM2B_PUBLIC template, *area = NULL;
+    TPM2B_PUBLIC *area = NULL;
     ESYS_CONTEXT *esys;
     devid_rc rc;
 
-    rc = devid_template_devid(role, alg, bits, &template, err);
-    if (rc != DEVID_OK)
-        return rc;
     rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
     rc = devid_chip_find(tpm, esys, handle, &found, err);
     if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
-        rc = devid_chip_primary(tpm, esys, ESYS_TR_RH_ENDORSEMENT, &template, &primary, &area, err);
+        rc = devid_chip_primary(tpm, esys, ESYS_TR_RH_ENDORSEMENT, template, &primary, &area, err);
     if (rc == DEVID_OK)
         rc = devid_chip_public(area, &made.pub, err);
     if (rc == DEVID_OK)
         rc = settle(store, esys, primary, found, handle, &made.object, err);
+    if (rc == DEVID_OK)
+        rc = devid_template_marshal(template, &made.made_by, err);
     Esys_Free(area);
     devid_chip_flush(esys, &primary);
     devid_chip_close(esys, &found);
@@ -120,6 +120,15 @@ void devid_make_settled(struct devid_store *store)
         return; /* whoever needs the TPM next says why */
     devid_tpm_settle(tpm);
     devid_tpm_leave(tpm);
+}
+
+devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enum devid_alg alg, unsigned bits,
+                            uint32_t handle, struct devid_made *out, struct devid_error *err)
+{
+    TPM2B_PUBLIC template;
+    devid_rc rc = devid_template_devid(role, alg, bits, &template, err);
+
+    return rc == DEVID_OK ? make_by(store, &template, handle, out, err) : rc;
 }
 
 devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err)

@@ -13,6 +13,7 @@ struct devid_made {
     struct devid_public pub;
     struct devid_bytes blob;   /* wrapped key: TPM2B_PRIVATE; empty for a primary or a key found */
     struct devid_bytes object; /* saved ESYS object of a persistent handle; else empty */
+    struct devid_bytes made_by; /* TPMT_PUBLIC that a primary was made by, marshalled; else empty */
     uint32_t handle, parent;
 };
 
@@ -32,12 +33,24 @@ devid_rc devid_make_look(struct devid_store *store, uint32_t handle, struct devi
  * Sends TPM2_CreatePrimary, and TPM2_EvictControl, TPM2_FlushContext where the handle was empty.
  *
  * \param role  DEVID_ROLE_IDEVID or DEVID_ROLE_IAK
- * \param alg, bits  EC 256 (H-2), EC 384 (H-3), RSA 2048 (H-1)
+ * \param alg, bits  EC 256 (H-2), EC 384 (H-3), EC 521 (H-4), RSA 2048 (H-1)
  * \return DEVID_E_EXISTS if the handle holds another key, which is not touched; DEVID_E_KEY for a type without template
  * TCG "TPM 2.0 Keys for Device Identity and Attestation" 1.00, section 7.3.4.
  */
 devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enum devid_alg alg, unsigned bits,
                             uint32_t handle, struct devid_made *out, struct devid_error *err);
+
+/**
+ * What the chip's maker wrote into NV of how to make the EK again: a template of his own, or a nonce that goes into the usual one's
+ * unique field. Sends TPM2_NV_ReadPublic, TPM2_NV_Read.
+ *
+ * \param nv_index  of the EK certificate: 0x01c00002, 0x01c0000a, 0x01c00012 to 0x01c0001e
+ * \param made_by   receives the TPMT_PUBLIC, marshalled; freed by the caller
+ * \return DEVID_E_ABSENT if he wrote neither, as most, or that is no such index; DEVID_E_DATA for a nonce that is too long
+ * TCG "EK Credential Profile" 2.5, section 2.2.1.4 and B.3.2.
+ */
+devid_rc devid_make_ek_template(struct devid_store *store, uint32_t nv_index, struct devid_bytes *made_by,
+                                struct devid_error *err);
 
 /* What a new key of the owner shall be. */
 struct devid_wanted {

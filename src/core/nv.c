@@ -180,11 +180,10 @@ static devid_rc about(struct devid_error *err, devid_rc rc, uint32_t index)
     return devid_error_in(err, rc, noun);
 }
 
-devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_bytes *out, struct devid_error *err)
+devid_rc devid_nv_read_raw(struct devid_store *store, uint32_t index, struct devid_bytes *out, struct devid_error *err)
 {
     struct devid_tpm *tpm = devid_store_tpm(store);
     struct nv_index nv = {.tr = ESYS_TR_NONE};
-    struct devid_bytes raw = {0};
     ESYS_CONTEXT *esys;
     devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, err);
 
@@ -192,9 +191,17 @@ devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_b
         return rc;
     rc = index_find(tpm, esys, index, &nv, err);
     if (rc == DEVID_OK)
-        rc = index_read(esys, &nv, &raw, err);
+        rc = index_read(esys, &nv, out, err);
     devid_chip_close(esys, &nv.tr);
     devid_chip_leave(tpm, rc);
+    return rc;
+}
+
+devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_bytes *out, struct devid_error *err)
+{
+    struct devid_bytes raw = {0};
+    devid_rc rc = devid_nv_read_raw(store, index, &raw, err);
+
     if (rc == DEVID_OK)
         rc = about(err, devid_nv_certificates(devid_slice_of(raw), out, err), index);
     devid_bytes_free(&raw);

@@ -15,6 +15,9 @@
  */
 devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_bytes *out, struct devid_error *err);
 
+/** All bytes of an index, as they are. Commands and errors as devid_nv_read, but for DEVID_E_DATA. */
+devid_rc devid_nv_read_raw(struct devid_store *store, uint32_t index, struct devid_bytes *out, struct devid_error *err);
+
 /**
  * Write a certificate for good: the index is defined by the platform hierarchy with PLATFORMCREATE |
  * PPWRITE | PPREAD | OWNERREAD | AUTHREAD | NO_DA | WRITEDEFINE, written and write-locked. It survives TPM2_Clear.

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/alg.h"
 #include "core/behind.h"
 #include "core/cache.h"
 #include "core/kept.h"
@@ -28,13 +29,8 @@ devid_rc devid_object_save(ESYS_CONTEXT *esys, ESYS_TR tr, struct devid_bytes *o
 
 enum devid_hash devid_object_name_hash(struct devid_slice area)
 {
-    switch (area.len < 6 ? 0 : (unsigned)area.data[4] << 8 | area.data[5]) { /* after size and type */
-    case TPM2_ALG_SHA1:   return DEVID_SHA1;
-    case TPM2_ALG_SHA256: return DEVID_SHA256;
-    case TPM2_ALG_SHA384: return DEVID_SHA384;
-    case TPM2_ALG_SHA512: return DEVID_SHA512;
-    default:              return DEVID_HASH_NONE;
-    }
+    /* after size and type */
+    return area.len < 6 ? DEVID_HASH_NONE : devid_hash_of_alg((TPM2_ALG_ID)(area.data[4] << 8 | area.data[5]));
 }
 
 devid_rc devid_object_name(struct devid_slice area, TPM2B_NAME *name, struct devid_error *err)

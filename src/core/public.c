@@ -15,6 +15,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/alg.h"
 #include "core/der.h"
 #include "core/libctx.h"
 
@@ -173,17 +174,6 @@ static devid_rc from_rsa(const TPMT_PUBLIC *in, struct devid_public *out, struct
     return set_rsa(modulus, parms->exponent == 0 ? F4 : parms->exponent, out, err);
 }
 
-static enum devid_hash hash_of_tpm(TPMI_ALG_HASH alg)
-{
-    switch (alg) {
-    case TPM2_ALG_SHA1:   return DEVID_SHA1;
-    case TPM2_ALG_SHA256: return DEVID_SHA256;
-    case TPM2_ALG_SHA384: return DEVID_SHA384;
-    case TPM2_ALG_SHA512: return DEVID_SHA512;
-    default:              return DEVID_HASH_NONE;
-    }
-}
-
 /* The scheme that is built into the key. In one that we have no word for, it cannot sign for us. */
 static void set_scheme(const TPMT_PUBLIC *in, struct devid_public *out)
 {
@@ -209,7 +199,7 @@ static void set_scheme(const TPMT_PUBLIC *in, struct devid_public *out)
     else
         out->can_sign = false;
     if (out->can_sign)
-        out->hash = hash_of_tpm(hash);
+        out->hash = devid_hash_of_alg(hash);
     if (out->hash == DEVID_HASH_NONE)
         out->can_sign = false;
 }

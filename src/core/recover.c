@@ -8,6 +8,7 @@
 #include "core/chip.h"
 #include "core/log.h"
 #include "core/object.h"
+#include "core/template.h"
 #include "core/variant.h"
 
 static bool is_wanted(const struct devid_public *wanted, const struct devid_made *made)
@@ -36,6 +37,8 @@ static devid_rc try_one(struct devid_store *store, const TPM2B_PUBLIC *template,
         rc = devid_chip_persist(store, esys, primary, handle, &persistent, err);
     if (rc == DEVID_OK && *found)
         rc = devid_object_save(esys, persistent, &made.object, err);
+    if (rc == DEVID_OK && *found)
+        rc = devid_template_marshal(template, &made.made_by, err);
     Esys_Free(area);
     devid_chip_flush(esys, &primary);
     devid_chip_close(esys, &persistent);

@@ -49,7 +49,7 @@ struct devid_lost {
     uint32_t handle;
     struct devid_slice spki;     /* its public key, by its certificate or its file */
     struct devid_slice area;     /* TPM2B_PUBLIC that was seen; may be empty */
-    struct devid_slice recorded; /* TPM2B_PUBLIC that it was made by; may be empty */
+    struct devid_slice recorded; /* TPMT_PUBLIC that it was made by (devid_identity.made_by); may be empty */
 };
 
 /**

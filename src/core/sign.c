@@ -5,22 +5,11 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "core/alg.h"
 #include "core/pss.h"
 #include "core/use.h"
 
 #define MODULUS_MAX 512
-
-static TPM2_ALG_ID alg_of_hash(enum devid_hash hash)
-{
-    switch (hash) {
-    case DEVID_SHA1:      return TPM2_ALG_SHA1;
-    case DEVID_SHA256:    return TPM2_ALG_SHA256;
-    case DEVID_SHA384:    return TPM2_ALG_SHA384;
-    case DEVID_SHA512:    return TPM2_ALG_SHA512;
-    case DEVID_HASH_NONE: return TPM2_ALG_NULL;
-    }
-    return TPM2_ALG_NULL;
-}
 
 /* The key may do RSA without a scheme, so that any padding can be made in software. */
 static bool is_raw_rsa(const struct devid_public *pub)
@@ -103,7 +92,7 @@ static devid_rc use_ecdsa(const struct devid_public *pub, enum devid_hash wanted
         return devid_fail(err, DEVID_E_DATA, "%zu bytes are no digest that this TPM signs with an %s key", digest.len,
                           devid_public_name(pub));
     use->scheme.scheme = TPM2_ALG_ECDSA;
-    use->scheme.details.ecdsa.hashAlg = alg_of_hash(hash);
+    use->scheme.details.ecdsa.hashAlg = devid_alg_of_hash(hash);
     use->digest.size = (UINT16)size;
     memset(use->digest.buffer, 0, size); /* bytes after those that count are cut off by the TPM */
     memcpy(use->digest.buffer + counted - len, digest.data, len);
@@ -117,7 +106,7 @@ static devid_rc use_scheme(TPM2_ALG_ID alg, enum devid_hash hash, struct devid_s
         return devid_fail(err, DEVID_E_DATA, "a digest of %zu bytes is expected, not %zu", devid_hash_len(hash),
                           digest.len);
     use->scheme.scheme = alg;
-    use->scheme.details.any.hashAlg = alg_of_hash(hash);
+    use->scheme.details.any.hashAlg = devid_alg_of_hash(hash);
     use->digest.size = (UINT16)digest.len;
     memcpy(use->digest.buffer, digest.data, digest.len);
     return DEVID_OK;

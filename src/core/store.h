@@ -5,7 +5,7 @@
  *
  * On disk:  STATE/TOKEN/NAME.pem, one file an identity:
  * "field: value" lines, then PEM blocks: DEVID KEY REFERENCE (key at a handle) or TSS2 PRIVATE
- * KEY (wrapped key), then CERTIFICATE, leaf first. NAME is the label, with every byte outside
+ * KEY (wrapped key), then CERTIFICATE, leaf first. "template:" is, in hexadecimal, what a primary was made by. NAME is the label, with every byte outside
  * [A-Za-z0-9._-] as %XX. Key and certificate are in one file, so they change at one instant: by
  * rename. STATE/.cache/HANDLE holds what may be deleted at any time: public area and saved
  * ESYS object of a persistent handle. Unknown fields and PEM blocks are kept.

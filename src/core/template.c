@@ -6,33 +6,9 @@
 #include "core/template.h"
 
 #include <string.h>
+#include <tss2/tss2_mu.h>
 
-/*
- * authPolicy of a device identity: TPM2_PolicyOR of
- *   A  PolicySecret(endorsement)                     the owner of the endorsement hierarchy uses the key
- *   B  A, then PolicyCommandCode(Certify)            another key attests it
- *   C  A, then PolicyCommandCode(ActivateCredential) a CA's challenge
- *   D  PolicyAuthorizeNV(index)                      what the manufacturer wrote to 0x01C9001x
- * test_template computes them from this definition.
- */
-static const unsigned char idevid_sha256[] = {
-    0xad, 0x6b, 0x3a, 0x22, 0x84, 0xfd, 0x69, 0x8a, 0x07, 0x10, 0xbf, 0x5c, 0xc1, 0xb9, 0xbd, 0xf1,
-    0x5e, 0x25, 0x32, 0xe3, 0xf6, 0x01, 0xfa, 0x4b, 0x93, 0xa6, 0xa8, 0xfa, 0x8d, 0xe5, 0x79, 0xea,
-};
-static const unsigned char iak_sha256[] = {
-    0x54, 0x37, 0x18, 0x23, 0x26, 0xe4, 0x14, 0xfc, 0xa7, 0x97, 0xd5, 0xf1, 0x74, 0x61, 0x5a, 0x16,
-    0x41, 0xf6, 0x12, 0x55, 0x79, 0x7c, 0x3a, 0x2b, 0x22, 0xc2, 0x1d, 0x12, 0x0b, 0x2d, 0x1e, 0x07,
-};
-static const unsigned char idevid_sha384[] = {
-    0x4d, 0xb1, 0xaa, 0x83, 0x6d, 0x0b, 0x56, 0x15, 0xdf, 0x6e, 0xe5, 0x3a, 0x40, 0xef, 0x70, 0xc6,
-    0x1c, 0x21, 0x7f, 0x43, 0x03, 0xd4, 0x46, 0x95, 0x92, 0x59, 0x72, 0xbc, 0x92, 0x70, 0x06, 0xcf,
-    0xa5, 0xcb, 0xdf, 0x6d, 0xc1, 0x8c, 0x4d, 0xbe, 0x32, 0x9b, 0x2f, 0x15, 0x42, 0xc3, 0xdd, 0x33,
-};
-static const unsigned char iak_sha384[] = {
-    0x12, 0x9d, 0x94, 0xeb, 0xf8, 0x45, 0x56, 0x65, 0x2c, 0x6e, 0xef, 0x43, 0xbb, 0xb7, 0x57, 0x51,
-    0x2a, 0xc8, 0x7e, 0x52, 0xbe, 0x7b, 0x34, 0x9c, 0xa6, 0xce, 0x4d, 0x82, 0x6f, 0x74, 0x9f, 0xcf,
-    0x67, 0x2f, 0x51, 0x71, 0x6c, 0x5c, 0xbb, 0x60, 0x5f, 0x31, 0x3b, 0xf3, 0x45, 0xaa, 0xb3, 0x12,
-};
+#include "core/policy.h"
 
 #define DEVICE_KEY                                                                                          \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                     \
@@ -48,22 +24,24 @@ static const struct device_template {
     unsigned bits;
     TPM2_ALG_ID name_alg, scheme, hash;
     TPMA_OBJECT attributes;
-    const unsigned char *policy;
-    uint16_t policy_len;
-    const char *unique; /* its bytes, not padded */
+    enum devid_policy policy; /* for name_alg */
+    const char *unique;       /* its bytes, not padded */
 } device_templates[] = {
-    {DEVID_ROLE_IDEVID, DEVID_RSA, 2048, TPM2_ALG_SHA256, TPM2_ALG_NULL, 0, DEVICE_KEY,
-     idevid_sha256, sizeof idevid_sha256, "IDEVID"},
+    {DEVID_ROLE_IDEVID, DEVID_RSA, 2048, TPM2_ALG_SHA256, TPM2_ALG_NULL, 0, DEVICE_KEY, DEVID_POLICY_IDEVID, "IDEVID"},
     {DEVID_ROLE_IDEVID, DEVID_EC, 256, TPM2_ALG_SHA256, TPM2_ALG_ECDSA, TPM2_ALG_SHA256, DEVICE_KEY,
-     idevid_sha256, sizeof idevid_sha256, "IDEVID"},
+     DEVID_POLICY_IDEVID, "IDEVID"},
     {DEVID_ROLE_IDEVID, DEVID_EC, 384, TPM2_ALG_SHA384, TPM2_ALG_ECDSA, TPM2_ALG_SHA384, DEVICE_KEY,
-     idevid_sha384, sizeof idevid_sha384, "IDEVID"},
+     DEVID_POLICY_IDEVID, "IDEVID"},
+    {DEVID_ROLE_IDEVID, DEVID_EC, 521, TPM2_ALG_SHA512, TPM2_ALG_ECDSA, TPM2_ALG_SHA512, DEVICE_KEY,
+     DEVID_POLICY_IDEVID, "IDEVID"},
     {DEVID_ROLE_IAK, DEVID_RSA, 2048, TPM2_ALG_SHA256, TPM2_ALG_RSAPSS, TPM2_ALG_SHA256,
-     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, iak_sha256, sizeof iak_sha256, "IAK"},
+     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, DEVID_POLICY_IAK, "IAK"},
     {DEVID_ROLE_IAK, DEVID_EC, 256, TPM2_ALG_SHA256, TPM2_ALG_ECDSA, TPM2_ALG_SHA256,
-     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, iak_sha256, sizeof iak_sha256, "IAK"},
+     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, DEVID_POLICY_IAK, "IAK"},
     {DEVID_ROLE_IAK, DEVID_EC, 384, TPM2_ALG_SHA384, TPM2_ALG_ECDSA, TPM2_ALG_SHA384,
-     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, iak_sha384, sizeof iak_sha384, "IAK"},
+     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, DEVID_POLICY_IAK, "IAK"},
+    {DEVID_ROLE_IAK, DEVID_EC, 521, TPM2_ALG_SHA512, TPM2_ALG_ECDSA, TPM2_ALG_SHA512,
+     DEVICE_KEY | TPMA_OBJECT_RESTRICTED, DEVID_POLICY_IAK, "IAK"},
 };
 
 static TPMI_ECC_CURVE curve_of(unsigned bits)
@@ -125,14 +103,12 @@ devid_rc devid_template_devid(enum devid_role role, enum devid_alg alg, unsigned
         memset(out, 0, sizeof *out);
         out->publicArea.nameAlg = t->name_alg;
         out->publicArea.objectAttributes = t->attributes;
-        out->publicArea.authPolicy.size = t->policy_len;
-        memcpy(out->publicArea.authPolicy.buffer, t->policy, t->policy_len);
         devid_template_set_type(&out->publicArea, alg, bits, t->scheme, t->hash);
         set_unique(&out->publicArea, t->unique);
-        return DEVID_OK;
+        return devid_policy_digest(t->policy, t->name_alg, &out->publicArea.authPolicy, err);
     }
     return devid_fail(err, DEVID_E_KEY,
-                      "there is no TCG template for an %s key of type %s%u: use key = ec-p256, ec-p384 or rsa-2048",
+                      "there is no TCG template for an %s key of type %s%u: use key = ec-p256, ec-p384, ec-p521 or rsa-2048",
                       devid_role_name(role), alg == DEVID_RSA ? "rsa-" : "ec-p", bits);
 }
 
@@ -193,4 +169,14 @@ devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *o
         out->publicArea.objectAttributes |= TPMA_OBJECT_DECRYPT;
     devid_template_set_type(&out->publicArea, wanted->alg, wanted->bits, TPM2_ALG_NULL, 0);
     return DEVID_OK;
+}
+
+devid_rc devid_template_marshal(const TPM2B_PUBLIC *template, struct devid_bytes *out, struct devid_error *err)
+{
+    unsigned char buffer[sizeof *template];
+    size_t len = 0;
+    TSS2_RC r = Tss2_MU_TPMT_PUBLIC_Marshal(&template->publicArea, buffer, sizeof buffer, &len);
+
+    return r == TSS2_RC_SUCCESS ? devid_bytes_copy((struct devid_slice){buffer, len}, out, err)
+                                : devid_fail_tss(err, r, 0, "encode a template");
 }

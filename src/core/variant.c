@@ -52,86 +52,6 @@ static const struct variant endorsement[] = {
     {OWN, true, EMPTY, EMPTY, "EK template, unique empty"},
 };
 
-/* ---- EK templates ---- */
-
-#define EK_LOW                                                                                              \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                     \
-     TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
-#define EK_HIGH (EK_LOW | TPMA_OBJECT_USERWITHAUTH)
-
-/* PolicySecret(endorsement) */
-static const unsigned char policy_a_sha256[] = {
-    0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
-    0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
-};
-/* PolicyOR(PolicySecret(endorsement), PolicyAuthorizeNV(0x01c07f0x)) */
-static const unsigned char policy_b_sha256[] = {
-    0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34, 0x24, 0x14, 0xef, 0xcf, 0xb3,
-    0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd, 0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0,
-};
-static const unsigned char policy_b_sha384[] = {
-    0xb2, 0x6e, 0x7d, 0x28, 0xd1, 0x1a, 0x50, 0xbc, 0x53, 0xd8, 0x82, 0xbc, 0xf5, 0xfd, 0x3a, 0x1a,
-    0x07, 0x41, 0x48, 0xbb, 0x35, 0xd3, 0xb4, 0xe4, 0xcb, 0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca,
-    0xcb, 0x47, 0xba, 0x09, 0x69, 0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12,
-};
-static const unsigned char policy_b_sha512[] = {
-    0xb8, 0x22, 0x1c, 0xa6, 0x9e, 0x85, 0x50, 0xa4, 0x91, 0x4d, 0xe3, 0xfa, 0xa6, 0xa1, 0x8c, 0x07,
-    0x2c, 0xc0, 0x12, 0x08, 0x07, 0x3a, 0x92, 0x8d, 0x5d, 0x66, 0xd5, 0x9e, 0xf7, 0x9e, 0x49, 0xa4,
-    0x29, 0xc4, 0x1a, 0x6b, 0x26, 0x95, 0x71, 0xd5, 0x7e, 0xdb, 0x25, 0xfb, 0xdb, 0x18, 0x38, 0x42,
-    0x56, 0x08, 0xb4, 0x13, 0xcd, 0x61, 0x6a, 0x5f, 0x6d, 0xb5, 0xb6, 0x07, 0x1a, 0xf9, 0x9b, 0xea,
-};
-
-#define POLICY(digest) digest, sizeof(digest)
-
-static const struct ek_template {
-    enum devid_alg alg;
-    unsigned bits;
-    enum fill unique; /* of the range */
-    TPM2_ALG_ID name_alg;
-    uint16_t aes_bits;
-    TPMA_OBJECT attributes;
-    const unsigned char *policy;
-    size_t policy_len;
-} ek_templates[] = {
-    {DEVID_RSA, 2048, ZEROS, TPM2_ALG_SHA256, 128, EK_LOW, POLICY(policy_a_sha256)},
-    {DEVID_EC, 256, ZEROS, TPM2_ALG_SHA256, 128, EK_LOW, POLICY(policy_a_sha256)},
-    {DEVID_RSA, 2048, EMPTY, TPM2_ALG_SHA256, 128, EK_HIGH, POLICY(policy_b_sha256)},
-    {DEVID_EC, 256, EMPTY, TPM2_ALG_SHA256, 128, EK_HIGH, POLICY(policy_b_sha256)},
-    {DEVID_EC, 384, EMPTY, TPM2_ALG_SHA384, 256, EK_HIGH, POLICY(policy_b_sha384)},
-    {DEVID_EC, 521, EMPTY, TPM2_ALG_SHA512, 256, EK_HIGH, POLICY(policy_b_sha512)},
-    {DEVID_RSA, 3072, EMPTY, TPM2_ALG_SHA384, 256, EK_HIGH, POLICY(policy_b_sha384)},
-    {DEVID_RSA, 4096, EMPTY, TPM2_ALG_SHA384, 256, EK_HIGH, POLICY(policy_b_sha384)},
-};
-
-static void set_aes(TPMT_SYM_DEF_OBJECT *symmetric, uint16_t bits)
-{
-    symmetric->algorithm = TPM2_ALG_AES;
-    symmetric->keyBits.aes = bits;
-    symmetric->mode.aes = TPM2_ALG_CFB;
-}
-
-static bool ek_template(enum devid_alg alg, unsigned bits, enum fill unique, TPM2B_PUBLIC *out)
-{
-    TPMT_PUBLIC *area = &out->publicArea;
-
-    for (size_t i = 0; i < sizeof ek_templates / sizeof ek_templates[0]; i++) {
-        const struct ek_template *t = &ek_templates[i];
-
-        if (t->alg != alg || t->bits != bits || t->unique != unique)
-            continue;
-        memset(out, 0, sizeof *out);
-        area->nameAlg = t->name_alg;
-        area->objectAttributes = t->attributes;
-        area->authPolicy.size = (uint16_t)t->policy_len;
-        memcpy(area->authPolicy.buffer, t->policy, t->policy_len);
-        devid_template_set_type(area, alg, bits, TPM2_ALG_NULL, 0);
-        set_aes(alg == DEVID_RSA ? &area->parameters.rsaDetail.symmetric : &area->parameters.eccDetail.symmetric,
-                t->aes_bits);
-        return true;
-    }
-    return false;
-}
-
 /* ---- unique and scheme ---- */
 
 static uint16_t fill_in(unsigned char *buffer, size_t full, enum fill fill, const char *text)
@@ -187,7 +107,7 @@ static void set_scheme(TPMT_PUBLIC *area, enum scheme scheme)
 static bool of_table(const struct variant *v, enum devid_role role, const struct devid_public *pub, TPM2B_PUBLIC *out)
 {
     if (role == DEVID_ROLE_EK) {
-        if (!ek_template(pub->alg, pub->bits, v->x, out))
+        if (devid_template_ek(pub->alg, pub->bits, v->x == EMPTY, out, NULL) != DEVID_OK)
             return false;
     } else if (devid_template_devid(role, pub->alg, pub->bits, out, NULL) != DEVID_OK) {
         return false;
@@ -229,9 +149,8 @@ bool devid_variant(const struct devid_lost *lost, const struct devid_public *pub
         n = sizeof endorsement / sizeof *rows;
     }
     *out = (TPM2B_PUBLIC){0};
-    if (lost->recorded.len != 0 && Tss2_MU_TPM2B_PUBLIC_Unmarshal(lost->recorded.data, lost->recorded.len, &used, out) ==
+    if (lost->recorded.len != 0 && Tss2_MU_TPMT_PUBLIC_Unmarshal(lost->recorded.data, lost->recorded.len, &used, &out->publicArea) ==
                                        TSS2_RC_SUCCESS && i-- == 0) {
-        out->size = 0;
         *how = "recorded template";
         return true;
     }

@@ -48,6 +48,7 @@ static void put(struct devid_store *store, const char *label, enum devid_role ro
     identity.key_place = made->handle != 0 ? DEVID_PLACE_HANDLE : DEVID_PLACE_BLOB;
     identity.blob = devid_slice_of(made->blob);
     identity.object = devid_slice_of(made->object);
+    identity.made_by = devid_slice_of(made->made_by);
     assert_rc(devid_store_put(store, &identity, &err), DEVID_OK, err);
 }
 

@@ -8,6 +8,13 @@ MAKE_TEST_SOURCES = \
 
 if HAVE_CMOCKA
 
+check_PROGRAMS += test/tpm/test_attest
+TESTS += test/tpm/test_attest
+test_tpm_test_attest_SOURCES = test/tpm/test_attest.c test/tpm/keys.c test/tpm/keys.h $(MAKE_TEST_SOURCES)
+test_tpm_test_attest_CPPFLAGS = $(MAKE_TEST_CPPFLAGS)
+test_tpm_test_attest_CFLAGS = $(MAKE_TEST_CFLAGS)
+test_tpm_test_attest_LDADD = $(MAKE_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_discover
 TESTS += test/tpm/test_discover
 test_tpm_test_discover_SOURCES = test/tpm/test_discover.c $(MAKE_TEST_SOURCES)

@@ -204,7 +204,7 @@ static void a_recorded_template_is_tried_before_all_others(void **state)
     assert_rc(devid_template_devid(DEVID_ROLE_IDEVID, DEVID_EC, 256, &template, &err), DEVID_OK, err);
     template.publicArea.unique.ecc.x.size = 3; /* a maker's own */
     make_by(w, &template, IDEVID, &was);
-    assert_int_equal(Tss2_MU_TPM2B_PUBLIC_Marshal(&template, marshalled, sizeof marshalled, &len), TSS2_RC_SUCCESS);
+    assert_int_equal(Tss2_MU_TPMT_PUBLIC_Marshal(&template.publicArea, marshalled, sizeof marshalled, &len), TSS2_RC_SUCCESS);
     by_hand(w, "tpm2_clear -c p");
     lost = lost_of(DEVID_ROLE_IDEVID, &was);
     lost.recorded = (struct devid_slice){marshalled, len};

@@ -200,7 +200,7 @@ static void a_wrong_value_is_told_with_file_line_key_and_what_was_expected(void 
     static const struct {
         const char *line, *sentence;
     } cases[] = {
-        {"key = ec-p257", "key: \"ec-p257\" is not a key type: ec-p256, ec-p384, rsa-2048 or rsa-3072"},
+        {"key = ec-p257", "key: \"ec-p257\" is not a key type: ec-p256, ec-p384, ec-p521, rsa-2048 or rsa-3072"},
         {"role = boss", "role: \"boss\" is no role: ek, idevid, iak, ldevid, ca or client"},
         {"handle = 0x80000001", "handle: \"0x80000001\" is no owner's persistent handle: 0x81000000 to 0x817fffff"},
         {"handle = 0x81800000", "handle: \"0x81800000\" is no owner's persistent handle: 0x81000000 to 0x817fffff"},
@@ -270,7 +270,7 @@ static void what_only_the_whole_file_tells_is_told_where_it_can_be_mended(void *
     assert_refused(*state, "[identity a]\nauthenticate = b\n[identity b]\nrole = client\nauthenticate = a\n",
                    "2: authenticate: a needs its own certificate to get it: another identity is expected");
     assert_refused(*state, "[identity a]\nrole = idevid\n\nkey = rsa-3072\n",
-                   "4: key: TCG has no template of this type: ec-p256, ec-p384 or rsa-2048 is expected");
+                   "4: key: TCG has no template of this type: ec-p256, ec-p384, ec-p521 or rsa-2048 is expected");
     assert_refused(*state, "[device]\nserial = 1\nserial-file = /nowhere\n",
                    "3: serial-file: \"serial =\" is given too: one of the two is expected");
 }

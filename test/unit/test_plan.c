@@ -68,7 +68,7 @@ static void an_empty_device_is_made_in_the_order_of_trust(void **state)
 {
     const struct plan_found nothing[N] = {{0}};
     static const struct plan_step expected[] = {
-        {PLAN_MAKE_KEY, IDEVID},  {PLAN_ENROLL, IDEVID},    {PLAN_WRITE_NV, IDEVID}, {PLAN_ABSENT, EK},
+        {PLAN_ABSENT, EK},        {PLAN_MAKE_KEY, IDEVID},  {PLAN_ENROLL, IDEVID},   {PLAN_WRITE_NV, IDEVID},
         {PLAN_MAKE_KEY, LDEVID},  {PLAN_PERSIST, LDEVID},   {PLAN_ENROLL, LDEVID},   {PLAN_WRITE_PEM, LDEVID},
         {PLAN_MAKE_KEY, DEVICE_ID}, {PLAN_ENROLL, DEVICE_ID},
     };
@@ -156,7 +156,7 @@ static void what_the_tpm_lost_is_derived_again_or_made_anew(void **state)
     for (size_t i = 0; i < N; i++)
         found[i].is_gone = true;
     assert_steps(found,
-                 (struct plan_step[]){{PLAN_RECOVER, IDEVID}, {PLAN_RECOVER, EK}, {PLAN_MAKE_KEY, LDEVID},
+                 (struct plan_step[]){{PLAN_RECOVER, EK}, {PLAN_RECOVER, IDEVID}, {PLAN_MAKE_KEY, LDEVID},
                                       {PLAN_PERSIST, LDEVID}, {PLAN_ENROLL, LDEVID}, {PLAN_WRITE_PEM, LDEVID},
                                       {PLAN_MAKE_KEY, DEVICE_ID}, {PLAN_ENROLL, DEVICE_ID}}, 8);
     complete(found);
@@ -175,7 +175,7 @@ static void a_handle_that_holds_another_key_is_left_to_a_person(void **state)
     (void)state;
     complete(found);
     found[LDEVID].is_other = found[IDEVID].is_other = found[EK].is_other = true;
-    assert_steps(found, (struct plan_step[]){{PLAN_TAKEN, IDEVID}, {PLAN_TAKEN, EK}, {PLAN_TAKEN, LDEVID}}, 3);
+    assert_steps(found, (struct plan_step[]){{PLAN_TAKEN, EK}, {PLAN_TAKEN, IDEVID}, {PLAN_TAKEN, LDEVID}}, 3);
 }
 
 /* All combinations of what can be there: a plan never makes what exists, and always ends complete. */

@@ -28,6 +28,7 @@ static void assert_same(const struct devid_identity *a, const struct devid_ident
     assert_int_equal(a->parent, b->parent);
     assert_true(devid_slice_eq(a->blob, b->blob));
     assert_true(devid_slice_eq(a->object, b->object));
+    assert_true(devid_slice_eq(a->made_by, b->made_by));
     assert_true(devid_slice_eq(devid_slice_of(a->pub.spki), devid_slice_of(b->pub.spki)));
     assert_true(devid_slice_eq(devid_slice_of(a->pub.area), devid_slice_of(b->pub.area)));
     assert_int_equal(a->cert_place, b->cert_place);
@@ -65,10 +66,11 @@ static void a_wrapped_key_is_read_as_it_was_put(void **state)
 
 static void a_key_at_a_handle_is_read_with_attributes_and_saved_object(void **state)
 {
-    static const unsigned char object[] = "a saved ESYS object";
+    static const unsigned char object[] = "a saved ESYS object", template[] = "a TPMT_PUBLIC";
     struct sample sample = sample_make("azure:ldevid", "P-384", 0x81000002);
 
     sample.identity.object = SLICE(object);
+    sample.identity.made_by = SLICE(template);
     sample_certify(&sample, "ldevid");
     assert_put_and_read(*state, &sample);
     sample_free(&sample);

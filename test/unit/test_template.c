@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/policy.h"
 #include "core/template.h"
 
 #include <openssl/evp.h>
@@ -6,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
@@ -127,6 +129,38 @@ static void policies_are_those_of_their_definition(void **state)
     assert_policy(DEVID_ROLE_IAK, DEVID_RSA, 2048, EVP_sha256(), 0x01c90018, TPM2_ALG_SHA256);
     assert_policy(DEVID_ROLE_IAK, DEVID_EC, 256, EVP_sha256(), 0x01c90018, TPM2_ALG_SHA256);
     assert_policy(DEVID_ROLE_IAK, DEVID_EC, 384, EVP_sha384(), 0x01c90019, TPM2_ALG_SHA384);
+    assert_policy(DEVID_ROLE_IDEVID, DEVID_EC, 521, EVP_sha512(), 0x01c90012, TPM2_ALG_SHA512);
+    assert_policy(DEVID_ROLE_IAK, DEVID_EC, 521, EVP_sha512(), 0x01c9001a, TPM2_ALG_SHA512);
+}
+
+/* As other implementations have them: EK Credential Profile 2.5, B.6, and swtpm_setup. */
+static void policies_of_endorsement_keys_are_the_published_ones(void **state)
+{
+    static const struct {
+        enum devid_policy policy;
+        TPM2_ALG_ID hash;
+        const char *hex;
+    } known[] = {
+        {DEVID_POLICY_EK_LOW, TPM2_ALG_SHA256, "837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa"},
+        {DEVID_POLICY_EK_HIGH, TPM2_ALG_SHA256, "ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0"},
+        {DEVID_POLICY_EK_HIGH, TPM2_ALG_SHA384, "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419ca"
+                                                "cb47ba09699646150f9fc000f3f80e12"},
+        {DEVID_POLICY_EK_HIGH, TPM2_ALG_SHA512, "b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4"
+                                                "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea"},
+    };
+    TPM2B_DIGEST digest;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct devid_bytes want = {0};
+
+        assert_int_equal(devid_hex_decode(known[i].hex, &want, NULL), DEVID_OK);
+        assert_int_equal(devid_policy_digest(known[i].policy, known[i].hash, &digest, NULL), DEVID_OK);
+        assert_int_equal(digest.size, want.len);
+        assert_memory_equal(digest.buffer, want.data, want.len);
+        devid_bytes_free(&want);
+    }
+    assert_int_equal(devid_policy_digest(DEVID_POLICY_IDEVID, TPM2_ALG_SHA1, &digest, NULL), DEVID_E_KEY);
 }
 
 /* The bytes that the TPM derives the key from: one bit else, and a device in the field has another identity. */
@@ -167,6 +201,34 @@ static void device_templates_are_byte_for_byte_the_recorded_ones(void **state)
     assert_area(&t, "004e 0023 000c 000400f2" IDEVID_384 "0010 0018 000c 0004 0010 0006 494445564944 0000");
     assert_int_equal(devid_template_devid(DEVID_ROLE_IAK, DEVID_EC, 384, &t, NULL), DEVID_OK);
     assert_area(&t, "004b 0023 000c 000500f2" IAK_384 "0010 0018 000c 0004 0010 0003 49414b 0000");
+}
+
+#define EK_LOW "0020 837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa"
+#define EK_HIGH "0020 ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0"
+#define EK_HIGH_384                                                                                         \
+    "0030 b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12"
+#define ZEROS_32 "0000000000000000000000000000000000000000000000000000000000000000"
+
+static void endorsement_key_templates_are_byte_for_byte_the_profiles(void **state)
+{
+    char rsa[2048];
+    size_t len = (size_t)snprintf(rsa, sizeof rsa, "013a 0001 000b 000300b2" EK_LOW "0006 0080 0043 0010 0800 00000000 0100");
+    TPM2B_PUBLIC t;
+
+    (void)state;
+    memset(rsa + len, '0', 512);
+    rsa[len + 512] = 0;
+    assert_int_equal(devid_template_ek(DEVID_RSA, 2048, false, &t, NULL), DEVID_OK);
+    assert_area(&t, rsa);
+    assert_int_equal(devid_template_ek(DEVID_EC, 256, false, &t, NULL), DEVID_OK);
+    assert_area(&t, "007a 0023 000b 000300b2" EK_LOW "0006 0080 0043 0010 0003 0010 0020" ZEROS_32 "0020" ZEROS_32);
+    assert_int_equal(devid_template_ek(DEVID_RSA, 2048, true, &t, NULL), DEVID_OK);
+    assert_area(&t, "003a 0001 000b 000300f2" EK_HIGH "0006 0080 0043 0010 0800 00000000 0000");
+    assert_int_equal(devid_template_ek(DEVID_EC, 384, true, &t, NULL), DEVID_OK);
+    assert_area(&t, "004a 0023 000c 000300f2" EK_HIGH_384 "0006 0100 0043 0010 0004 0010 0000 0000");
+    assert_int_equal(devid_template_ek(DEVID_RSA, 3072, true, &t, NULL), DEVID_OK);
+    assert_area(&t, "004a 0001 000c 000300f2" EK_HIGH_384 "0006 0100 0043 0010 0c00 00000000 0000");
+    assert_int_equal(devid_template_ek(DEVID_EC, 384, false, &t, NULL), DEVID_E_KEY);
 }
 
 static void the_storage_root_key_is_the_tcg_one(void **state)
@@ -230,7 +292,7 @@ static void a_type_without_template_is_refused_with_those_there_are(void **state
 
     (void)state;
     assert_int_equal(devid_template_devid(DEVID_ROLE_IDEVID, DEVID_RSA, 3072, &t, &err), DEVID_E_KEY);
-    assert_non_null(strstr(err.text, "ec-p256, ec-p384 or rsa-2048"));
+    assert_non_null(strstr(err.text, "ec-p256, ec-p384, ec-p521 or rsa-2048"));
     assert_int_equal(devid_template_devid(DEVID_ROLE_LDEVID, DEVID_EC, 256, &t, &err), DEVID_E_KEY);
     assert_int_equal(owner(DEVID_EC, 224, "s", &t, &err), DEVID_E_KEY);
     assert_int_equal(owner(DEVID_RSA, 1024, "sd", &t, &err), DEVID_E_KEY);
@@ -243,6 +305,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(policies_are_those_of_their_definition),
         cmocka_unit_test(device_templates_are_byte_for_byte_the_recorded_ones),
+        cmocka_unit_test(policies_of_endorsement_keys_are_the_published_ones),
+        cmocka_unit_test(endorsement_key_templates_are_byte_for_byte_the_profiles),
         cmocka_unit_test(the_storage_root_key_is_the_tcg_one),
         cmocka_unit_test(owner_keys_are_fixed_noda_and_without_scheme),
         cmocka_unit_test(an_owner_key_does_what_was_asked_and_no_more),
