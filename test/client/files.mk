@@ -1,28 +1,30 @@
 # files of test/client: programs as Debian ships them
-CLIENT_TESTS = \
-	test/client/curl.sh \
-	test/client/engine.sh \
-	test/client/est-server.sh \
-	test/client/expired.sh \
-	test/client/faults-provision.sh \
-	test/client/guide.sh \
-	test/client/java.sh \
-	test/client/mosquitto.sh \
-	test/client/nss.sh \
-	test/client/openssh.sh \
-	test/client/openssl.sh \
-	test/client/p11-kit.sh \
-	test/client/p11tool.sh \
-	test/client/pkcs11-tool.sh \
-	test/client/provision.sh \
-	test/client/provision-faults.sh \
-	test/client/python.sh \
-	test/client/recover.sh \
-	test/client/software.sh \
-	test/client/tss2.sh
-EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/vendor.sh
-	test/client/software.sh
-EXTRA_DIST += $(CLIENT_TESTS) test/client/lib.sh test/client/device.sh test/client/sweep.sh test/client/vendor.sh
+CLIENT_TESTS =
+CLIENT_TESTS += test/client/curl.sh
+CLIENT_TESTS += test/client/engine.sh
+CLIENT_TESTS += test/client/est-server.sh
+CLIENT_TESTS += test/client/expired.sh
+CLIENT_TESTS += test/client/faults-provision.sh
+CLIENT_TESTS += test/client/guide.sh
+CLIENT_TESTS += test/client/java.sh
+CLIENT_TESTS += test/client/mosquitto.sh
+CLIENT_TESTS += test/client/nss.sh
+CLIENT_TESTS += test/client/openssh.sh
+CLIENT_TESTS += test/client/openssl.sh
+CLIENT_TESTS += test/client/p11-kit.sh
+CLIENT_TESTS += test/client/p11tool.sh
+CLIENT_TESTS += test/client/pkcs11-tool.sh
+CLIENT_TESTS += test/client/provision-faults.sh
+CLIENT_TESTS += test/client/provision.sh
+CLIENT_TESTS += test/client/python.sh
+CLIENT_TESTS += test/client/recover.sh
+CLIENT_TESTS += test/client/software.sh
+CLIENT_TESTS += test/client/tss2.sh
+EXTRA_DIST += $(CLIENT_TESTS)
+EXTRA_DIST += test/client/device.sh
+EXTRA_DIST += test/client/lib.sh
+EXTRA_DIST += test/client/sweep.sh
+EXTRA_DIST += test/client/vendor.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += test/client/prepare
