@@ -5,6 +5,7 @@ CLIENT_TESTS += test/client/engine.sh
 CLIENT_TESTS += test/client/est-server.sh
 CLIENT_TESTS += test/client/expired.sh
 CLIENT_TESTS += test/client/faults-provision.sh
+CLIENT_TESTS += test/client/faults-recover.sh
 CLIENT_TESTS += test/client/guide.sh
 CLIENT_TESTS += test/client/java.sh
 CLIENT_TESTS += test/client/mosquitto.sh
