@@ -4,117 +4,21 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "core/files.h"
+#include "contact.h"
 #include "core/key.h"
 #include "core/make.h"
+#include "core/ref.h"
 #include "core/uri.h"
 #include "est/est.h"
+#include "kept.h"
 #include "tool.h"
 
+#define CSR_LABEL "CERTIFICATE REQUEST"
 #define WAIT_MAX_S 900 /* a server that says "later" is asked again for a quarter of an hour */
-
-/* Everything of a server that must be freed; est_server lends it out. */
-struct contact {
-    struct est_server server;
-    struct devid_secret secret, password;
-    struct devid_bytes anchors, key_uri, chain;
-    bool is_counted; /* the key's failures are counted by the TPM */
-};
-
-static void contact_free(struct contact *c)
-{
-    devid_secret_free(&c->secret);
-    devid_secret_free(&c->password);
-    devid_bytes_free(&c->anchors);
-    devid_bytes_free(&c->key_uri);
-    devid_bytes_free(&c->chain);
-}
-
-/* Trust found by fingerprint is kept in STATE/.trust/NAME.pem; files beginning with '.' are no tokens. */
-static devid_rc bootstrap(struct tool *tool, const struct devid_conf_identity *want, struct contact *c,
-                          struct devid_error *err)
-{
-    struct devid_bytes folder = {0}, name = {0}, fingerprint = {0};
-    char path[4096];
-    devid_rc rc;
-
-    rc = devid_store_folder(tool->store, ".trust", &folder, err);
-    if (rc == DEVID_OK)
-        rc = devid_files_name(want->name, &name, err);
-    if (rc != DEVID_OK)
-        goto out;
-    (void)snprintf(path, sizeof path, "%s/%s.pem", (char *)folder.data, (char *)name.data);
-    rc = devid_file_read(path, 1U << 20, &c->anchors, err);
-    if (rc != DEVID_E_ABSENT)
-        goto out;
-    rc = devid_hex_decode(want->fingerprint, &fingerprint, err);
-    if (rc == DEVID_OK)
-        rc = est_bootstrap(&c->server, devid_slice_of(fingerprint), &c->anchors, err);
-    (void)snprintf(path, sizeof path, "%s.pem", (char *)name.data);
-    if (rc == DEVID_OK)
-        rc = devid_files_replace((char *)folder.data, path, devid_slice_of(c->anchors), 0644, err);
-out:
-    devid_bytes_free(&folder);
-    devid_bytes_free(&name);
-    devid_bytes_free(&fingerprint);
-    return rc;
-}
-
-static devid_rc authenticate_with(struct tool *tool, const char *name, struct contact *c, struct devid_error *err)
-{
-    const struct devid_identity *identity;
-    struct devid_snapshot *snap = NULL;
-    devid_rc rc = tool_find(tool, name, &snap, &identity, err);
-
-    if (rc != DEVID_OK)
-        return rc;
-    if (identity->n_chain == 0)
-        rc = devid_fail(err, DEVID_E_ABSENT, "%s has no certificate to authenticate with: run \"devid provision %s\" before",
-                        name, name);
-    c->is_counted = identity->pub.is_counted;
-    if (rc == DEVID_OK)
-        rc = devid_uri_of(identity, &c->key_uri, err);
-    if (rc == DEVID_OK)
-        rc = tool_chain_pem(identity->chain, identity->n_chain, &c->chain, err);
-    devid_snapshot_free(snap);
-    if (rc == DEVID_OK) {
-        c->server.key_uri = (const char *)c->key_uri.data;
-        c->server.chain_pem = devid_slice_of(c->chain);
-        rc = est_keys_load(err);
-    }
-    return rc;
-}
-
-/* as: the identity whose certificate goes into TLS; NULL: none */
-static devid_rc contact_make(struct tool *tool, const struct devid_conf_identity *want, const char *as,
-                             struct contact *c, struct devid_error *err)
-{
-    devid_rc rc = DEVID_OK;
-
-    if (want->est == NULL)
-        return devid_fail(err, DEVID_E_ABSENT, "no EST server: add \"est = https://...\" to its section");
-    c->server.url = want->est;
-    c->server.anchors = want->anchors;
-    c->server.headers = want->headers;
-    c->server.user = want->user;
-    if (want->fingerprint != NULL) /* before any secret is read: this connection is not verified */
-        rc = bootstrap(tool, want, c, err);
-    c->server.anchors_pem = devid_slice_of(c->anchors);
-    if (rc == DEVID_OK && want->secret_file != NULL) {
-        rc = devid_secret_read(want->secret_file, &c->secret, err);
-        c->server.secret_header = want->secret_header;
-        c->server.secret = (struct devid_slice){c->secret.data, c->secret.len};
-    }
-    if (rc == DEVID_OK && want->password_file != NULL) {
-        rc = devid_secret_read(want->password_file, &c->password, err);
-        c->server.password = (struct devid_slice){c->password.data, c->password.len};
-    }
-    if (rc == DEVID_OK && as != NULL)
-        rc = authenticate_with(tool, as, c, err);
-    return rc;
-}
 
 devid_rc tool_cacerts(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *pem,
                       struct devid_error *err)
@@ -126,8 +30,22 @@ devid_rc tool_cacerts(struct tool *tool, const struct devid_conf_identity *want,
     if (rc == DEVID_OK)
         rc = est_cacerts(&c.server, &reply, err);
     if (rc == DEVID_OK)
+        rc = contact_learn(tool, want, &reply, err);
+    if (rc == DEVID_OK)
         rc = devid_bytes_append(pem, devid_slice_of(reply.certs_pem), err);
     est_reply_free(&reply);
+    contact_free(&c);
+    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+}
+
+devid_rc tool_csrattrs(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *text,
+                       struct devid_error *err)
+{
+    struct contact c = {0};
+    devid_rc rc = contact_make(tool, want, NULL, &c, err);
+
+    if (rc == DEVID_OK)
+        rc = est_csrattrs(&c.server, text, err);
     contact_free(&c);
     return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
 }
@@ -148,42 +66,56 @@ static enum est_usage usage_of(enum devid_role role)
     return EST_USAGE_CLIENT;
 }
 
-/* A renewal asks for what the old certificate has: a CA compares the bytes (RFC 7030 section 4.2.2). */
-static devid_rc make_csr(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, struct devid_bytes *der,
-                         struct devid_error *err)
-{
-    struct est_csr request = {.subject = want->subject != NULL ? want->subject : "", .usage = usage_of(want->role)};
+/* What to ask for, and what it lends from. */
+struct wish {
+    struct est_csr csr;
+    struct devid_snapshot *snap;
     const struct devid_identity *identity;
-    struct devid_snapshot *snap = NULL;
-    struct devid_bytes uri = {0}, hw_serial = {0};
-    devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
+    struct devid_bytes uri, hw_serial;
+};
 
-    if (rc != DEVID_OK)
-        return rc;
-    rc = devid_uri_of(identity, &uri, err);
+static void wish_free(struct wish *wish)
+{
+    devid_bytes_free(&wish->uri);
+    devid_bytes_free(&wish->hw_serial);
+    devid_snapshot_free(wish->snap);
+}
+
+/* A renewal asks for what the old certificate has: a CA compares the bytes (RFC 7030 section 4.2.2). */
+static devid_rc wish_make(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, struct wish *wish,
+                          struct devid_error *err)
+{
+    devid_rc rc = tool_find(tool, want->name, &wish->snap, &wish->identity, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_uri_of(wish->identity, &wish->uri, err);
     if (rc == DEVID_OK && want->san_hardware_module)
-        rc = devid_make_hw_serial(tool->store, &hw_serial, err);
+        rc = devid_make_hw_serial(tool->store, &wish->hw_serial, err);
     if (rc == DEVID_OK)
         rc = est_keys_load(err);
-    if (rc == DEVID_OK && is_renewal && identity->n_chain != 0)
-        request.as_cert = identity->chain[0].der;
-    if (rc == DEVID_OK) {
-        request.key_uri = (const char *)uri.data;
-        request.hw_serial = (const char *)hw_serial.data;
-        rc = est_csr_make(&request, der, err);
-        if (identity->pub.is_counted)
-            devid_make_settled(tool->store);
-    }
-    devid_bytes_free(&uri);
-    devid_bytes_free(&hw_serial);
-    devid_snapshot_free(snap);
-    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+    if (rc != DEVID_OK)
+        return rc;
+    wish->csr = (struct est_csr){.key_uri = (const char *)wish->uri.data,
+                                 .subject = want->subject != NULL ? want->subject : "",
+                                 .usage = usage_of(want->role),
+                                 .hw_serial = (const char *)wish->hw_serial.data};
+    if (is_renewal && wish->identity->n_chain != 0)
+        wish->csr.as_cert = wish->identity->chain[0].der;
+    return DEVID_OK;
 }
 
 devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *der,
                   struct devid_error *err)
 {
-    return make_csr(tool, want, false, der, err);
+    struct wish wish = {0};
+    devid_rc rc = wish_make(tool, want, false, &wish, err);
+
+    if (rc == DEVID_OK)
+        rc = est_csr_make(&wish.csr, der, err);
+    if (wish.identity != NULL && wish.identity->pub.is_counted)
+        devid_make_settled(tool->store);
+    wish_free(&wish);
+    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
 }
 
 /* The reply's chain joins the key, in one rename. */
@@ -215,32 +147,102 @@ static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, 
     return rc;
 }
 
-static devid_rc ask(struct tool *tool, struct contact *c, struct devid_slice csr, bool is_renewal, struct devid_slice spki,
-                    struct est_reply *reply, struct devid_error *err)
-{
-    devid_rc rc = est_enroll(&c->server, csr, is_renewal, spki, reply, err);
+/* A request on its way: what is asked for, and the very bytes once they were sent. */
+struct request {
+    const struct devid_conf_identity *want;
+    const struct wish *wish;
+    bool is_renewal, is_kept; /* kept: in a file, since the server put it off */
+    struct devid_bytes csr;
+};
 
-    if (c->is_counted)
-        devid_make_settled(tool->store);
+static enum kept_kind kind_of(const struct request *r)
+{
+    return r->is_renewal ? KEPT_RENEWAL : KEPT_PENDING;
+}
+
+/* A request that the server put off in an earlier run, if it is for the key that the identity has now. */
+static void read_kept(struct tool *tool, struct request *r)
+{
+    struct devid_slice spki = devid_slice_of(r->wish->identity->pub.spki);
+    struct devid_bytes pem = {0};
+
+    if (kept_read(tool, r->want, kind_of(r), &pem, NULL) != DEVID_OK)
+        return;
+    r->is_kept = devid_pem_find(devid_slice_of(pem), CSR_LABEL, 0, &r->csr, NULL) == DEVID_OK &&
+                 memmem(r->csr.data, r->csr.len, spki.data, spki.len) != NULL;
+    if (!r->is_kept)
+        devid_bytes_free(&r->csr);
+    devid_bytes_free(&pem);
+}
+
+static devid_rc keep_request(struct tool *tool, struct request *r, struct devid_error *err)
+{
+    struct devid_bytes pem = {0};
+    devid_rc rc = devid_pem_append(&pem, CSR_LABEL, devid_slice_of(r->csr), err);
+
+    if (rc == DEVID_OK)
+        rc = kept_write(tool, r->want, kind_of(r), devid_slice_of(pem), err);
+    r->is_kept = rc == DEVID_OK;
+    devid_bytes_free(&pem);
     return rc;
 }
 
-static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct devid_slice csr, bool is_renewal,
-                                   struct devid_slice spki, struct est_reply *reply, struct devid_error *err)
+/* Refused as it is, or granted in a way that is no use: to send it once more would change nothing. */
+static bool is_over(devid_rc rc, long status)
 {
-    unsigned waited_s = 0;
+    return rc == DEVID_E_DATA || (status >= 400 && status < 500 && status != 401 && status != 408 && status != 429);
+}
+
+/* One attempt. A request that the server has taken (202) is kept before anything else happens. */
+static devid_rc attempt(struct tool *tool, struct contact *c, struct request *r, struct est_reply *reply, struct devid_error *err)
+{
+    struct devid_error why = {0};
+    devid_rc rc = est_apply(&c->server, &r->wish->csr, r->is_renewal, devid_slice_of(r->wish->identity->pub.spki), &r->csr, reply,
+                            err);
+    devid_rc kept = contact_learn(tool, r->want, reply, &why);
+
+    if (c->is_counted || r->wish->identity->pub.is_counted)
+        devid_make_settled(tool->store);
+    if (kept == DEVID_OK && reply->status == 202 && r->csr.len != 0 && !r->is_kept)
+        kept = keep_request(tool, r, &why);
+    if (kept == DEVID_OK && is_over(rc, reply->status))
+        kept = kept_drop(tool, r->want, kind_of(r), &why);
+    if (kept == DEVID_OK || (rc != DEVID_OK && rc != DEVID_E_BUSY))
+        return rc;
+    *err = why;
+    return kept;
+}
+
+static void pause_ms(unsigned long ms)
+{
+    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
+static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct request *r, struct est_reply *reply,
+                                   struct devid_error *err)
+{
+    unsigned long waited_ms = 0;
+    unsigned random = 0;
     devid_rc rc;
 
-    while ((rc = ask(tool, c, csr, is_renewal, spki, reply, err)) == DEVID_E_BUSY) {
-        unsigned wait_s = reply->retry_after_s != 0 ? reply->retry_after_s : 10;
-        struct timespec left = {.tv_sec = (time_t)wait_s};
+    read_kept(tool, r);
+    for (unsigned n = 1; (rc = attempt(tool, c, r, reply, err)) == DEVID_E_BUSY; n++) {
+        unsigned long wait_ms;
 
-        if (tool->no_wait || wait_s > WAIT_MAX_S - waited_s)
+        if (getrandom(&random, sizeof random, 0) != sizeof random)
+            random = (unsigned)getpid();
+        wait_ms = est_pause_ms(reply->retry_after_s, n, random);
+        if (tool->no_wait || wait_ms > WAIT_MAX_S * 1000UL - waited_ms)
             break;
-        (void)printf("  the server asks for %u s of patience\n", wait_s);
-        while (nanosleep(&left, &left) != 0 && errno == EINTR)
-            continue;
-        waited_s += wait_s;
+        if (reply->retry_after_s != 0)
+            (void)printf("  the server asks for %u s of patience\n", reply->retry_after_s);
+        else
+            (void)printf("  the server asks to come again later: in %lu s\n", (wait_ms + 500) / 1000);
+        pause_ms(wait_ms);
+        waited_ms += wait_ms;
         est_reply_free(reply);
     }
     return rc;
@@ -249,32 +251,23 @@ static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct 
 devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal,
                      struct devid_error *err)
 {
-    const struct devid_identity *identity;
-    struct devid_snapshot *snap = NULL;
     struct contact c = {0};
+    struct wish wish = {0};
+    struct request request = {.want = want, .wish = &wish, .is_renewal = is_renewal};
     struct est_reply reply = {0};
-    struct devid_bytes csr = {0};
-    devid_rc rc;
+    devid_rc rc = contact_make(tool, want, is_renewal ? want->name : want->authenticate, &c, err);
 
-    rc = contact_make(tool, want, is_renewal ? want->name : want->authenticate, &c, err);
     if (rc == DEVID_OK)
-        rc = tool_find(tool, want->name, &snap, &identity, err);
-    if (rc != DEVID_OK) {
-        contact_free(&c);
-        return devid_error_in(err, rc, want->name);
-    }
-    rc = make_csr(tool, want, is_renewal, &csr, err);
-    if (rc == DEVID_OK) {
-        rc = ask_until_answered(tool, &c, devid_slice_of(csr), is_renewal, devid_slice_of(identity->pub.spki), &reply,
-                                err);
-        if (rc == DEVID_OK)
-            rc = keep(tool, want, &reply, err);
-        if (rc != DEVID_OK)
-            rc = devid_error_in(err, rc, want->name);
-    }
-    devid_bytes_free(&csr);
+        rc = wish_make(tool, want, is_renewal, &wish, err);
+    if (rc == DEVID_OK)
+        rc = ask_until_answered(tool, &c, &request, &reply, err);
+    if (rc == DEVID_OK)
+        rc = keep(tool, want, &reply, err);
+    if (rc == DEVID_OK)
+        rc = kept_drop(tool, want, kind_of(&request), err); /* the certificate is in its place */
+    devid_bytes_free(&request.csr);
     est_reply_free(&reply);
+    wish_free(&wish);
     contact_free(&c);
-    devid_snapshot_free(snap);
-    return rc;
+    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
 }

@@ -6,10 +6,13 @@
 
 #include "tool.h"
 
-static devid_rc print_cacerts(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err)
+typedef devid_rc asking(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *text,
+                        struct devid_error *err);
+
+static devid_rc print(struct tool *tool, const struct devid_conf_identity *want, asking *ask, struct devid_error *err)
 {
     struct devid_bytes pem = {0};
-    devid_rc rc = tool_cacerts(tool, want, &pem, err);
+    devid_rc rc = ask(tool, want, &pem, err);
 
     if (rc == DEVID_OK)
         (void)fwrite(pem.data, 1, pem.len, stdout);
@@ -51,7 +54,7 @@ static devid_rc refuse(const char *message, struct devid_error *err)
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (strcmp(message, refused[i].message) == 0)
             return devid_fail(err, DEVID_E_DENIED, "%s is not done: %s", message, refused[i].why);
-    return devid_fail(err, TOOL_USAGE, "est: \"%s\" is no message: cacerts, enroll or reenroll", message);
+    return devid_fail(err, TOOL_USAGE, "est: \"%s\" is no message: cacerts, csrattrs, enroll or reenroll", message);
 }
 
 devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_error *err)
@@ -68,7 +71,9 @@ devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_erro
         return devid_fail(err, DEVID_E_ABSENT, "there is no section [identity %s] in %s", argv[optind + 1],
                           devid_store_conf(tool->store)->path);
     if (strcmp(argv[optind], "cacerts") == 0)
-        return print_cacerts(tool, want, err);
+        return print(tool, want, tool_cacerts, err);
+    if (strcmp(argv[optind], "csrattrs") == 0)
+        return print(tool, want, tool_csrattrs, err);
     if (strcmp(argv[optind], "enroll") == 0)
         return enroll_by_hand(tool, want, false, err);
     if (strcmp(argv[optind], "reenroll") == 0)

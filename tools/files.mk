@@ -1,9 +1,13 @@
 bin_PROGRAMS += devid
 devid_SOURCES = \
+	tools/contact.c \
+	tools/contact.h \
 	tools/doctor.c \
 	tools/enroll.c \
 	tools/est.c \
 	tools/found.c \
+	tools/kept.c \
+	tools/kept.h \
 	tools/list.c \
 	tools/main.c \
 	tools/out.c \

@@ -25,7 +25,7 @@ static const struct tool_command commands[] = {
      true, command_ref},
     {"csr", "[--out FILE] NAME", "write a certificate request, signed by the identity's key",
      "  --out FILE  there instead of standard output\n", true, command_csr},
-    {"est", "cacerts|enroll|reenroll NAME", "talk to the EST server of one identity by hand", NULL, true, command_est},
+    {"est", "cacerts|csrattrs|enroll|reenroll NAME", "talk to the EST server of one identity by hand", NULL, true, command_est},
     {"doctor", "", "what does not work, why, and what to do", NULL, false, command_doctor},
 };
 

@@ -107,6 +107,10 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
 devid_rc tool_cacerts(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *pem,
                       struct devid_error *err);
 
+/** What an identity's server wants to be in a request, in words. */
+devid_rc tool_csrattrs(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *text,
+                       struct devid_error *err);
+
 /* pem.c */
 
 /** Certificates as PEM, appended to *out. */

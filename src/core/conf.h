@@ -10,6 +10,9 @@
 
 #define DEVID_CONF_DEFAULT "/etc/devid/devid.conf"
 
+/* proof =: what binds a request to its connection; without the key, what the server asks for. */
+enum devid_conf_proof { DEVID_PROOF_AS_ASKED, DEVID_PROOF_NONE, DEVID_PROOF_TLS_UNIQUE, DEVID_PROOF_TLS_EXPORTER };
+
 /* [identity NAME]: strings are NULL where the file is silent and there is no default. */
 struct devid_conf_identity {
     unsigned line;              /* of its section header, for messages */
@@ -30,11 +33,17 @@ struct devid_conf_identity {
     const char *authenticate;   /* authenticate = NAME: TLS client certificate of that identity */
     const char *secret_header;  /* secret-header = Secret-Value (the default if secret-file is given) */
     const char *secret_file;    /* secret-file = path */
-    const char *user;           /* user =, password-file =: HTTP Basic */
+    const char *user;           /* user =, password-file =: HTTP Basic or Digest */
     const char *password_file;
     const char *const *headers; /* header = Name: value, repeatable; NULL-terminated; never NULL */
     const char *anchors;        /* anchors = PEM file of explicit trust anchors */
     const char *fingerprint;    /* fingerprint = SHA-256 of the root's DER, 64 hex digits: bootstrap */
+    const char *crl;            /* crl = PEM file of revocation lists for the server's chain */
+    const char *proxy;          /* proxy = http://host:port | socks5h://host:port | environment; NULL: none */
+    const char *proxy_user;     /* proxy-user =, proxy-password-file = */
+    const char *proxy_password_file;
+    enum devid_conf_proof proof; /* proof = none | tls-unique | tls-exporter */
+    bool skips_attributes;      /* csr-attributes = no: the server is not asked what it wants */
     const char *subject;        /* subject = CN=${serial},O=... in RFC 4514 order of writing;
                                    ${serial} stands for [device] serial */
     bool san_hardware_module;   /* san = hardware-module */

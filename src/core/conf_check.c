@@ -191,6 +191,12 @@ static void check_identity(struct conf_builder *b, const struct devid_conf_ident
         fail_at(b, identity, "user", "\"password-file =\" is expected too");
     if (identity->user == NULL && identity->password_file != NULL)
         fail_at(b, identity, "password-file", "\"user =\" is expected too");
+    if (identity->proxy_user != NULL && identity->proxy_password_file == NULL)
+        fail_at(b, identity, "proxy-user", "\"proxy-password-file =\" is expected too");
+    if (identity->proxy_user == NULL && identity->proxy_password_file != NULL)
+        fail_at(b, identity, "proxy-password-file", "\"proxy-user =\" is expected too");
+    if (identity->proxy_user != NULL && identity->proxy == NULL)
+        fail_at(b, identity, "proxy-user", "\"proxy =\" is expected too");
     if (identity->secret_header != NULL && identity->secret_file == NULL)
         fail_at(b, identity, "secret-header", "\"secret-file =\" with the header's value is expected too");
     if (!is_manufacturers(identity->role) && strcmp(identity->token, MANUFACTURER) == 0)

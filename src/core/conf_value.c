@@ -130,6 +130,30 @@ static void set_url(struct conf_builder *b, const char *name, const char **targe
     set_text(b, target, value);
 }
 
+/* The proxy sees host and port and nothing else: not a URL's user, which would stand in a file that all may read. */
+static void set_proxy(struct conf_builder *b, const char *name, const char **target, const char *value)
+{
+    static const char *const schemes[] = {"http://", "socks5h://", "socks5://"};
+    bool good = strcmp(value, "environment") == 0;
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        good = good || (strncmp(value, schemes[i], strlen(schemes[i])) == 0 && value[strlen(schemes[i])] != 0);
+    if (!good || strpbrk(value, "@ ") != NULL)
+        conf_fail(b, b->line, name, "\"%s\" is no proxy: http://host:port, socks5h://host:port or environment", value);
+    set_text(b, target, value);
+}
+
+static void set_proof(struct conf_builder *b, const char *name, enum devid_conf_proof *target, const char *value)
+{
+    static const char *const words[] = {NULL, "none", "tls-unique", "tls-exporter"};
+
+    for (size_t i = 1; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(value, words[i]) == 0)
+            *target = (enum devid_conf_proof)i;
+    if (*target == DEVID_PROOF_AS_ASKED)
+        conf_fail(b, b->line, name, "\"%s\" is no proof: none, tls-unique or tls-exporter", value);
+}
+
 static void set_header(struct conf_builder *b, const char *name, const char *const **target, const char *value)
 {
     const char **headers = (const char **)(uintptr_t)*target;
@@ -186,6 +210,13 @@ static void set_percent(struct conf_builder *b, const char *name, unsigned *targ
         conf_fail(b, b->line, name, "\"%s\" is no part of a lifetime: 1%% to 99%%", value);
     else
         *target = (unsigned)number;
+}
+
+static void set_not(struct conf_builder *b, const char *name, bool *target, const char *value)
+{
+    *target = strcmp(value, "no") == 0;
+    if (!*target && strcmp(value, "yes") != 0)
+        conf_fail(b, b->line, name, "\"%s\": yes or no is expected", value);
 }
 
 /* Levenshtein's distance: how many letters are put in, left out or changed. */
@@ -258,6 +289,12 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
     case CONF_URL:
         set_url(b, key->name, member, value);
         break;
+    case CONF_PROXY:
+        set_proxy(b, key->name, member, value);
+        break;
+    case CONF_PROOF:
+        set_proof(b, key->name, member, value);
+        break;
     case CONF_HEADER:
         set_header(b, key->name, member, value);
         break;
@@ -276,9 +313,7 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
         set_percent(b, key->name, member, value);
         break;
     case CONF_NOT:
-        *(bool *)member = strcmp(value, "no") == 0;
-        if (!*(bool *)member && strcmp(value, "yes") != 0)
-            conf_fail(b, b->line, key->name, "\"%s\": yes or no is expected", value);
+        set_not(b, key->name, member, value);
         break;
     }
 }

@@ -7,7 +7,7 @@
 
 #define CONF_IDENTITIES_MAX 256
 #define CONF_HEADERS_MAX 16
-#define CONF_KEYS_MAX 32
+#define CONF_KEYS_MAX 64
 #define CONF_TOKEN_MAX 32 /* PKCS#11 shows no longer token label: CK_TOKEN_INFO */
 
 /* In which line a section has each key of the table, 0: it has not. */
@@ -33,7 +33,7 @@ struct conf_builder {
 /* How a value is read, and where it goes. */
 enum conf_kind {
     CONF_TEXT, CONF_PATH, CONF_TOKEN, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
-    CONF_FINGERPRINT, CONF_SAN, CONF_LIFETIME, CONF_PERCENT,
+    CONF_FINGERPRINT, CONF_SAN, CONF_LIFETIME, CONF_PERCENT, CONF_PROXY, CONF_PROOF,
     CONF_NOT, /* "yes" or "no", and the member is true for "no": yes is the default */
 };
 

@@ -6,7 +6,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-#include "est/est.h"
+#include "est/csr.h"
 #include "est/extensions.h"
 #include "est/keys.h"
 #include "est/ossl.h"
@@ -22,22 +22,42 @@ static const EVP_MD *digest_of(EVP_PKEY *key)
     return bits <= 384 ? EVP_sha384() : EVP_sha512();
 }
 
-static devid_rc fill(X509_REQ *req, const struct est_csr *request, const X509 *as, const X509_NAME *subject, EVP_PKEY *key,
-                     struct devid_error *err)
+/* All that a request says, but for its signature. */
+static devid_rc fill(X509_REQ *req, const struct attrs *attrs, const char *challenge, const X509_NAME *subject,
+                     STACK_OF(X509_EXTENSION) *list, EVP_PKEY *key, struct devid_error *err)
+{
+    if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 || X509_REQ_set_subject_name(req, subject) != 1 ||
+        (sk_X509_EXTENSION_num(list) > 0 && X509_REQ_add_extensions(req, list) != 1) ||
+        (challenge != NULL && X509_REQ_add1_attr_by_NID(req, NID_pkcs9_challengePassword, MBSTRING_ASC,
+                                                        (const unsigned char *)challenge, -1) != 1))
+        return ossl_fail(err, DEVID_E_MEM, "cannot make the request");
+    if (X509_REQ_set_pubkey(req, key) != 1)
+        return ossl_fail(err, DEVID_E_KEY, "cannot put the public key into the request");
+    return attrs_check_key(attrs, key, err);
+}
+
+static devid_rc make(X509_REQ *req, const struct est_csr *request, const struct attrs *attrs, const char *challenge,
+                     const X509 *as, const X509_NAME *ours, EVP_PKEY *key, struct devid_error *err)
 {
     STACK_OF(X509_EXTENSION) *list = NULL;
-    devid_rc rc = extensions_of(request, as, X509_NAME_entry_count(subject) == 0, &list, err);
+    const EVP_MD *digest = NULL;
+    X509_NAME *subject = NULL;
+    devid_rc rc = DEVID_OK;
 
-    if (rc != DEVID_OK)
-        return rc;
-    if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 || X509_REQ_set_subject_name(req, subject) != 1 ||
-        (sk_X509_EXTENSION_num(list) > 0 && X509_REQ_add_extensions(req, list) != 1))
-        rc = ossl_fail(err, DEVID_E_MEM, "cannot make the request");
-    else if (X509_REQ_set_pubkey(req, key) != 1)
-        rc = ossl_fail(err, DEVID_E_KEY, "cannot put the public key into the request");
-    else if (X509_REQ_sign(req, key, digest_of(key)) <= 0)
-        rc = ossl_fail(err, DEVID_E_KEY, "cannot sign the request with %.*s", est_key_shown(request->key_uri),
-                       request->key_uri);
+    if (as == NULL)
+        rc = attrs_subject(attrs, ours, &subject, err);
+    if (rc == DEVID_OK)
+        rc = extensions_of(request, as, X509_NAME_entry_count(subject != NULL ? subject : ours) == 0, &list, err);
+    if (rc == DEVID_OK)
+        rc = attrs_extend(attrs, as != NULL, list, err);
+    if (rc == DEVID_OK)
+        rc = fill(req, attrs, challenge, subject != NULL ? subject : ours, list, key, err);
+    if (rc == DEVID_OK)
+        rc = attrs_digest(attrs, key, digest_of(key), &digest, err);
+    if (rc == DEVID_OK && X509_REQ_sign(req, key, digest) <= 0)
+        rc = ossl_fail(err, DEVID_E_KEY, "cannot sign the request with %.*s (%s)", est_key_shown(request->key_uri),
+                       request->key_uri, EVP_MD_get0_name(digest));
+    X509_NAME_free(subject);
     sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
     return rc;
 }
@@ -56,7 +76,8 @@ static devid_rc find_subject(const struct est_csr *request, X509 **as, X509_NAME
     return *subject != NULL ? DEVID_OK : devid_fail(err, DEVID_E_MEM, "out of memory");
 }
 
-devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err)
+devid_rc csr_make(const struct est_csr *request, const struct attrs *attrs, const char *challenge, struct devid_bytes *der,
+                  struct devid_error *err)
 {
     X509_REQ *req = X509_REQ_new();
     X509_NAME *subject = NULL;
@@ -79,7 +100,7 @@ devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, st
     if (rc == DEVID_OK)
         rc = est_key_open(request->key_uri, &key, err);
     if (rc == DEVID_OK)
-        rc = fill(req, request, as, subject, key, err);
+        rc = make(req, request, attrs, challenge, as, subject, key, err);
     if (rc != DEVID_OK)
         goto out;
     len = i2d_X509_REQ(req, &out);
@@ -95,4 +116,11 @@ out:
     X509_REQ_free(req);
     ERR_clear_error();
     return rc;
+}
+
+devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err)
+{
+    static const struct attrs none;
+
+    return csr_make(request, &none, NULL, der, err);
 }

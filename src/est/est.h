@@ -9,19 +9,33 @@
 #include "core/bytes.h"
 #include "core/cert.h"
 
+/*
+ * Proof that who asks for a certificate is who speaks TLS: a value of the connection as the request's challengePassword, RFC 7030 section
+ * 3.5. tls-unique is the standard's and needs TLS 1.2; tls-exporter (RFC 9266) is for servers that agreed to it.
+ */
+enum est_proof { EST_PROOF_AS_ASKED /* tls-unique if /csrattrs asks for it */, EST_PROOF_NONE, EST_PROOF_TLS_UNIQUE, EST_PROOF_TLS_EXPORTER };
+
 /* Everything about a server. Strings and slices are lent for the call. */
 struct est_server {
     const char *url;              /* "https://host[:port]/.well-known/est[/label]", no trailing '/' needed */
     const char *anchors;          /* PEM file of explicit trust anchors; NULL: the system's, and for what is issued
                                      also the roots that /cacerts shows (RFC 7030 section 4.1.3) */
     struct devid_slice anchors_pem; /* the same as bytes; empty: none. Both given: both are trusted */
+    bool learns_anchors;          /* anchors_pem is what this server taught before, or nothing yet: /cacerts is asked, and what
+                                     follows from it is in the reply, to be kept */
     const char *secret_header;    /* name of a header whose value is secret; NULL: none */
     struct devid_slice secret;    /* its value */
-    const char *user;             /* HTTP Basic; NULL: none */
+    const char *user;             /* HTTP Basic or Digest, when the server asks; NULL: none */
     struct devid_slice password;
     const char *const *headers;   /* further "Name: value" lines, NULL-terminated; NULL: none */
     const char *key_uri;          /* TLS client key, any URI of our provider; NULL: no client certificate */
     struct devid_slice chain_pem; /* its certificate chain, leaf first */
+    const char *crl;              /* PEM file of revocation lists of all CAs above the server; NULL: not asked */
+    const char *proxy;            /* "http://HOST:PORT", "socks5h://HOST:PORT", "environment" as curl(1) does; NULL: none */
+    const char *proxy_user;       /* NULL: none */
+    struct devid_slice proxy_password;
+    enum est_proof proof;
+    bool skips_attributes;        /* /csrattrs is not asked */
     unsigned timeout_ms;          /* of one exchange; 0: 30,000 */
 };
 
@@ -29,7 +43,10 @@ struct est_server {
 struct est_reply {
     struct devid_bytes certs_pem; /* all certificates of the reply, leaf first where there is one */
     unsigned n_certs;
-    unsigned retry_after_s;       /* 202, 429, 503: seconds to wait, bounded to 1..86,400; else 0 */
+    unsigned retry_after_s;       /* 202, 429, 503: seconds to wait, bounded to 1..86,400; 0: it named no time */
+    long status;                  /* HTTP's, of the answer to a request for a certificate; 0: there was none. 202: it was taken, and
+                                     the very same is to be sent again */
+    struct devid_bytes anchors_pem; /* the anchors from now on, if they are not what they were; written whatever the outcome */
 };
 
 void est_reply_free(struct est_reply *reply);
@@ -78,6 +95,20 @@ devid_rc est_bootstrap(const struct est_server *server, struct devid_slice finge
 devid_rc est_enroll(const struct est_server *server, struct devid_slice csr, bool is_renewal, struct devid_slice spki,
                     struct est_reply *reply, struct devid_error *err);
 
+/**
+ * GET /csrattrs: what the server wants to be in a request, in words, a line each.
+ * \return as est_cacerts; DEVID_E_DATA for an answer that is no list of attributes. RFC 8951 section 3, RFC 9908.
+ */
+devid_rc est_csrattrs(const struct est_server *server, struct devid_bytes *text, struct devid_error *err);
+
+/**
+ * How long to wait before attempt number n + 1, in milliseconds, n from 1 on: what the server named and up to a tenth more, so that
+ * devices that were put off together do not come together; where it named nothing twice as long each time, within bounds.
+ * \param named_s  retry_after_s of the reply
+ * \param random   any number, another for each call
+ */
+unsigned long est_pause_ms(unsigned named_s, unsigned n, unsigned random);
+
 enum est_usage { EST_USAGE_CLIENT, EST_USAGE_CA, EST_USAGE_DEVID };
 
 /* What a request asks for. Strings are lent. */
@@ -97,5 +128,17 @@ struct est_csr {
  * \return DEVID_E_ARG for a subject that cannot be parsed, with the place; DEVID_E_DATA if as_cert is no certificate
  */
 devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err);
+
+/**
+ * The whole of an enrolment over one connection: what the server wants is asked for (/csrattrs), the request is made so, with a
+ * proof of possession if there is to be one, sent, and what comes back is checked as by est_enroll.
+ *
+ * \param csr  in: a request that this server put off before, which is sent as it is; empty: one is made. Out: the
+ *             one that was sent. One with a proof is good for one connection and is always made anew
+ * \return as est_enroll; DEVID_E_KEY if the server wants a key of another type, or a signature that it cannot make;
+ *         DEVID_E_DENIED if there can be no proof
+ */
+devid_rc est_apply(const struct est_server *server, const struct est_csr *request, bool is_renewal, struct devid_slice spki,
+                   struct devid_bytes *csr, struct est_reply *reply, struct devid_error *err);
 
 #endif

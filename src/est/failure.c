@@ -26,7 +26,8 @@ static const char *anchors_text(const struct est_server *server)
 static devid_rc of_server_cert(const struct failure *f, struct devid_error *err)
 {
     /* libcurl checks the name itself, before it has asked libcrypto for the result */
-    if (f->verify_result == X509_V_OK || strstr(f->words, "host name") != NULL)
+    if (f->verify_result == X509_V_OK || f->verify_result == X509_V_ERR_HOSTNAME_MISMATCH ||
+        f->verify_result == X509_V_ERR_IP_ADDRESS_MISMATCH || strstr(f->words, "host name") != NULL)
         return devid_fail(err, DEVID_E_NET, "the certificate of %s is for another host: is the URL right?", f->name);
     switch (f->verify_result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -126,6 +127,8 @@ devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err)
         return devid_fail(err, DEVID_E_NET, "cannot connect to %s: is the server running and the network up?", f->name);
     if (f->code == CURLE_OPERATION_TIMEDOUT)
         return devid_fail(err, DEVID_E_NET, "%s gave no answer within %u ms", f->name, f->timeout_ms);
+    if (f->code == CURLE_SSL_CRL_BADFILE)
+        return devid_fail(err, DEVID_E_FILE, "no revocation list can be read from %s: PEM is expected", f->server->crl);
     if (f->code == CURLE_SSL_CONNECT_ERROR)
         return devid_fail(err, DEVID_E_NET, "no TLS connection with %s: %s", f->name, f->words);
     return devid_fail(err, DEVID_E_NET, "the exchange with %s failed: %s", f->name,
@@ -171,11 +174,13 @@ devid_rc failure_of_status(const struct est_server *server, const char *name, co
     case 202:
     case 429:
     case 503:
+        if (reply->retry_after_s == 0)
+            return devid_fail(err, DEVID_E_BUSY, "%s asks to try %s again later (status %ld%s)", name, operation, reply->status,
+                              line);
         return devid_fail(err, DEVID_E_BUSY, "%s asks to try %s again in %u s (status %ld%s)", name, operation,
                           reply->retry_after_s, reply->status, line);
     case 401:
-        if (server->user == NULL)
-            remedy = "; no user and password are configured";
+        remedy = server->user == NULL ? "; no user and password are configured" : "; are user and password right?";
         /* fall through */
     case 403:
         return devid_fail(err, DEVID_E_DENIED, "%s refused %s (status %ld%s)%s", name, operation, reply->status, line,

@@ -128,19 +128,20 @@ static bool is_media_type(const char *type, const char *wanted)
     return strncasecmp(type, wanted, len) == 0 && (type[len] == 0 || strchr("; \t\r\n", type[len]) != NULL);
 }
 
-static devid_rc check_type(const char *type, struct devid_slice body, struct devid_error *err)
+static devid_rc check_type(const char *type, const char *const *wanted, struct devid_slice body, struct devid_error *err)
 {
     while (body.len > 0 && is_space(body.data[0]))
         body = (struct devid_slice){body.data + 1, body.len - 1};
     if (body.len == 0)
         return devid_fail(err, DEVID_E_DATA, "it has no content");
     if ((type != NULL && is_media_type(type, "text/html")) || starts_with(body, "<!doctype") || starts_with(body, "<html"))
-        return devid_fail(err, DEVID_E_DATA, "an HTML page instead of certificates: is the URL that of an EST service?");
+        return devid_fail(err, DEVID_E_DATA, "an HTML page instead of an answer: is the URL that of an EST service?");
     if (type == NULL)
         return devid_fail(err, DEVID_E_DATA, "it does not say what it is: no Content-Type");
-    if (!is_media_type(type, "application/pkcs7-mime") && !is_media_type(type, "application/x-pkcs7-mime"))
-        return devid_fail(err, DEVID_E_DATA, "%.60s instead of application/pkcs7-mime", type);
-    return DEVID_OK;
+    for (const char *const *w = wanted; *w != NULL; w++)
+        if (is_media_type(type, *w))
+            return DEVID_OK;
+    return devid_fail(err, DEVID_E_DATA, "%.60s instead of %s", type, wanted[0]);
 }
 
 static devid_rc certs_of_pkcs7(struct devid_slice der, STACK_OF(X509) **out, struct devid_error *err)
@@ -169,13 +170,29 @@ static devid_rc certs_of_pkcs7(struct devid_slice der, STACK_OF(X509) **out, str
 
 devid_rc message_certs(const char *type, struct devid_slice body, STACK_OF(X509) **out, struct devid_error *err)
 {
+    static const char *const types[] = {"application/pkcs7-mime", "application/x-pkcs7-mime", NULL};
     struct devid_bytes der = {0};
-    devid_rc rc = check_type(type, body, err);
+    devid_rc rc = check_type(type, types, body, err);
 
     if (rc == DEVID_OK)
         rc = message_der(body, &der, err);
     if (rc == DEVID_OK)
         rc = certs_of_pkcs7(devid_slice_of(der), out, err);
+    devid_bytes_free(&der);
+    return rc;
+}
+
+devid_rc message_attrs(const char *type, struct devid_slice body, struct attrs *out, struct devid_error *err)
+{
+    static const char *const types[] = {"application/csrattrs", NULL};
+    struct devid_bytes der = {0};
+    devid_rc rc = check_type(type, types, body, err);
+
+    *out = (struct attrs){0};
+    if (rc == DEVID_OK)
+        rc = message_der(body, &der, err);
+    if (rc == DEVID_OK)
+        rc = attrs_parse(devid_slice_of(der), out, err);
     devid_bytes_free(&der);
     return rc;
 }

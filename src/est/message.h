@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "core/bytes.h"
+#include "est/attrs.h"
 
 #define MESSAGE_MAX (1024 * 1024) /* bytes of a reply that is accepted */
 #define MESSAGE_CERTS_MAX 64      /* certificates in it: several chains and their roll-over certificates */
@@ -28,9 +29,15 @@ devid_rc message_der(struct devid_slice body, struct devid_bytes *out, struct de
  *
  * \param type  of its Content-Type header, parameters allowed; NULL if there was none
  * \param out   receives at least one certificate, in the order of the reply; sk_X509_pop_free
- * \return DEVID_E_DATA with what it was instead ("an HTML page instead of certificates")
+ * \return DEVID_E_DATA with what it was instead ("an HTML page instead of an answer")
  */
 devid_rc message_certs(const char *type, struct devid_slice body, STACK_OF(X509) **out, struct devid_error *err);
+
+/**
+ * What a server wants to be in a request.
+ * \param out  freed by attrs_free, also after a failure
+ */
+devid_rc message_attrs(const char *type, struct devid_slice body, struct attrs *out, struct devid_error *err);
 
 /** Certificates in PEM, other blocks skipped. DEVID_E_DATA if there is none, or one is malformed. */
 devid_rc message_certs_of_pem(struct devid_slice pem, STACK_OF(X509) **out, struct devid_error *err);

@@ -4,7 +4,6 @@
 
 #include <curl/curl.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "core/log.h"
 #include "est/failure.h"
 #include "est/headers.h"
+#include "est/http.h"
 #include "est/keys.h"
 #include "est/message.h"
 #include "est/ossl.h"
@@ -24,23 +24,6 @@
 #define TIMEOUT_MS 30000U
 #define CONNECT_TIMEOUT_MS 10000U
 #define REDIRECTS_MAX 3
-
-struct http {
-    const struct est_server *server;
-    enum http_trust trust;
-    char name[URL_NAME_MAX];
-    unsigned timeout_ms;
-    CURL *curl;
-    EVP_PKEY *key;
-    STACK_OF(X509) *chain;
-    struct devid_bytes anchors;
-    char words[CURL_ERROR_SIZE];
-    /* of the exchange that runs */
-    struct devid_bytes body;
-    char retry_after[64];
-    bool is_too_long, has_retry_after;
-    bool was_asked; /* the server asked for a client certificate */
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static CURLcode curl_ready = CURLE_FAILED_INIT;
@@ -91,33 +74,6 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
     return len;
 }
 
-static int on_cert_request(SSL *ssl, void *user)
-{
-    struct http *http = user;
-
-    (void)ssl;
-    http->was_asked = true;
-    return 1;
-}
-
-/* The key is no file: libcurl's own options cannot name it on every version that we run on. */
-static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *user)
-{
-    struct http *http = user;
-    SSL_CTX *ctx = ssl_ctx;
-
-    (void)curl;
-    SSL_CTX_set_cert_cb(ctx, on_cert_request, http);
-    if (http->key == NULL)
-        return CURLE_OK;
-    if (SSL_CTX_use_certificate(ctx, sk_X509_value(http->chain, 0)) != 1 || SSL_CTX_use_PrivateKey(ctx, http->key) != 1)
-        return CURLE_SSL_CERTPROBLEM;
-    for (int i = 1; i < sk_X509_num(http->chain); i++)
-        if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(http->chain, i)) != 1)
-            return CURLE_SSL_CERTPROBLEM;
-    return CURLE_OK;
-}
-
 static devid_rc open_client_key(struct http *http, struct devid_error *err)
 {
     const struct est_server *server = http->server;
@@ -144,31 +100,9 @@ static devid_rc check_server(const struct est_server *server, enum http_trust tr
     if (trust == HTTP_UNVERIFIED && (server->secret_header != NULL || server->user != NULL || server->key_uri != NULL ||
                                      server->headers != NULL))
         return devid_fail(err, DEVID_E_ARG, "no secret, user, header or key may go to a server that is not verified");
+    if (proxy_check(server, err) != DEVID_OK)
+        return DEVID_E_ARG;
     return headers_check(server, err);
-}
-
-static CURLcode set_tls(struct http *http)
-{
-    CURL *curl = http->curl;
-    bool is_verified = http->trust == HTTP_VERIFIED;
-    struct curl_blob blob = {http->anchors.data, http->anchors.len, CURL_BLOB_NOCOPY};
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, is_verified ? 1L : 0L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, is_verified ? 2L : 0L);
-    if (code == CURLE_OK && http->anchors.len != 0) {
-        /* explicit anchors: the system's are not used beside them. RFC 7030 section 3.6.1 */
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
-        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-        code = curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
-    }
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, http);
-    return code;
 }
 
 /* What holds for every exchange. A failure here is a libcurl that was built without what we need. */
@@ -176,7 +110,10 @@ static CURLcode set_up(struct http *http)
 {
     bool has_secret = http->server->secret_header != NULL || http->server->user != NULL;
     CURL *curl = http->curl;
-    CURLcode code = set_tls(http);
+    CURLcode code = tls_set_up(http);
+
+    if (code == CURLE_OK)
+        code = proxy_set_up(http);
 
 #if LIBCURL_VERSION_NUM >= 0x075500
     if (code == CURLE_OK)
@@ -214,7 +151,8 @@ static devid_rc set_user(struct http *http, struct devid_error *err)
     rc = devid_secret_copy(http->server->password, &password, err); /* ends in NUL */
     if (rc != DEVID_OK)
         return rc;
-    (void)curl_easy_setopt(http->curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+    /* not before the server asks, which is then verified; the better of the two, and once */
+    (void)curl_easy_setopt(http->curl, CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
     code = curl_easy_setopt(http->curl, CURLOPT_USERNAME, http->server->user);
     if (code == CURLE_OK)
         code = curl_easy_setopt(http->curl, CURLOPT_PASSWORD, (char *)password.data);
@@ -243,6 +181,11 @@ devid_rc http_open(const struct est_server *server, enum http_trust trust, struc
     http->trust = trust;
     http->timeout_ms = server->timeout_ms != 0 ? server->timeout_ms : TIMEOUT_MS;
     rc = url_of(server->url, "", &url, http->name, err);
+    if (rc == DEVID_OK) {
+        url_host(server->url, http->host);
+        if (http->host[0] == 0)
+            rc = devid_fail(err, DEVID_E_ARG, "the host of the EST URL is longer than any host's name");
+    }
     if (rc == DEVID_OK && trust == HTTP_VERIFIED)
         rc = trust_anchors(server, &http->anchors, err);
     if (rc == DEVID_OK)
@@ -271,6 +214,7 @@ void http_close(struct http *http)
     curl_easy_cleanup(http->curl);
     EVP_PKEY_free(http->key);
     message_certs_free(http->chain);
+    message_certs_free(http->peer);
     devid_bytes_free(&http->anchors);
     devid_bytes_free(&http->body);
     free(http);
@@ -305,7 +249,10 @@ static devid_rc perform(struct http *http, const char *url, struct devid_slice c
     f.client_cert = http->chain != NULL ? sk_X509_value(http->chain, 0) : NULL;
     if (http->is_too_long)
         rc = devid_fail(err, DEVID_E_DATA, "the reply of %s is longer than %d bytes", http->name, MESSAGE_MAX);
-    else if (f.code != CURLE_OK)
+    else if (http->has_moved)
+        rc = devid_fail(err, DEVID_E_NET, "%s closes the connection after each answer: no request can be bound to it",
+                        http->name);
+    else if (f.code != CURLE_OK && (rc = proxy_failure(http, f.code, err)) == DEVID_OK)
         rc = failure_of_exchange(&f, err);
     ERR_clear_error();
     return rc;
@@ -369,6 +316,6 @@ devid_rc http_exchange(struct http *http, const char *operation, struct devid_sl
     if (curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL)
         (void)snprintf(reply->type, sizeof reply->type, "%s", type);
     if (status == 202 || status == 429 || status == 503)
-        reply->retry_after_s = retry_after(http->has_retry_after ? http->retry_after : NULL, time(NULL));
+        reply->retry_after_s = http->has_retry_after ? retry_after(http->retry_after, time(NULL)) : 0;
     return DEVID_OK;
 }

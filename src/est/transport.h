@@ -6,6 +6,9 @@
 #ifndef DEVID_EST_TRANSPORT_H
 #define DEVID_EST_TRANSPORT_H
 
+#include <openssl/x509.h>
+
+#include "est/binding.h"
 #include "est/est.h"
 #include "est/url.h"
 
@@ -19,7 +22,7 @@ enum http_trust {
 struct http_reply {
     long status;
     char type[128]; /* Content-Type; empty if there was none */
-    unsigned retry_after_s; /* of 202, 429 and 503, bounded; else 0 */
+    unsigned retry_after_s; /* of 202, 429 and 503, bounded; 0: it named no time */
     struct devid_bytes body;
 };
 
@@ -43,6 +46,24 @@ void http_close(struct http *http);
  */
 devid_rc http_exchange(struct http *http, const char *operation, struct devid_slice csr_text, struct http_reply *reply,
                        struct devid_error *err);
+
+/* ---- a request that is bound to its connection: tls.c ---- */
+
+/** TLS version of the last exchange's connection; 0 before the first. */
+int http_tls_version(const struct http *http);
+/** No more than TLS 1.2 from the next connection on, which the next exchange opens. */
+void http_limit_tls(struct http *http);
+/**
+ * What binds a request to the connection of the last exchange; the next ones go over that one alone, until http_release.
+ * \param proof  EST_PROOF_TLS_UNIQUE or EST_PROOF_TLS_EXPORTER
+ * \return DEVID_E_DENIED if there is no such thing on this connection
+ */
+devid_rc http_hold(struct http *http, enum est_proof proof, char text[BINDING_TEXT_MAX], struct devid_error *err);
+/** \return true if an exchange failed because the connection was gone; nothing was sent then */
+bool http_release(struct http *http);
+
+/** The server's chain as the last exchange's connection showed it, leaf first; lent. */
+STACK_OF(X509) *http_peer(const struct http *http);
 
 /** "host[:port]" of the server, for sentences. Lives as long as http. */
 const char *http_name(const struct http *http);

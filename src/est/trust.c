@@ -73,7 +73,7 @@ devid_rc trust_pick(STACK_OF(X509) *certs, struct devid_slice spki, X509 **leaf,
                       sk_X509_num(certs));
 }
 
-static bool is_self_signed(X509 *cert)
+bool trust_is_root(X509 *cert)
 {
     bool is = X509_self_signed(cert, 1) == 1;
 
@@ -84,7 +84,7 @@ static bool is_self_signed(X509 *cert)
 static bool add_all(X509_STORE *store, STACK_OF(X509) *certs, bool roots_only)
 {
     for (int i = 0; i < sk_X509_num(certs); i++)
-        if (!roots_only || is_self_signed(sk_X509_value(certs, i)))
+        if (!roots_only || trust_is_root(sk_X509_value(certs, i)))
             if (X509_STORE_add_cert(store, sk_X509_value(certs, i)) != 1)
                 return false;
     return true;
@@ -169,7 +169,7 @@ static void drop_root(STACK_OF(X509) *chain)
 {
     int last = sk_X509_num(chain) - 1;
 
-    if (last > 0 && is_self_signed(sk_X509_value(chain, last)))
+    if (last > 0 && trust_is_root(sk_X509_value(chain, last)))
         X509_free(sk_X509_pop(chain));
 }
 
@@ -236,7 +236,7 @@ devid_rc trust_root(STACK_OF(X509) *certs, struct devid_slice fingerprint, X509 
         X509 *cert = sk_X509_value(certs, i);
         size_t used = strlen(seen);
 
-        if (!is_self_signed(cert) || !fingerprint_of(cert, digest))
+        if (!trust_is_root(cert) || !fingerprint_of(cert, digest))
             continue;
         if (memcmp(digest, fingerprint.data, sizeof digest) == 0) {
             *root = cert;
@@ -253,16 +253,34 @@ devid_rc trust_root(STACK_OF(X509) *certs, struct devid_slice fingerprint, X509 
     return devid_fail(err, DEVID_E_DENIED, "no root of the server has the configured fingerprint; seen:%s", seen);
 }
 
-void trust_log_difference(struct devid_slice csr, X509 *leaf)
+/* What stands in an extension's value, or what is there instead of it. */
+static bool same_extension(const X509_EXTENSION *a, const X509_EXTENSION *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return ASN1_STRING_cmp(X509_EXTENSION_get_data((X509_EXTENSION *)(uintptr_t)a),
+                           X509_EXTENSION_get_data((X509_EXTENSION *)(uintptr_t)b)) == 0;
+}
+
+unsigned trust_difference(struct devid_slice csr, X509 *leaf)
 {
     const unsigned char *at = csr.data;
-    X509_REQ *req;
+    X509_REQ *req = d2i_X509_REQ(NULL, &at, (long)csr.len);
+    STACK_OF(X509_EXTENSION) *asked = req != NULL ? X509_REQ_get_extensions(req) : NULL;
+    int ours = X509v3_get_ext_by_NID(asked, NID_subject_alt_name, -1);
+    int theirs = X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1);
+    unsigned difference = 0;
 
-    if (!devid_log_wants(DEVID_LOG_INFO))
-        return;
-    req = d2i_X509_REQ(NULL, &at, (long)csr.len);
     if (req != NULL && X509_NAME_cmp(X509_REQ_get_subject_name(req), X509_get_subject_name(leaf)) != 0)
+        difference |= TRUST_OTHER_SUBJECT;
+    if (req != NULL && !same_extension(ours < 0 ? NULL : X509v3_get_ext(asked, ours), theirs < 0 ? NULL : X509_get_ext(leaf, theirs)))
+        difference |= TRUST_OTHER_NAMES;
+    if ((difference & TRUST_OTHER_SUBJECT) != 0)
         devid_log(DEVID_LOG_INFO, "est/trust", "the server issued another subject than was asked for");
+    if ((difference & TRUST_OTHER_NAMES) != 0)
+        devid_log(DEVID_LOG_INFO, "est/trust", "the server issued other alternative names than were asked for");
+    sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
     X509_REQ_free(req);
     ERR_clear_error();
+    return difference;
 }

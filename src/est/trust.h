@@ -34,7 +34,16 @@ devid_rc trust_chain(struct devid_slice anchors_pem, X509 *leaf, STACK_OF(X509) 
  */
 devid_rc trust_root(STACK_OF(X509) *certs, struct devid_slice fingerprint, X509 **root, struct devid_error *err);
 
-/** A line in the log for each difference between what was asked for (PKCS#10, DER) and what was issued. */
-void trust_log_difference(struct devid_slice csr, X509 *leaf);
+/** True if it is signed by its own key. */
+bool trust_is_root(X509 *cert);
+
+#define TRUST_OTHER_SUBJECT 1U
+#define TRUST_OTHER_NAMES 2U
+
+/**
+ * What was issued, against what was asked for (PKCS#10, DER): a CA may well know better. A line in the log for each difference.
+ * \return TRUST_OTHER_..., 0 if there is none
+ */
+unsigned trust_difference(struct devid_slice csr, X509 *leaf);
 
 #endif

@@ -53,6 +53,34 @@ static bool is_default_port(const struct parts *p)
     return p->port == NULL || strcmp(p->port, "443") == 0;
 }
 
+#define WELL_KNOWN "/.well-known/est"
+#define LABEL_MAX 128
+
+/* What stands behind "/.well-known/est": nothing, or one label that is no operation. RFC 7030 section 3.2.2. */
+static devid_rc check_label(const char *path, struct devid_error *err)
+{
+    static const char *const operations[] = {"cacerts", "csrattrs", "simpleenroll", "simplereenroll", "serverkeygen", "fullcmc"};
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=@%";
+    const char *label = path + sizeof WELL_KNOWN - 1;
+    size_t len;
+
+    if (strncmp(path, WELL_KNOWN, sizeof WELL_KNOWN - 1) != 0 || (label[0] != 0 && label[0] != '/'))
+        return DEVID_OK; /* a path of the operator's own */
+    if (label[0] == 0)
+        return DEVID_OK;
+    label++;
+    len = strspn(label, good);
+    if (len == 0 && label[strspn(label, "/")] == 0)
+        return DEVID_OK;
+    if (label[len + strspn(label + len, "/")] != 0 || len == 0 || len > LABEL_MAX)
+        return devid_fail(err, DEVID_E_ARG, "behind \"" WELL_KNOWN "\" the EST URL may have one label, of at most %d characters and "
+                          "without '/' or ':'", LABEL_MAX);
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+        if (strlen(operations[i]) == len && strncmp(label, operations[i], len) == 0)
+            return devid_fail(err, DEVID_E_ARG, "the EST URL ends in \"%s\", which is an operation: leave it out", operations[i]);
+    return DEVID_OK;
+}
+
 devid_rc url_of(const char *base, const char *operation, char **out, char name[URL_NAME_MAX], struct devid_error *err)
 {
     struct parts p = {0};
@@ -69,6 +97,8 @@ devid_rc url_of(const char *base, const char *operation, char **out, char name[U
         rc = devid_fail(err, DEVID_E_ARG, "the EST URL has a '?' or '#': only host, port and path are expected");
     else if (p.path == NULL || strcmp(p.path, "/") == 0)
         rc = devid_fail(err, DEVID_E_ARG, "the EST URL has no path: \"/.well-known/est\" is expected behind the host");
+    else
+        rc = check_label(p.path, err);
     if (rc != DEVID_OK)
         goto out;
 
@@ -88,6 +118,21 @@ devid_rc url_of(const char *base, const char *operation, char **out, char name[U
 out:
     parts_free(&p);
     return rc;
+}
+
+void url_host(const char *url, char host[URL_HOST_MAX])
+{
+    struct parts p;
+    size_t len;
+
+    host[0] = 0;
+    if (parts_of(url, &p) && strlen(p.host) < URL_HOST_MAX) {
+        (void)strcpy(host, p.host + (p.host[0] == '['));
+        len = strlen(host);
+        if (len > 0 && host[len - 1] == ']')
+            host[len - 1] = 0;
+    }
+    parts_free(&p);
 }
 
 bool url_same_origin(const char *a, const char *b)

@@ -8,6 +8,7 @@
 #include "core/error.h"
 
 #define URL_NAME_MAX 128
+#define URL_HOST_MAX 256 /* DNS: 253 */
 
 /**
  * Check that a URL is one of an EST service and make that of one operation.
@@ -19,6 +20,9 @@
  * \return DEVID_E_ARG with what is wrong with it
  */
 devid_rc url_of(const char *base, const char *operation, char **out, char name[URL_NAME_MAX], struct devid_error *err);
+
+/** Its host without port and brackets, as certificates name it; empty if it is no URL, or has one that is too long. */
+void url_host(const char *url, char host[URL_HOST_MAX]);
 
 /** True if both are https with the same host and port: what a secret may be sent to. RFC 6454 section 5. */
 bool url_same_origin(const char *a, const char *b);

@@ -8,10 +8,13 @@ libest_test_la_SOURCES = \
 	test/unit/est_test.h \
 	test/unit/est_world.c test/unit/est_world.h
 EST_TESTS = \
+	test/unit/test_est_apply \
+	test/unit/test_est_attrs \
 	test/unit/test_est_csr \
 	test/unit/test_est_enroll \
 	test/unit/test_est_message \
 	test/unit/test_est_retry \
+	test/unit/test_est_rollover \
 	test/unit/test_est_transport \
 	test/unit/test_est_trust \
 	test/unit/test_est_url
@@ -19,6 +22,10 @@ EST_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) $(SSL_CFLAGS)
 EST_TEST_LIBS = libest-test.la libdevid-est.la $(CMOCKA_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) -lpthread
 check_PROGRAMS += $(EST_TESTS)
 TESTS += $(EST_TESTS)
+test_unit_test_est_apply_CFLAGS = $(EST_TEST_CFLAGS)
+test_unit_test_est_apply_LDADD = $(EST_TEST_LIBS)
+test_unit_test_est_attrs_CFLAGS = $(EST_TEST_CFLAGS)
+test_unit_test_est_attrs_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_csr_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_csr_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_enroll_CFLAGS = $(EST_TEST_CFLAGS)
@@ -27,6 +34,8 @@ test_unit_test_est_message_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_message_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_retry_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_retry_LDADD = $(EST_TEST_LIBS)
+test_unit_test_est_rollover_CFLAGS = $(EST_TEST_CFLAGS)
+test_unit_test_est_rollover_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_transport_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_transport_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_trust_CFLAGS = $(EST_TEST_CFLAGS)

@@ -43,6 +43,7 @@ X509 *pki_cert(const struct pki_wish *wish, EVP_PKEY *key, X509 *issuer, EVP_PKE
     static long serial = 1000;
     bool is_default = wish->from_s == 0 && wish->to_s == 0;
     X509 *cert = X509_new();
+    char constraints[64];
     X509_NAME *name;
 
     MUST(cert != NULL && X509_set_version(cert, X509_VERSION_3) == 1);
@@ -53,7 +54,9 @@ X509 *pki_cert(const struct pki_wish *wish, EVP_PKEY *key, X509 *issuer, EVP_PKE
     MUST(X509_gmtime_adj(X509_getm_notBefore(cert), is_default ? -3600 : wish->from_s) != NULL);
     MUST(X509_gmtime_adj(X509_getm_notAfter(cert), is_default ? DAY : wish->to_s) != NULL);
     MUST(X509_set_pubkey(cert, key) == 1);
-    extend(cert, NID_basic_constraints, wish->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    (void)snprintf(constraints, sizeof constraints, "critical,CA:%s%s%s", wish->is_ca ? "TRUE" : "FALSE",
+                   wish->path_len != NULL ? ",pathlen:" : "", wish->path_len != NULL ? wish->path_len : "");
+    extend(cert, NID_basic_constraints, constraints);
     if (wish->is_ca)
         extend(cert, NID_key_usage, "critical,keyCertSign,cRLSign");
     if (wish->san != NULL)

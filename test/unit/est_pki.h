@@ -17,6 +17,7 @@ struct pki_wish {
     long from_s, to_s; /* against now; both 0: the default */
     const char *san;   /* as in openssl.cnf */
     const char *eku;
+    const char *path_len; /* of a CA; NULL: without bound */
 };
 
 /* A root and an issuing CA below it. */

@@ -15,14 +15,19 @@ struct est_test_server {
     const struct pki *pki;      /* issues by it */
     const char *elsewhere;      /* where the label "elsewhere" redirects to */
     const char *at_connect;     /* a command to run before a handshake; NULL: none */
+    struct devid_slice attrs;   /* DER of /csrattrs; empty: 404 */
+    struct devid_slice ca_certs; /* DER of /cacerts; empty: those of pki */
     SSL_CTX *tls;
     int fd;
     unsigned port;
-    pthread_t thread;
+    pthread_t thread, talks[256]; /* one a connection */
+    size_t n_talks;
     pthread_mutex_t lock;
     bool stops;
     /* what was seen, under the lock */
     unsigned n_requests, n_connections, n_client_certs;
+    unsigned n_unique, n_exporter; /* enrolments whose challengePassword was that of the connection */
+    int last_version;           /* of TLS */
     char last[8192];            /* head and body of the last request */
     char seen[65536];           /* heads of all, one after the other */
 };
@@ -32,7 +37,7 @@ struct est_test_tls {
     const struct pki_wish *wish; /* of its certificate; NULL: for 127.0.0.1 */
     const struct pki *clients;   /* client certificates of this PKI are demanded; NULL: none */
     bool offers_h2;              /* and cannot speak it: for what ends before HTTP begins */
-    int max_version;             /* TLS1_2_VERSION; 0: what there is */
+    int min_version, max_version; /* TLS1_2_VERSION; 0: what there is */
 };
 
 void est_test_server_start(struct est_test_server *s, const struct pki *pki, const struct est_test_tls *tls);

@@ -99,7 +99,9 @@ static void every_key_says_what_the_manual_says(void **state)
                 "[identity a:b]\ntoken = other\nrole = ldevid\nkey = rsa-3072\nhandle = 0x81000002\n"
                 "certificate = nv:0x01c90007\npem = /p\nest = https://ca.example:8443/x\nauthenticate = idevid\n"
                 "secret-header = X-Secret\nsecret-file = /s\nuser = u\npassword-file = /w\nheader = A: 1\n"
-                "header = B: 2\nanchors = /a\nfingerprint = " HEX64 "\nsubject = CN=x\nsan = hardware-module\n"
+                "header = B: 2\nanchors = /a\ncrl = /c\nproxy = http://p:3128\nproxy-user = pu\n"
+                "proxy-password-file = /pp\nproof = tls-exporter\ncsr-attributes = no\n"
+                "fingerprint = " HEX64 "\nsubject = CN=x\nsan = hardware-module\n"
                 "lifetime = 30d\nrenew-after = 66%\n");
     const struct devid_conf_identity *it = must_find(conf, "a:b");
 
@@ -126,6 +128,12 @@ static void every_key_says_what_the_manual_says(void **state)
     assert_string_equal(it->headers[1], "B: 2");
     assert_null(it->headers[2]);
     assert_string_equal(it->anchors, "/a");
+    assert_string_equal(it->crl, "/c");
+    assert_string_equal(it->proxy, "http://p:3128");
+    assert_string_equal(it->proxy_user, "pu");
+    assert_string_equal(it->proxy_password_file, "/pp");
+    assert_int_equal(it->proof, DEVID_PROOF_TLS_EXPORTER);
+    assert_true(it->skips_attributes);
     assert_string_equal(it->fingerprint, HEX64);
     assert_string_equal(it->subject, "CN=x");
     assert_true(it->san_hardware_module);
@@ -151,6 +159,9 @@ static void what_the_file_does_not_say_is_the_usual(void **state)
     assert_int_equal(it->renew_after, 80);
     assert_true(it->wants_never);
     assert_int_equal(it->lifetime, 0);
+    assert_int_equal(it->proof, DEVID_PROOF_AS_ASKED);
+    assert_false(it->skips_attributes);
+    assert_null(it->proxy);
     devid_conf_free(conf);
 }
 
@@ -250,6 +261,30 @@ static void a_wrong_value_is_told_with_file_line_key_and_what_was_expected(void 
 
         (void)snprintf(text, sizeof text, "# one\n[identity x]\n%s\npem = /after\n", cases[i].line);
         (void)snprintf(sentence, sizeof sentence, "%s%s", cases[i].sentence[0] == '4' ? "" : "3: ", cases[i].sentence);
+        assert_refused(*state, text, sentence);
+    }
+}
+
+static void a_wrong_way_to_a_server_is_told(void **state)
+{
+    static const struct {
+        const char *line, *sentence;
+    } cases[] = {
+        {"proxy-user = u\nproxy = environment", "proxy-user: \"proxy-password-file =\" is expected too"},
+        {"proxy-password-file = /w", "proxy-password-file: \"proxy-user =\" is expected too"},
+        {"proxy-user = u\nproxy-password-file = /w", "proxy-user: \"proxy =\" is expected too"},
+        {"proxy = https://p:1", "proxy: \"https://p:1\" is no proxy: http://host:port, socks5h://host:port or environment"},
+        {"proxy = http://u:w@p:1",
+         "proxy: \"http://u:w@p:1\" is no proxy: http://host:port, socks5h://host:port or environment"},
+        {"proof = tls-server-end-point", "proof: \"tls-server-end-point\" is no proof: none, tls-unique or tls-exporter"},
+        {"csr-attributes = maybe", "csr-attributes: \"maybe\": yes or no is expected"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[512], sentence[512];
+
+        (void)snprintf(text, sizeof text, "[identity x]\n%s\n", cases[i].line);
+        (void)snprintf(sentence, sizeof sentence, "2: %s", cases[i].sentence);
         assert_refused(*state, text, sentence);
     }
 }
@@ -440,7 +475,7 @@ static void the_keys_can_be_listed(void **state)
     while (devid_conf_key_name("identity", identity) != NULL)
         identity++;
     assert_int_equal(device, 6);
-    assert_int_equal(identity, 19);
+    assert_int_equal(identity, 25);
     assert_null(devid_conf_key_name("other", 0));
 }
 
@@ -468,6 +503,7 @@ int main(void)
         TEST(an_identity_named_as_a_role_has_it),
         TEST(blanks_comments_and_line_ends_do_not_matter),
         TEST(a_wrong_value_is_told_with_file_line_key_and_what_was_expected),
+        TEST(a_wrong_way_to_a_server_is_told),
         TEST(what_only_the_whole_file_tells_is_told_where_it_can_be_mended),
         TEST(colons_in_a_fingerprint_are_welcome),
         TEST(relative_paths_are_meant_from_the_file),

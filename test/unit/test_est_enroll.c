@@ -75,10 +75,12 @@ static void secret_basic_and_further_headers_arrive(void **state)
 {
     static const char *const further[] = {"X-Site: factory 7", NULL};
     struct world *w = *state;
-    struct est_server server = server_of(w, NULL);
+    struct est_server server = server_of(w, "basic");
     struct est_reply reply = {0};
     struct devid_error err = {0};
+    unsigned n_before = w->server.n_requests;
 
+    w->server.seen[0] = 0;
     server.user = "device";
     server.password = slice_of("pass word");
     server.headers = further;
@@ -87,6 +89,79 @@ static void secret_basic_and_further_headers_arrive(void **state)
     assert_non_null(strstr(w->server.seen, "\r\nSecret-Value: " SECRET "\r\n"));
     assert_non_null(strstr(w->server.seen, "\r\nX-Site: factory 7\r\n"));
     assert_non_null(strstr(w->server.seen, "\r\nAuthorization: Basic ZGV2aWNlOnBhc3Mgd29yZA==\r\n"));
+    /* not before the server asked: the request, the same with the password, /cacerts, which asks too and is answered */
+    assert_in_range(w->server.n_requests - n_before, 3, 4);
+    assert_null(memmem(w->server.seen, (size_t)(strstr(w->server.seen, "\r\n\r\n") - w->server.seen), "Authorization", 13));
+}
+
+/* A server that offers both gets the one in which the password is not sent. */
+static void digest_is_preferred_and_the_password_stays_here(void **state)
+{
+    struct world *w = *state;
+    struct est_server server = server_of(w, "digest");
+    struct est_reply reply = {0};
+    struct devid_error err = {0};
+
+    w->server.seen[0] = 0;
+    server.user = "device";
+    server.password = slice_of("pass word");
+    assert_rc(DEVID_OK, enroll(w, &server, &reply, &err), &err);
+    est_reply_free(&reply);
+    assert_non_null(strstr(w->server.seen, "\r\nAuthorization: Digest username=\"device\""));
+    assert_null(strstr(w->server.seen, "Authorization: Basic"));
+}
+
+static void a_password_that_is_not_taken_is_tried_once(void **state)
+{
+    struct world *w = *state;
+    struct est_server server = server_of(w, "never");
+    struct est_reply reply = {0};
+    struct devid_error err = {0};
+    unsigned n_before = w->server.n_requests;
+
+    server.user = "device";
+    server.password = slice_of("wrong word");
+    assert_rc(DEVID_E_DENIED, enroll(w, &server, &reply, &err), &err);
+    assert_says(&err, "(status 401); are user and password right?");
+    assert_silent_about(&err, "wrong word");
+    assert_int_equal(w->server.n_requests - n_before, 2);
+    server.user = NULL;
+    assert_rc(DEVID_E_DENIED, enroll(w, &server, &reply, &err), &err);
+    assert_int_equal(w->server.n_requests - n_before, 3); /* without a password there is no second try */
+}
+
+/* Lines of any length or one, CRLF or LF or both, armour, chunks; with the encoding named or not. */
+static void a_body_may_be_written_as_servers_write_it(void **state)
+{
+    static const char *const labels[] = {"oneline", "armoured", "chunked", "upper"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        struct est_server server = server_of(w, labels[i]);
+        struct est_reply reply = {0};
+        struct devid_error err = {0};
+
+        assert_rc(DEVID_OK, enroll(w, &server, &reply, &err), &err);
+        assert_int_equal(reply.n_certs, 2);
+        est_reply_free(&reply);
+    }
+}
+
+/* One that sends a byte now and then does not hold a device up for ever. */
+static void a_server_without_an_end_has_its_time(void **state)
+{
+    static const char *const labels[] = {"silent", "drip"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct est_server server = server_of(w, labels[i]);
+        struct est_reply reply = {0};
+        struct devid_error err = {0};
+
+        server.timeout_ms = 1500;
+        assert_rc(DEVID_E_NET, enroll(w, &server, &reply, &err), &err);
+        assert_says(&err, "gave no answer within 1500 ms");
+    }
 }
 
 static void a_header_that_would_be_two_is_refused(void **state)
@@ -127,8 +202,9 @@ static void what_is_no_certificate_is_refused(void **state)
 {
     struct world *w = *state;
 
-    assert_refused(w, "html", DEVID_E_DATA, "an HTML page instead of certificates");
+    assert_refused(w, "html", DEVID_E_DATA, "an HTML page instead of an answer");
     assert_refused(w, "empty", DEVID_E_DATA, "status 200 and no content");
+    assert_refused(w, "untyped", DEVID_E_DATA, "no Content-Type");
     assert_refused(w, "garbage", DEVID_E_DATA, "no PKCS#7");
     assert_refused(w, "big", DEVID_E_DATA, "longer than 1048576 bytes");
 }
@@ -146,7 +222,8 @@ static void a_server_that_says_later_names_the_time(void **state)
     static const struct {
         const char *label;
         unsigned seconds;
-    } cases[] = {{"later", 600}, {"dated", 1}, {"busy", 60}};
+        long status;
+    } cases[] = {{"later", 600, 202}, {"dated", 1, 503}, {"busy", 0, 429}, {"accepted", 0, 202}};
     struct world *w = *state;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -156,6 +233,8 @@ static void a_server_that_says_later_names_the_time(void **state)
 
         assert_rc(DEVID_E_BUSY, enroll(w, &server, &reply, &err), &err);
         assert_int_equal(reply.retry_after_s, cases[i].seconds);
+        assert_int_equal(reply.status, cases[i].status);
+        assert_says(&err, cases[i].seconds == 0 ? "again later" : "again in");
         assert_null(reply.certs_pem.data);
     }
 }
@@ -260,6 +339,10 @@ int main(void)
         cmocka_unit_test(an_enrolment_gives_the_chain_leaf_first_without_root),
         cmocka_unit_test(a_renewal_goes_to_simplereenroll_with_the_old_certificate),
         cmocka_unit_test(secret_basic_and_further_headers_arrive),
+        cmocka_unit_test(digest_is_preferred_and_the_password_stays_here),
+        cmocka_unit_test(a_password_that_is_not_taken_is_tried_once),
+        cmocka_unit_test(a_body_may_be_written_as_servers_write_it),
+        cmocka_unit_test(a_server_without_an_end_has_its_time),
         cmocka_unit_test(a_header_that_would_be_two_is_refused),
         cmocka_unit_test(refusals_are_told_with_the_servers_reason),
         cmocka_unit_test(what_is_no_certificate_is_refused),

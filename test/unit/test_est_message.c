@@ -193,6 +193,31 @@ static void trailing_bytes_and_other_messages_are_refused(void **state)
     devid_bytes_free(&text);
 }
 
+/* Several chains, and revocation lists between them, as libest's own server sends. */
+static void revocation_lists_in_an_answer_are_passed_over(void **state)
+{
+    struct world *w = *state;
+    const unsigned char *at = w->p7.data;
+    PKCS7 *p7 = d2i_PKCS7(NULL, &at, (long)w->p7.len);
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+    struct devid_bytes text = {0};
+    unsigned char *der = NULL;
+    int len;
+
+    assert_true(X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 && X509_CRL_set1_lastUpdate(crl, now) == 1);
+    assert_int_equal(X509_CRL_set_issuer_name(crl, X509_get_subject_name(w->pki.root)), 1);
+    assert_true(X509_CRL_sign(crl, w->pki.root_key, EVP_sha256()) > 0 && PKCS7_add_crl(p7, crl) == 1);
+    len = i2d_PKCS7(p7, &der);
+    assert_int_equal(message_base64_encode((struct devid_slice){der, (size_t)len}, &text, NULL), DEVID_OK);
+    assert_two_certs(w, "application/pkcs7-mime", devid_slice_of(text));
+    devid_bytes_free(&text);
+    OPENSSL_free(der);
+    ASN1_TIME_free(now);
+    X509_CRL_free(crl);
+    PKCS7_free(p7);
+}
+
 static void pem_of_certificates_goes_both_ways(void **state)
 {
     struct world *w = *state;
@@ -241,6 +266,7 @@ int main(void)
         cmocka_unit_test(malformed_base64_is_refused),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(trailing_bytes_and_other_messages_are_refused),
+        cmocka_unit_test(revocation_lists_in_an_answer_are_passed_over),
         cmocka_unit_test(pem_of_certificates_goes_both_ways),
         cmocka_unit_test(an_encrypted_block_asks_no_one),
     };

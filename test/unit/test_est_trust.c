@@ -178,6 +178,19 @@ static void expired_and_future_certificates_are_refused(void **state)
     assert_says(&err, "not valid yet");
 }
 
+static void an_intermediate_that_has_expired_is_named(void **state)
+{
+    struct world *w = *state;
+    struct pki_wish wish = {.cn = "ours issuing CA", .is_ca = true, .from_s = -2 * DAY, .to_s = -DAY};
+    X509 *old = pki_cert(&wish, w->ours.ca_key, w->ours.root, w->ours.root_key);
+    struct devid_error err = {0};
+    bool is_incomplete;
+
+    assert_int_equal(verified(w, devid_slice_of(w->root_pem), issued(w, 0, 0), old, NULL, &is_incomplete, &err), -DEVID_E_DATA);
+    assert_says(&err, "ours issuing CA has expired");
+    X509_free(old);
+}
+
 /* 99991231235959Z: an IDevID. */
 static void never_is_a_time_like_another(void **state)
 {
@@ -284,6 +297,30 @@ static void anchors_come_from_file_and_bytes_together(void **state)
     devid_bytes_free(&other);
 }
 
+static void a_difference_from_what_was_asked_for_is_found(void **state)
+{
+    EVP_PKEY *key = pki_key("P-256");
+    struct devid_bytes csr = pki_csr(key); /* CN=gw-1, no names */
+    static const struct {
+        const char *cn, *san;
+        unsigned expected;
+    } cases[] = {{"gw-1", NULL, 0},
+                 {"gw-2", NULL, TRUST_OTHER_SUBJECT},
+                 {"gw-1", "DNS:gw-1", TRUST_OTHER_NAMES},
+                 {"gw-2", "DNS:gw-1", TRUST_OTHER_SUBJECT | TRUST_OTHER_NAMES}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pki_wish wish = {.cn = cases[i].cn, .san = cases[i].san};
+        X509 *cert = pki_cert(&wish, key, NULL, NULL);
+
+        assert_int_equal(trust_difference(devid_slice_of(csr), cert), cases[i].expected);
+        X509_free(cert);
+    }
+    devid_bytes_free(&csr);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,11 +331,13 @@ int main(void)
         cmocka_unit_test(explicit_anchors_are_the_only_ones),
         cmocka_unit_test(without_explicit_anchors_the_roots_of_cacerts_count),
         cmocka_unit_test(expired_and_future_certificates_are_refused),
+        cmocka_unit_test(an_intermediate_that_has_expired_is_named),
         cmocka_unit_test(never_is_a_time_like_another),
         cmocka_unit_test(an_end_entity_is_no_ca),
         cmocka_unit_test(the_root_is_found_by_its_fingerprint),
         cmocka_unit_test(only_a_self_signed_certificate_is_a_root),
         cmocka_unit_test(anchors_come_from_file_and_bytes_together),
+        cmocka_unit_test(a_difference_from_what_was_asked_for_is_found),
     };
 
     return cmocka_run_group_tests_name("est/trust", tests, set_up, tear_down);

@@ -2,7 +2,9 @@
 /* Where a server is, and what is the same origin. RFC 7030 section 3.2.2, RFC 6454. */
 #include "est_test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "est/url.h"
 
@@ -54,6 +56,51 @@ static void an_url_that_is_none_of_est_is_refused(void **state)
     assert_no_url("https://est.example/.well-known/est#a", "'#'");
 }
 
+/* RFC 7030 section 3.2.2. */
+static void a_label_is_one_part_of_the_path_and_no_operation(void **state)
+{
+    char url[256];
+
+    (void)state;
+    assert_url("https://est.example/.well-known/est/ttl-60s+basic.x", "https://est.example/.well-known/est/ttl-60s+basic.x/cacerts",
+               "est.example");
+    assert_url("https://est.example/.well-known/est/a%20b", "https://est.example/.well-known/est/a%20b/cacerts", "est.example");
+    assert_url("https://est.example/est/of/ours", "https://est.example/est/of/ours/cacerts", "est.example");
+    assert_no_url("https://est.example/.well-known/est/one/two", "one label");
+    assert_no_url("https://est.example/.well-known/est//two", "one label");
+    assert_no_url("https://est.example/.well-known/est/a:b", "one label");
+    assert_no_url("https://est.example/.well-known/est/a\"b", "one label");
+    assert_no_url("https://est.example/.well-known/est/cacerts", "which is an operation: leave it out");
+    assert_no_url("https://est.example/.well-known/est/simpleenroll/", "which is an operation: leave it out");
+    (void)snprintf(url, sizeof url, "https://est.example/.well-known/est/%0129d", 0);
+    assert_no_url(url, "at most 128 characters");
+    (void)snprintf(url, sizeof url, "https://est.example/.well-known/est/%0128d", 0);
+    {
+        char expected[300];
+
+        (void)snprintf(expected, sizeof expected, "%s/cacerts", url);
+        assert_url(url, expected, "est.example");
+    }
+}
+
+static void the_host_is_as_certificates_name_it(void **state)
+{
+    char host[URL_HOST_MAX], url[400];
+
+    (void)state;
+    url_host("https://Est.Example:8443/.well-known/est", host);
+    assert_true(strcasecmp(host, "est.example") == 0);
+    url_host("https://[::1]:8443/.well-known/est", host);
+    assert_string_equal(host, "::1");
+    url_host("nonsense", host);
+    assert_string_equal(host, "");
+    memset(url, 'a', sizeof url);
+    memcpy(url, "https://", 8);
+    (void)strcpy(url + 320, "/.well-known/est");
+    url_host(url, host);
+    assert_string_equal(host, "");
+}
+
 static void an_origin_is_scheme_host_and_port(void **state)
 {
     const char *here = "https://est.example/.well-known/est/cacerts";
@@ -83,6 +130,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_operation_follows_the_path),
         cmocka_unit_test(an_url_that_is_none_of_est_is_refused),
+        cmocka_unit_test(a_label_is_one_part_of_the_path_and_no_operation),
+        cmocka_unit_test(the_host_is_as_certificates_name_it),
         cmocka_unit_test(an_origin_is_scheme_host_and_port),
         cmocka_unit_test(a_sentence_shows_no_more_than_the_origin),
     };

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An identity's server as devid.conf describes it: address, anchors, secrets, and whose certificate is shown. */
+#ifndef DEVID_TOOLS_CONTACT_H
+#define DEVID_TOOLS_CONTACT_H
+
+#include "est/est.h"
+#include "tool.h"
+
+/* Everything of a server that must be freed; est_server lends it out. */
+struct contact {
+    struct est_server server;
+    struct devid_secret secret, password, proxy_password;
+    struct devid_bytes anchors, key_uri, chain;
+    bool is_counted; /* the client key's failures are counted by the TPM */
+};
+
+/**
+ * Make it. Anchors that are to be had by fingerprint are fetched now if they are not here yet; no secret is read before.
+ * \param as  the identity whose certificate goes into TLS; NULL: none
+ * \param c   freed by contact_free, also after a failure
+ */
+devid_rc contact_make(struct tool *tool, const struct devid_conf_identity *want, const char *as, struct contact *c,
+                      struct devid_error *err);
+void contact_free(struct contact *c);
+
+/** Keep the anchors that a reply brought, if it brought any. */
+devid_rc contact_learn(struct tool *tool, const struct devid_conf_identity *want, const struct est_reply *reply,
+                       struct devid_error *err);
+
+#endif
