@@ -64,6 +64,8 @@ static CK_RV copy(const struct session *s, CK_OBJECT_HANDLE handle, const struct
     /* what was private stays so */
     if (rv == CKR_OK && (o.view->flags & DEVID_FLAG_PRIVATE) != 0 && !template_bool(t, CKA_PRIVATE, true))
         rv = CKR_TEMPLATE_INCONSISTENT;
+    if (rv == CKR_OK && (template_flags(t, o.view->flags) & DEVID_FLAG_PRIVATE) != 0 && session_hides_private(s))
+        rv = CKR_USER_NOT_LOGGED_IN;
     if (rv == CKR_OK) {
         is_token = template_bool(t, CKA_TOKEN, !o.catalogue->is_session);
         rv = is_token && !session_is_rw(s) ? CKR_SESSION_READ_ONLY : CKR_OK;

@@ -302,6 +302,21 @@ static void a_key_that_always_asks_is_answered_with_the_pin(void **state)
     assert_rv(f->C_Sign(session, digest, sizeof digest, sig, &n), CKR_OK);
 }
 
+static void a_private_copy_wants_the_login(void **state)
+{
+    CK_SESSION_HANDLE session = p11_session(vault, CKF_RW_SESSION);
+    CK_OBJECT_CLASS data = CKO_DATA;
+    CK_ATTRIBUTE object[] = {{CKA_CLASS, &data, sizeof data}, {CKA_PRIVATE, &no, 1}}, private = {CKA_PRIVATE, &yes, 1};
+    CK_OBJECT_HANDLE source, copy;
+
+    (void)state;
+    assert_rv(f->C_CreateObject(session, object, 2, &source), CKR_OK);
+    assert_rv(f->C_CopyObject(session, source, &private, 1, &copy), CKR_USER_NOT_LOGGED_IN);
+    assert_rv(f->C_CopyObject(session, source, NULL, 0, &copy), CKR_OK);
+    assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+    assert_rv(f->C_CopyObject(session, source, &private, 1, &copy), CKR_OK);
+}
+
 #define PIN_TEST(test) cmocka_unit_test_setup_teardown(test, start, end)
 
 int main(void)
@@ -315,6 +330,7 @@ int main(void)
         PIN_TEST(a_token_made_anew_is_empty),
         PIN_TEST(a_key_that_is_not_private_wants_the_login_all_the_same),
         PIN_TEST(private_session_keys_end_with_the_login),
+        PIN_TEST(a_private_copy_wants_the_login),
         PIN_TEST(a_key_that_always_asks_is_answered_with_the_pin),
     };
 
