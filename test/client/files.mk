@@ -24,6 +24,7 @@ CLIENT_TESTS += test/client/tss2.sh
 EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/lib.sh
+EXTRA_DIST += test/client/registry.sh
 EXTRA_DIST += test/client/sweep.sh
 EXTRA_DIST += test/client/vendor.sh
 

@@ -11,6 +11,15 @@ needs() {
     exit 77
 }
 
+# vault MODULE: a token with a PIN; the security officer's is 87654321, the user's 123456
+vault() {
+    local slot
+    slot=$(pkcs11-tool --module "$1" --list-slots | sed -n 's/^Slot [0-9]* (\(0x[0-9a-f]*\)): TPM 2.0: room.*/\1/p')
+    ok "a token with a PIN is made" pkcs11-tool --module "$1" --slot "$slot" --init-token --label vault --so-pin 87654321
+    ok "its user's PIN" pkcs11-tool --module "$1" --token-label vault --login --login-type so --so-pin 87654321 \
+        --init-pin --new-pin 123456
+}
+
 # keep COMMAND...: what it writes is in the file "out" afterwards, where the next command may look for it
 keep() {
     local rc
@@ -135,6 +144,15 @@ handshake() {
     wait "$server" 2>/dev/null
     cat client.log server.log
     [ "$rc" = 0 ] && grep -q "Verification: OK" client.log && grep -q "200 ok" client.log
+}
+
+# localhost_cert: server.key and server.pem, which is issued by the CA of prepare
+localhost_cert() {
+    (
+        openssl_conf default-first
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -subj /CN=localhost \
+            -CA ca-cert.pem -CAkey ca-key.pem -addext subjectAltName=DNS:localhost -out server.pem 2>/dev/null
+    )
 }
 
 # finish: the TPM is as it was; exit status

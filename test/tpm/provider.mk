@@ -7,6 +7,7 @@ PROVIDER_TEST_SOURCES = \
 	test/tpm/provider_face.c test/tpm/provider_face.h \
 	test/tpm/provider_tls.c \
 	test/tpm/world.c test/tpm/world.h
+EXTRA_DIST += test/tpm/manager.sh
 EXTRA_DIST += test/tpm/world.sh
 
 if HAVE_CMOCKA

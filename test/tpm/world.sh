@@ -52,14 +52,15 @@ world_lockout() {
 
 # world_assert_clean: nothing is loaded in the TPM, and nobody failed to authorise
 world_assert_clean() {
-    local left
+    local left lockout
     left=$(tpm2_getcap -T "$WORLD_TCTI" handles-transient; tpm2_getcap -T "$WORLD_TCTI" handles-loaded-session)
     if [ -n "$left" ]; then
         echo "not ok - left in the TPM: $left"
         return 1
     fi
-    if [ "$(world_lockout)" != "$WORLD_LOCKOUT" ]; then
-        echo "not ok - the lockout counter has changed"
+    lockout=$(world_lockout)
+    if [ "$lockout" != "$WORLD_LOCKOUT" ]; then
+        echo "not ok - the lockout counter was $WORLD_LOCKOUT and is \"$lockout\""
         return 1
     fi
 }
