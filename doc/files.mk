@@ -7,8 +7,11 @@ dist_guide_DATA = \
 	doc/guide/curl.md \
 	doc/guide/java.md \
 	doc/guide/mosquitto.md \
+	doc/guide/node.md \
+	doc/guide/nss.md \
 	doc/guide/openssh.md \
 	doc/guide/openssl.md \
 	doc/guide/p11tool.md \
 	doc/guide/pin.md \
-	doc/guide/pkcs11-tool.md
+	doc/guide/pkcs11-tool.md \
+	doc/guide/python.md

@@ -8,7 +8,9 @@ CLIENT_TESTS += test/client/faults-provision.sh
 CLIENT_TESTS += test/client/faults-recover.sh
 CLIENT_TESTS += test/client/guide.sh
 CLIENT_TESTS += test/client/java.sh
+CLIENT_TESTS += test/client/manager.sh
 CLIENT_TESTS += test/client/mosquitto.sh
+CLIENT_TESTS += test/client/node-pkcs11.sh
 CLIENT_TESTS += test/client/nss.sh
 CLIENT_TESTS += test/client/openssh.sh
 CLIENT_TESTS += test/client/openssl.sh
@@ -17,6 +19,7 @@ CLIENT_TESTS += test/client/p11tool.sh
 CLIENT_TESTS += test/client/pkcs11-tool.sh
 CLIENT_TESTS += test/client/provision-faults.sh
 CLIENT_TESTS += test/client/provision.sh
+CLIENT_TESTS += test/client/python-pkcs11.sh
 CLIENT_TESTS += test/client/python.sh
 CLIENT_TESTS += test/client/recover.sh
 CLIENT_TESTS += test/client/software.sh
@@ -27,6 +30,10 @@ EXTRA_DIST += test/client/lib.sh
 EXTRA_DIST += test/client/registry.sh
 EXTRA_DIST += test/client/sweep.sh
 EXTRA_DIST += test/client/vendor.sh
+
+# what the scripts fetch from npm and PyPI
+clean-local:
+	rm -rf test/client/packages
 
 if HAVE_CMOCKA
 check_PROGRAMS += test/client/prepare

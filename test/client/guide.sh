@@ -6,6 +6,7 @@
 # The module is not registered with p11-kit here, so GnuTLS's programs are told of it.
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
+. "$DEVID_SRC/test/client/registry.sh"
 
 PATH=$DEVID_BUILD:$PATH:/usr/sbin
 needs swtpm swtpm
@@ -60,6 +61,13 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     curl) guide curl curl ;;
     java) guide java keytool ;;
     openssh) guide openssh ssh-keygen ;;
+    nss) guide nss certutil tstclnt ;;
+    node)
+        if fetch_node >/dev/null; then guide node node; else echo "ok - guide: node # SKIP no graphene-pk11"; fi
+        ;;
+    python)
+        if fetch_python >/dev/null; then guide python python3; else echo "ok - guide: python # SKIP no python-pkcs11"; fi
+        ;;
     mosquitto) guide mosquitto mosquitto mosquitto_pub ;;
     p11tool) guide p11tool p11tool certtool gnutls-cli ;;
     pkcs11-tool | pin) guide "$name" pkcs11-tool ;;

@@ -79,11 +79,7 @@ public class Client {
 }
 EOF
 if command -v javac >/dev/null; then
-    (
-        openssl_conf default-first
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -subj /CN=localhost \
-            -CA ca-cert.pem -CAkey ca-key.pem -addext subjectAltName=DNS:localhost -out server.pem 2>/dev/null
-    )
+    localhost_cert
     ok "a client is compiled" javac Client.java
     port=$(free_port)
     openssl s_server -accept "127.0.0.1:$port" -key server.key -cert server.pem -Verify 2 -CAfile ca-cert.pem -verify_return_error \
