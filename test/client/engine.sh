@@ -4,6 +4,7 @@
 . "$DEVID_SRC/test/client/lib.sh"
 
 needs pkcs11-tool opensc
+needs curl curl
 needs swtpm swtpm
 needs tpm2_createek tpm2-tools
 openssl engine pkcs11 >/dev/null 2>&1 || { echo "passed over: the engine is needed: apt-get install libengine-pkcs11-openssl"; exit 77; }
@@ -13,7 +14,7 @@ world_manufacture || exit 1
 cd "$FOLDER" || exit 1
 export ORDER=engine
 module=$DEVID_BUILD/.libs/devid-pkcs11.so
-cat >openssl.cnf <<EOF
+cat >engine.cnf <<EOF
 openssl_conf = init
 [init]
 engines = engines
@@ -27,7 +28,7 @@ init = 0
 distinguished_name = dn
 [dn]
 EOF
-export OPENSSL_CONF=$FOLDER/openssl.cnf
+export OPENSSL_CONF=$FOLDER/engine.cnf
 
 tool() {
     pkcs11-tool --module "$module" "$@"
@@ -48,9 +49,7 @@ done
 ok "a request" openssl req -new -engine pkcs11 -keyform engine -key "pkcs11:token=owner;object=azure%3Aldevid" -subj /CN=engine -out request.pem
 ok "is good" openssl req -in request.pem -noout -verify
 
-slot=$(tool --list-slots | sed -n 's/^Slot [0-9]* (\(0x[0-9a-f]*\)): TPM 2.0: room.*/\1/p')
-ok "a token with a PIN is made" tool --slot "$slot" --init-token --label vault --so-pin 87654321
-ok "its user's PIN" tool --token-label vault --login --login-type so --so-pin 87654321 --init-pin --new-pin 123456
+vault "$module"
 id=0
 for type in EC:prime256v1 rsa:2048; do
     id=$((id + 1))
@@ -63,6 +62,46 @@ for type in EC:prime256v1 rsa:2048; do
     ok "signs with the PIN of a file" sign "pkcs11:token=vault;object=key$id;type=private?pin-source=file:$FOLDER/pin"
     ok "is good" good public.pem
 done
-ok "curl's way: a TLS client" handshake -engine pkcs11 -keyform engine -key "pkcs11:token=owner;object=azure%3Aldevid;type=private" \
-    -cert azure-ldevid-cert.pem -CAfile ca-cert.pem -- -key ca-key.pem -cert ca-cert.pem -CAfile ca-cert.pem
+ok "a request with the PIN" openssl req -new -engine pkcs11 -keyform engine -subj /CN=mine -out request.pem \
+    -key "pkcs11:token=vault;object=key1;type=private?pin-source=file:$FOLDER/pin"
+ok "is good" openssl req -in request.pem -noout -verify
+OPENSSL_CONF=/dev/null openssl x509 -req -in request.pem -CA ca-cert.pem -CAkey ca-key.pem -out key1-cert.pem
+ok "its certificate is put beside the key" tool --token-label vault --login --pin 123456 --write-object key1-cert.pem --type cert --label key1 --id 01
+
+owner="pkcs11:token=owner;object=azure%3Aldevid;type=private"
+pinned="pkcs11:token=vault;object=key1;type=private;pin-value=123456"
+software=(-key server.key -cert server.pem -CAfile ca-cert.pem)
+localhost_cert
+export ORDER=engine OPENSSL_CONF=$FOLDER/engine.cnf
+for version in -tls1_2 -tls1_3; do
+    ok "a TLS client, $version" handshake -engine pkcs11 -keyform engine -key "$owner" -cert azure-ldevid-cert.pem -CAfile ca-cert.pem \
+        "$version" -- "${software[@]}"
+    ok "with a PIN" handshake -engine pkcs11 -keyform engine -key "$pinned" -cert key1-cert.pem -CAfile ca-cert.pem \
+        "$version" -- "${software[@]}"
+    ok "with RSA" handshake -engine pkcs11 -keyform engine -key "pkcs11:token=owner;object=rsa;type=private" -cert rsa-cert.pem \
+        -CAfile ca-cert.pem "$version" -- "${software[@]}"
+    ok "a TLS server, $version" handshake "${software[@]}" "$version" -- -engine pkcs11 -keyform engine -key "$owner" \
+        -cert azure-ldevid-cert.pem -CAfile ca-cert.pem
+    ok "with a PIN" handshake "${software[@]}" "$version" -- -engine pkcs11 -keyform engine -key "$pinned" -cert key1-cert.pem \
+        -CAfile ca-cert.pem
+done
+
+port=$(free_port)
+openssl s_server -accept "127.0.0.1:$port" "${software[@]}" -Verify 2 -verify_return_error -www >server.log 2>&1 &
+server=$!
+wait_port "$port"
+# fetch KEY CERTIFICATE [OPTION...]
+fetch() {
+    curl -sS --fail --max-time 60 --cacert ca-cert.pem --engine pkcs11 --key-type ENG --key "$1" --cert "$2" "${@:3}" "https://localhost:$port/"
+}
+for version in 1.2 1.3; do
+    ok "curl, TLS $version" fetch "$owner" ./azure-ldevid-cert.pem "--tlsv$version" --tls-max "$version"
+    ok "curl with RSA" fetch "pkcs11:token=owner;object=rsa;type=private" ./rsa-cert.pem "--tlsv$version" --tls-max "$version"
+    ok "curl with a PIN" fetch "$pinned" ./key1-cert.pem "--tlsv$version" --tls-max "$version"
+    ok "curl with the PIN of a file" fetch "pkcs11:token=vault;object=key1;type=private?pin-source=file:$FOLDER/pin" ./key1-cert.pem
+done
+ok "curl with a certificate of the token" fetch "$owner" "pkcs11:token=owner;object=azure%3Aldevid;type=cert" --cert-type ENG
+ok "curl with one behind the PIN" fetch "$pinned" "pkcs11:token=vault;object=key1;type=cert;pin-value=123456" --cert-type ENG
+kill "$server"
+wait "$server" 2>/dev/null
 finish
