@@ -29,9 +29,16 @@ keep() {
     return "$rc"
 }
 
+also=
+# with_log FILE: a server's log, the end of which is shown when a test fails
+with_log() {
+    also=$1
+}
+
 complain() {
     echo "not ok - $ORDER: $1"
     sed 's/^/    /' out | tail -20
+    [ -z "$also" ] || { echo "    $also:"; sed 's/^/    /' "$also" | tail -20; }
     n_failed=$((n_failed + 1))
 }
 
@@ -96,7 +103,7 @@ $second
 activate = 1
 [devid_provider]
 activate = 1
-module = $DEVID_BUILD/.libs/devid.so
+module = ${WORLD_MODULES:-$DEVID_BUILD/.libs}/devid.so
 config = $FOLDER/devid.conf
 [req]
 distinguished_name = dn
@@ -155,10 +162,38 @@ localhost_cert() {
     )
 }
 
-# finish: the TPM is as it was; exit status
+started=()
+# start LOG COMMAND...: in the background; sets pid
+start() {
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+}
+
+# by_software COMMAND...: without the provider
+by_software() {
+    local -x OPENSSL_CONF=/dev/null
+    "$@"
+}
+
+# stop PID: and waits until it is gone
+stop() {
+    kill "$1" 2>/dev/null
+    wait "$1" 2>/dev/null
+}
+
+stop_all() {
+    local p
+    for p in ${started[@]+"${started[@]}"}; do stop "$p"; done
+    started=()
+}
+
+# finish: the TPM is as it was; last of all, for its status is the script's
 finish() {
+    stop_all
     world_assert_clean || n_failed=$((n_failed + 1))
     world_stop
     [ "$n_failed" = 0 ]
-    exit
 }

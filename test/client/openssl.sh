@@ -2,12 +2,9 @@
 # The openssl command with keys in the TPM, in each order of providers.
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
+. "$DEVID_SRC/test/client/keys.sh"
 
-needs swtpm swtpm
-needs tpm2_getcap tpm2-tools
-world_start
-"$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
-cd "$FOLDER" || exit 1
+client_world
 echo "a message" >message
 key=azure-ldevid-key.pem cert=azure-ldevid-cert.pem
 
@@ -23,9 +20,35 @@ refused() {
     ! "$@"
 }
 
-openssl_conf default-first
-openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem
-openssl req -x509 -new -key software-key.pem -subj /CN=server -CA ca-cert.pem -CAkey ca-key.pem -out software-cert.pem
+# decrypts NAME: what was encrypted for its certificate
+decrypts() {
+    openssl cms -decrypt -in "$1.enveloped" -recip "$1-cert.pem" -inkey "$1-key.pem" -out "$1.message" && cmp "$1.message" message
+}
+
+# issue NAME: as openssl ca does, with its database
+issue() {
+    rm -f index.txt*
+    : >index.txt
+    echo 01 >serial
+    openssl ca -batch -config ca.cnf -name authority -in request.pem -keyfile "$1-key.pem" -cert "$1-ca.pem" -out issued.pem -notext
+}
+
+cat >ca.cnf <<END
+[authority]
+database = index.txt
+serial = serial
+new_certs_dir = .
+default_md = sha256
+default_days = 30
+policy = policy
+[policy]
+commonName = supplied
+END
+for name in rsa wrapped wrapped-tss2 wrapped-rsa-tss2; do
+    by_software openssl cms -encrypt -binary -aes256 -in message -recip "$name-cert.pem" -out "$name.enveloped"
+done
+declare -A decryption=([rsa]="RSA_Decrypt" [wrapped]="Load ECDH_ZGen FlushContext" [wrapped-tss2]="Load ECDH_ZGen FlushContext"
+    [wrapped-rsa-tss2]="Load RSA_Decrypt FlushContext")
 
 for order in default-first devid-first preferred; do
     openssl_conf "$order"
@@ -54,19 +77,28 @@ for order in default-first devid-first preferred; do
     sends "Sign" "a certificate issued" openssl x509 -req -in request.pem -CA gw-ca.pem -CAkey "$key" -out issued.pem
     ok "the certificate issued is good" openssl verify -CAfile gw-ca.pem issued.pem
 
-    for name in azure-ldevid rsa; do
+    for name in "${all_keys[@]}"; do
+        one=${tls_commands[$name]/RSA_Decrypt/Sign} # PKCS#1 needs no padding in software
         openssl x509 -in "$name-cert.pem" -noout -pubkey >expected.pem
-        sends "Sign" "a signature with $name" openssl dgst -sha256 -sign "$name-key.pem" -out signature message
+        sends "$one" "a signature with $name" openssl dgst -sha256 -sign "$name-key.pem" -out signature message
         ok "the signature is good" openssl dgst -sha256 -verify expected.pem -signature signature message
         openssl dgst -sha384 -binary -out digest message
-        sends "Sign" "a digest signed with $name" \
+        sends "$one" "a digest signed with $name" \
             openssl pkeyutl -sign -inkey "$name-key.pem" -in digest -pkeyopt digest:SHA384 -out signature
         ok "the digest's signature is good" openssl pkeyutl -verify -pubin -inkey expected.pem -in digest \
             -pkeyopt digest:SHA384 -sigfile signature
+        sends "$one" "an authority with $name" openssl req -x509 -new -key "$name-key.pem" -subj /CN=gw-ca -out "$name-ca.pem"
+        sends "$one" "a certificate issued by openssl ca with $name" issue "$name"
+        ok "the certificate is good" openssl verify -CAfile "$name-ca.pem" issued.pem
+        sends "$one" "a CMS signature with $name" \
+            openssl cms -sign -in message -signer "$name-cert.pem" -inkey "$name-key.pem" -nodetach -out cms.pem
+        ok "the CMS signature is good" openssl cms -verify -in cms.pem -CAfile ca-cert.pem -purpose any -out /dev/null
+        [ -z "${decryption[$name]:-}" ] || sends "${decryption[$name]}" "a CMS message decrypted with $name" decrypts "$name"
+        sends "${tls_commands[$name]}" "client with $name, TLS 1.2" tls "$name" software -tls1_2
+        sends "${tls_commands[$name]}" "client with $name, TLS 1.3" tls "$name" software -tls1_3
+        sends "${tls_commands[$name]}" "server with $name, TLS 1.2" tls software "$name" -tls1_2
+        sends "${tls_commands[$name]}" "server with $name, TLS 1.3" tls software "$name" -tls1_3
     done
-    sends "Sign" "a CMS signature" openssl cms -sign -in message -signer "$cert" -inkey "$key" -nodetach -out cms.pem
-    ok "the CMS signature is good" openssl cms -verify -in cms.pem -CAfile ca-cert.pem -purpose any -out /dev/null
-
     sends "" "the identities are listed" openssl storeutl -noout "pkcs11:token=owner"
     ok "by name" grep -q "object=azure" out
     sends "" "an identity is opened" openssl storeutl -noout "pkcs11:token=owner;object=azure:ldevid"
@@ -79,13 +111,7 @@ for order in default-first devid-first preferred; do
     ok "with all certificates" test "$(grep -c Certificate out)" = 6
     sends "" "a public key by URI" openssl storeutl -noout -keys "devid:rsa"
     fails "a name that nobody has" "nobody" openssl req -new -key devid:nobody -subj /CN=gw-1
-
-    for version in -tls1_2 -tls1_3; do
-        sends "Sign" "client, $version" tls azure-ldevid software "$version"
-        sends "RSA_Decrypt" "RSA client, $version" tls rsa software "$version"
-        sends "Sign" "server, $version" tls software azure-ldevid "$version"
-    done
-    sends "Load Sign FlushContext" "client with a wrapped key" tls wrapped software
+    at_rest
 done
 
 # another provider may serve pkcs11: URIs

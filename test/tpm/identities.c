@@ -41,6 +41,9 @@ X509 *identities_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_
     ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints, issuer == NULL ? "critical,CA:TRUE" : "CA:FALSE");
     assert_int_equal(X509_add_ext(cert, ext, -1), 1);
     X509_EXTENSION_free(ext);
+    ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_subject_alt_name, "DNS:localhost");
+    assert_int_equal(X509_add_ext(cert, ext, -1), 1);
+    X509_EXTENSION_free(ext);
     assert_true(X509_sign(cert, issuer_key, EVP_sha256()) > 0);
     return cert;
 }
@@ -108,9 +111,19 @@ static void enrol(struct identities *ids, struct devid_identity *identity, struc
     EVP_PKEY_free(public);
 }
 
-/* handle 0: the key stays wrapped. */
-static void make_identity(struct identities *ids, const char *label, enum devid_alg alg, uint32_t handle,
-                          struct sample *out)
+static char *tss2_of(const struct devid_made *wrapped)
+{
+    struct devid_keyfile file = {
+        .area = wrapped->pub.area, .blob = wrapped->blob, .parent = wrapped->parent, .is_empty_auth = true};
+    struct devid_bytes der = {0}, pem = {0};
+
+    MUST(devid_keyfile_write(&file, &der, NULL));
+    MUST(devid_pem_append(&pem, DEVID_KEYFILE_LABEL, devid_slice_of(der), NULL));
+    devid_bytes_free(&der);
+    return (char *)pem.data;
+}
+
+void identities_add(struct identities *ids, const char *label, enum devid_alg alg, uint32_t handle, struct sample *out)
 {
     struct devid_store *store = ids->store;
     struct devid_wanted wanted = {.alg = alg, .bits = alg == DEVID_EC ? 256 : 2048, .signs = true,
@@ -131,14 +144,7 @@ static void make_identity(struct identities *ids, const char *label, enum devid_
         identity.parent = 0;
         identity.object = devid_slice_of(kept.object);
     } else {
-        struct devid_keyfile file = {
-            .area = wrapped.pub.area, .blob = wrapped.blob, .parent = wrapped.parent, .is_empty_auth = true};
-        struct devid_bytes der = {0}, pem = {0};
-
-        MUST(devid_keyfile_write(&file, &der, NULL));
-        MUST(devid_pem_append(&pem, DEVID_KEYFILE_LABEL, devid_slice_of(der), NULL));
-        ids->wrapped_tss2_pem = (char *)pem.data;
-        devid_bytes_free(&der);
+        out->tss2_pem = tss2_of(&wrapped);
     }
     if (out != NULL)
         enrol(ids, &identity, out);
@@ -169,28 +175,28 @@ void identities_make(struct devid_store *store, const char *folder, struct ident
     ids->ca_key = EVP_EC_gen("P-256");
     ids->ca = identities_certificate("test CA", ids->ca_key, NULL, ids->ca_key);
     write_pem(ids);
-    make_identity(ids, "azure:ldevid", DEVID_EC, LDEVID_HANDLE, &ids->ldevid);
-    make_identity(ids, "wrapped", DEVID_EC, 0, &ids->wrapped);
-    make_identity(ids, "rsa", DEVID_RSA, RSA_HANDLE, &ids->rsa);
-    make_identity(ids, "stray", DEVID_EC, STRAY_HANDLE, NULL);
+    identities_add(ids, "azure:ldevid", DEVID_EC, LDEVID_HANDLE, &ids->ldevid);
+    identities_add(ids, "wrapped", DEVID_EC, 0, &ids->wrapped);
+    identities_add(ids, "rsa", DEVID_RSA, RSA_HANDLE, &ids->rsa);
+    identities_add(ids, "stray", DEVID_EC, STRAY_HANDLE, NULL);
 }
 
-static void sample_free(struct sample *s)
+void identities_free_sample(struct sample *s)
 {
     free(s->uri);
     free(s->key_pem);
     free(s->cert_pem);
     free(s->key_file);
     free(s->cert_file);
+    free(s->tss2_pem);
     X509_free(s->cert);
 }
 
 void identities_free(struct identities *ids)
 {
-    sample_free(&ids->ldevid);
-    sample_free(&ids->wrapped);
-    sample_free(&ids->rsa);
-    free(ids->wrapped_tss2_pem);
+    identities_free_sample(&ids->ldevid);
+    identities_free_sample(&ids->wrapped);
+    identities_free_sample(&ids->rsa);
     devid_bytes_free(&ids->stray_spki);
     X509_free(ids->ca);
     EVP_PKEY_free(ids->ca_key);

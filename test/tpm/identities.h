@@ -18,6 +18,7 @@
 struct sample {
     char *uri, *key_pem, *cert_pem; /* texts; cert_pem has the chain */
     char *key_file, *cert_file;     /* FOLDER/LABEL-key.pem, FOLDER/LABEL-cert.pem, ':' as '-' */
+    char *tss2_pem;                 /* of a wrapped key; NULL if it is at a handle */
     X509 *cert;
 };
 
@@ -27,12 +28,14 @@ struct identities {
     X509 *ca; /* FOLDER/ca-cert.pem, ca-key.pem */
     EVP_PKEY *ca_key;
     struct sample ldevid, wrapped, rsa; /* EC at a handle, EC wrapped that also derives, RSA-2048 at a handle */
-    char *wrapped_tss2_pem;
     struct devid_bytes stray_spki; /* of the key at STRAY_HANDLE, which no identity has */
 };
 
 void identities_make(struct devid_store *store, const char *folder, struct identities *ids);
+/* One more for the same owner, by the same CA; handle 0: the key stays wrapped. */
+void identities_add(struct identities *ids, const char *label, enum devid_alg alg, uint32_t handle, struct sample *out);
 void identities_free(struct identities *ids);
+void identities_free_sample(struct sample *sample);
 
 /* issuer NULL: a CA's own. */
 X509 *identities_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key);

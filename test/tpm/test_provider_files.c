@@ -71,7 +71,7 @@ static void a_tss2_private_key_is_read(void **state)
 {
     struct face *f = *state;
 
-    assert_signs_and_free(f, read_pem(f, slice(f->ids.wrapped_tss2_pem)), "Load Sign FlushContext");
+    assert_signs_and_free(f, read_pem(f, slice(f->ids.wrapped.tss2_pem)), "Load Sign FlushContext");
 }
 
 static char *pem_of_ref(const char *uri, struct devid_slice spki)

@@ -50,14 +50,14 @@ static void a_reference_is_written_as_a_reference(void **state)
 static void a_wrapped_key_is_written_as_it_was_read(void **state)
 {
     struct face *f = *state;
-    BIO *in = BIO_new_mem_buf(f->ids.wrapped_tss2_pem, -1), *out = BIO_new(BIO_s_mem());
+    BIO *in = BIO_new_mem_buf(f->ids.wrapped.tss2_pem, -1), *out = BIO_new(BIO_s_mem());
     EVP_PKEY *key = read_pem(f, in);
     char *data = NULL;
 
     assert_non_null(key);
     assert_int_equal(PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
-    assert_int_equal(BIO_get_mem_data(out, &data), strlen(f->ids.wrapped_tss2_pem));
-    assert_memory_equal(data, f->ids.wrapped_tss2_pem, strlen(f->ids.wrapped_tss2_pem));
+    assert_int_equal(BIO_get_mem_data(out, &data), strlen(f->ids.wrapped.tss2_pem));
+    assert_memory_equal(data, f->ids.wrapped.tss2_pem, strlen(f->ids.wrapped.tss2_pem));
     assert_commands(f, "");
     EVP_PKEY_free(key);
     BIO_free(in);

@@ -13,6 +13,7 @@ world_start() {
         [ -S "$FOLDER/swtpm" ] && break
         sleep 0.05
     done
+    WORLD_MODULES=$DEVID_BUILD/.libs
     WORLD_TCTI=swtpm:path=$FOLDER/swtpm
     export DEVID_CONF=$FOLDER/devid.conf
     printf '[device]\ntcti = %s:log=%s,%s\nstate = %s\n' "$DEVID_BUILD/.libs/libtss2-tcti-count.so" "$FOLDER/commands" \
@@ -43,7 +44,19 @@ world_commands() {
 }
 
 world_forget_commands() {
-    rm -f "$FOLDER/commands"
+    : >"$FOLDER/commands"
+}
+
+# world_let_in USER: who is root lets a program that becomes USER use the TPM, and all that it opens then; else nothing is to do
+world_let_in() {
+    [ "$(id -u)" = 0 ] || return 0
+    cp "$DEVID_BUILD"/.libs/{libtss2-tcti-count.so,devid.so} "$FOLDER"
+    sed -i "s|$DEVID_BUILD/.libs|$FOLDER|" "$FOLDER/devid.conf"
+    # shellcheck disable=SC2034  # openssl_conf's
+    WORLD_MODULES=$FOLDER
+    chmod a+x "$FOLDER"
+    : >>"$FOLDER/commands"
+    chown "$1" "$FOLDER"/{commands,swtpm,swtpm.ctrl}
 }
 
 world_lockout() {

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# haproxy, on both sides: certificates and key stand in one file. A master and its worker, which gives up root's rights.
+. "$DEVID_SRC/test/tpm/world.sh"
+. "$DEVID_SRC/test/client/lib.sh"
+. "$DEVID_SRC/test/client/keys.sh"
+
+needs haproxy haproxy
+needs curl curl
+client_world
+world_let_in www-data
+page_server
+pages=$port
+front=$(free_port)
+with_log haproxy.log
+declare -A port_of
+
+for name in "${all_keys[@]}"; do
+    cat "$name-cert.pem" "$name-key.pem" >"$name-both.pem"
+done
+cp one-key.pem one-both.pem
+
+# sides NAME: a server with NAME's key, and a way to the server behind with it
+sides() {
+    port_of[$1]=$(free_port)
+    cat <<END
+frontend $1
+    bind 127.0.0.1:${port_of[$1]} ssl crt $1-both.pem ca-file ca-cert.pem verify required no-tls-tickets
+    http-request return status 200 content-type text/plain lf-string "%[ssl_c_s_dn(cn)]\n"
+backend behind-$1
+    http-request set-path /
+    server pages 127.0.0.1:$pages ssl crt $1-both.pem ca-file ca-cert.pem verify required verifyhost localhost no-ssl-reuse
+END
+}
+
+{
+    echo "global"
+    [ "$(id -u)" != 0 ] || printf '    user www-data\n    group www-data\n'
+    cat <<END
+    stats socket $FOLDER/haproxy.socket level admin
+defaults
+    mode http
+    http-reuse never
+    timeout connect 60s
+    timeout client 60s
+    timeout server 60s
+frontend front
+    bind 127.0.0.1:$front
+END
+    for name in "${all_keys[@]}"; do echo "    use_backend behind-$name if { path /$name }"; done
+    for name in "${all_keys[@]}"; do sides "$name"; done
+} >haproxy.cfg
+
+worker() { pgrep -P "$haproxy"; }
+
+# reload: another worker comes, and answers
+reload() {
+    local before
+    before=$(worker)
+    kill -USR2 "$haproxy"
+    for _ in $(seq 300); do
+        [ -z "$(comm -12 <(echo "$before") <(worker))" ] && fetch "${port_of[rsa]}" && return
+        sleep 0.1
+    done
+    return 1
+}
+
+for order in default-first devid-first; do
+    openssl_conf "$order"
+    start haproxy.log haproxy -W -f haproxy.cfg
+    haproxy=$pid
+    wait_port "$front"
+    for name in "${all_keys[@]}"; do
+        sends "${tls_commands[$name]}" "a server with $name" fetch "${port_of[$name]}"
+        ok "it knows the client" grep -q "^localhost" out
+        sends "${tls_commands[$name]}" "a client of the server behind, with $name" curl -sS --fail "http://127.0.0.1:$front/$name"
+        ok "the server behind knows it" grep -Eq "Subject: CN ?= ?${subject_of[$name]}\$" out
+    done
+    for name in azure-ldevid wrapped-tss2; do
+        ok "forty clients at once with $name" fetch_all "${port_of[$name]}"
+        ok "the configuration is read again" reload
+        ok "forty clients after that" fetch_all "${port_of[$name]}"
+    done
+    at_rest
+    stop "$haproxy"
+done
+finish

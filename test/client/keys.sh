@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# For a program that opens a key by a file: the forms of that file, what the TPM is to be sent by each, and another end to talk to.
+# shellcheck disable=SC2034  # much of it is the scripts'
+
+# The names of keys that programs are tried with, NAME-key.pem and NAME-cert.pem: references to an EC and an RSA key at a handle and
+# to a wrapped EC key; TSS2 PRIVATE KEY of a wrapped EC and a wrapped RSA key; "one": both files are what devid ref --chain writes,
+# a reference and the certificates.
+all_keys=(azure-ldevid one rsa wrapped wrapped-tss2 wrapped-rsa-tss2)
+# What the TPM is sent for one signature in TLS by them: PSS is padded in software, so that its salt is right.
+declare -A tls_commands=([azure-ldevid]=Sign [one]=Sign [rsa]=RSA_Decrypt [wrapped]="Load Sign FlushContext"
+    [wrapped-tss2]="Load Sign FlushContext" [wrapped-rsa-tss2]="Load RSA_Decrypt FlushContext")
+declare -A subject_of=([azure-ldevid]=azure:ldevid [one]=azure:ldevid [rsa]=rsa [wrapped]=wrapped [wrapped-tss2]=wrapped
+    [wrapped-rsa-tss2]=wrapped-rsa)
+
+# client_world: all those keys in a TPM of its own; software-key.pem and software-cert.pem for the other end; FOLDER is entered
+client_world() {
+    needs swtpm swtpm
+    needs tpm2_getcap tpm2-tools
+    world_start
+    trap 'stop_all; world_stop' EXIT
+    "$DEVID_BUILD/test/client/prepare" "$FOLDER" >"$FOLDER/prepare.log" 2>&1 || { cat "$FOLDER/prepare.log"; exit 1; }
+    cd "$FOLDER" || exit 1
+    cat azure-ldevid-key.pem azure-ldevid-cert.pem >one-key.pem
+    cp one-key.pem one-cert.pem
+    openssl_conf default-first
+    localhost_cert || exit 1
+    mv server.key software-key.pem
+    mv server.pem software-cert.pem
+}
+
+# fetch_all PORT: a page of one line by forty clients at once, each with a handshake of its own
+fetch_all() {
+    by_software curl -sS --fail --max-time 120 --parallel --parallel-immediate --parallel-max 40 --no-sessionid --http1.1 \
+        -H "Connection: close" --cacert ca-cert.pem --cert ./software-cert.pem --key ./software-key.pem "https://localhost:$1/?[1-40]" >pages.got
+    [ "$(wc -l <pages.got)" = 40 ]
+}
+
+# page_server: of software, at port; wants a certificate of each client, and its page says whose it was
+page_server() {
+    port=$(free_port)
+    by_software start page_server.log openssl s_server -accept "127.0.0.1:$port" -key software-key.pem \
+        -cert software-cert.pem -Verify 2 -CAfile ca-cert.pem -verify_return_error -www
+    wait_port "$port"
+}
+
+# fetch PORT [OPTION...]: a page by curl with the software key; the server's certificate is checked
+fetch() {
+    by_software curl -sS --fail --max-time 60 --cacert ca-cert.pem --cert ./software-cert.pem --key ./software-key.pem \
+        "${@:2}" "https://localhost:$1/"
+}
+
+# at_rest: nothing is loaded in the TPM, and nobody failed to authorise
+at_rest() {
+    ok "the TPM is as it was" world_assert_clean
+}
