@@ -20,6 +20,14 @@
 #define CSR_LABEL "CERTIFICATE REQUEST"
 #define WAIT_MAX_S 900 /* a server that says "later" is asked again for a quarter of an hour */
 
+/* What a library takes for a wrong argument is a wrong line of devid.conf to who runs a command. */
+static devid_rc of_section(devid_rc rc, const struct devid_conf_identity *want, struct devid_error *err)
+{
+    if (rc == DEVID_OK)
+        return rc;
+    return devid_error_in(err, rc == DEVID_E_ARG ? DEVID_E_DATA : rc, want->name);
+}
+
 devid_rc tool_cacerts(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *pem,
                       struct devid_error *err)
 {
@@ -35,7 +43,7 @@ devid_rc tool_cacerts(struct tool *tool, const struct devid_conf_identity *want,
         rc = devid_bytes_append(pem, devid_slice_of(reply.certs_pem), err);
     est_reply_free(&reply);
     contact_free(&c);
-    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+    return of_section(rc, want, err);
 }
 
 devid_rc tool_csrattrs(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *text,
@@ -47,7 +55,7 @@ devid_rc tool_csrattrs(struct tool *tool, const struct devid_conf_identity *want
     if (rc == DEVID_OK)
         rc = est_csrattrs(&c.server, text, err);
     contact_free(&c);
-    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+    return of_section(rc, want, err);
 }
 
 static enum est_usage usage_of(enum devid_role role)
@@ -115,7 +123,7 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
     if (wish.identity != NULL && wish.identity->pub.is_counted)
         devid_make_settled(tool->store);
     wish_free(&wish);
-    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+    return of_section(rc, want, err);
 }
 
 /* The reply's chain joins the key, in one rename. */
@@ -269,5 +277,5 @@ devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, 
     est_reply_free(&reply);
     wish_free(&wish);
     contact_free(&c);
-    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+    return of_section(rc, want, err);
 }

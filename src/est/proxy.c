@@ -38,6 +38,8 @@ CURLcode proxy_set_up(struct http *http)
 
     if (!is_of_environment(server)) /* "" is no proxy, whatever the environment says */
         code = curl_easy_setopt(http->curl, CURLOPT_PROXY, server->proxy != NULL ? server->proxy : "");
+    if (code == CURLE_OK && !is_of_environment(server))
+        code = curl_easy_setopt(http->curl, CURLOPT_NOPROXY, ""); /* no_proxy would overrule it */
     if (code == CURLE_OK)
         code = curl_easy_setopt(http->curl, CURLOPT_HTTPPROXYTUNNEL, 1L);
     if (code == CURLE_OK)
@@ -69,7 +71,7 @@ devid_rc proxy_failure(struct http *http, CURLcode code, struct devid_error *err
         return devid_fail(err, DEVID_E_NET, "the proxy %s makes no way to %s: %s", name, http->name, http->words);
     if (code == CURLE_COULDNT_CONNECT && status == 0)
         return devid_fail(err, DEVID_E_NET, "cannot connect to %s through the proxy %s: is it running?", http->name, name);
-    if (status == 407)
+    if (status == 407 || status == 401) /* tinyproxy says 401 to a wrong password */
         return devid_fail(err, DEVID_E_DENIED, server->proxy_user != NULL
                           ? "the proxy %s refuses user and password: are they right?"
                           : "the proxy %s wants a user and a password: \"proxy-user\" and \"proxy-password-file\"", name);

@@ -50,10 +50,13 @@ devid_rc talk_ca_certs(struct talk *talk, struct est_reply *reply, struct devid_
     return rc;
 }
 
-/* RFC 7030 section 4.5.2 names 204 and 404; servers that never heard of it have other words. */
+/*
+ * RFC 7030 section 4.5.2 names 204 and 404. Servers that do not offer it have any other words, and it is a wish, not a condition: what
+ * remains is a user to be named, and to come later.
+ */
 static bool has_none(long status)
 {
-    return status == 204 || status == 404 || status == 405 || status == 501;
+    return status == 204 || (status >= 400 && status != 401 && status != 429 && status != 503);
 }
 
 devid_rc talk_attrs(struct talk *talk, struct attrs *attrs, struct est_reply *reply, struct devid_error *err)
@@ -64,7 +67,7 @@ devid_rc talk_attrs(struct talk *talk, struct attrs *attrs, struct est_reply *re
     *attrs = (struct attrs){0};
     reply->retry_after_s = got.retry_after_s;
     if (rc == DEVID_OK && has_none(got.status)) {
-        devid_log(DEVID_LOG_DEBUG, "est/talk", "%s has no attributes to ask for (status %ld)", http_name(talk->http), got.status);
+        devid_log(got.status == 204 || got.status == 404 ? DEVID_LOG_DEBUG : DEVID_LOG_INFO, "est/talk", "%s has no attributes to ask for (status %ld)", http_name(talk->http), got.status);
     } else if (rc == DEVID_OK) {
         rc = failure_of_status(talk->server, http_name(talk->http), "csrattrs", &got, err);
         if (rc == DEVID_OK) {

@@ -30,7 +30,7 @@ devid_rc talk_certs(struct talk *talk, const char *operation, struct devid_slice
 devid_rc talk_ca_certs(struct talk *talk, struct est_reply *reply, struct devid_error *err);
 
 /**
- * /csrattrs. A server that has none to give (204, 404 and the like) wants nothing.
+ * /csrattrs. A server that has none to give (204, 404, any error of its own) wants nothing.
  * \param attrs  freed by attrs_free, also after a failure
  */
 devid_rc talk_attrs(struct talk *talk, struct attrs *attrs, struct est_reply *reply, struct devid_error *err);

@@ -59,7 +59,8 @@ static bool is_default_port(const struct parts *p)
 /* What stands behind "/.well-known/est": nothing, or one label that is no operation. RFC 7030 section 3.2.2. */
 static devid_rc check_label(const char *path, struct devid_error *err)
 {
-    static const char *const operations[] = {"cacerts", "csrattrs", "simpleenroll", "simplereenroll", "serverkeygen", "fullcmc"};
+    /* "csrattrs" is one, too, but GlobalSign's server has a label of that name */
+    static const char *const operations[] = {"cacerts", "simpleenroll", "simplereenroll", "serverkeygen", "fullcmc"};
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=@%";
     const char *label = path + sizeof WELL_KNOWN - 1;
     size_t len;

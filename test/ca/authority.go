@@ -38,7 +38,7 @@ type profiler func(csr *x509.CertificateRequest, old string) string
 
 // CACerts gives issuing CA and root: RFC 7030, 4.1.
 func (a *authority) CACerts(context.Context, string, *http.Request) ([]*x509.Certificate, error) {
-	return []*x509.Certificate{a.house.issuing.cert, a.house.root.cert}, nil
+	return append([]*x509.Certificate{a.house.issuing.cert, a.house.root.cert}, readAlso(a.house.also)...), nil
 }
 
 // CSRAttrs asks for nothing.

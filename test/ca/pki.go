@@ -35,6 +35,7 @@ type signer struct {
 // A house is one organisation: a root, the CA that issues for devices, and the CA that issues for servers.
 type house struct {
 	root, issuing, server signer
+	also                  string // file of further certificates for /cacerts
 }
 
 func openHouse(dir, name, title string, notAfter time.Time) (*house, error) {
@@ -49,6 +50,7 @@ func openHouse(dir, name, title string, notAfter time.Time) (*house, error) {
 	if h.server, err = openCA(dir, name+"-server", title+" Server CA", 0, notAfter, &h.root); err != nil {
 		return nil, err
 	}
+	h.also = filepath.Join(dir, name+"-also.pem")
 	chain := append(pemOf(h.issuing.cert), pemOf(h.root.cert)...)
 	return &h, writeFile(filepath.Join(dir, name+"-chain.pem"), chain, 0o644)
 }
@@ -101,6 +103,17 @@ func readCA(certFile, keyFile string) (signer, error) {
 	}
 	cert, err := x509.ParseCertificate(pair.Certificate[0])
 	return signer{cert, key}, err
+}
+
+// readAlso reads what a root's successor brings: itself, NewWithOld, OldWithNew. RFC 4210, 4.4. No file, no certificates.
+func readAlso(name string) (certs []*x509.Certificate) {
+	data, _ := os.ReadFile(name)
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			certs = append(certs, cert)
+		}
+	}
+	return certs
 }
 
 // sign issues template for public: a random serial number of 127 bits, and the key identifiers, are added here.

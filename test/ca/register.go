@@ -131,8 +131,8 @@ func (j *journal) write(host, remote string, r *http.Request, e *entry) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	fmt.Fprintf(j.file, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", time.Now().UTC().Format(time.RFC3339), host, r.Method,
-		r.URL.EscapedPath(), remote, client, e.status, issued)
+	fmt.Fprintf(j.file, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", time.Now().UTC().Format(time.RFC3339), host, r.Method,
+		r.URL.EscapedPath(), remote, client, e.status, issued, r.Proto)
 }
 
 func clientCertificate(r *http.Request) *x509.Certificate {

@@ -25,6 +25,9 @@ field=$(url_of field)
 ok "a lifetime of a minute is had" "$devid" --config "$(changed "s|$field|&/ttl-60s|")" est reenroll azure:device-id
 ok "a slow server is waited for" "$devid" --config "$(changed "s|$field|&/slow-1s|")" est reenroll azure:device-id
 ok "a redirection on the same server is followed" "$devid" --config "$(changed "s|$field|&/redirect-same|")" est reenroll azure:device-id
+ok "HTTP/2 is spoken" sh -c "awk -F'\t' '\$2 == \"field\" && \$3 == \"POST\" && \$9 != \"HTTP/2.0\" {exit 1}' '$dir/ca/requests.log'"
+ok "but where a secret is sent: its headers would stay in tables" sh -c \
+    "awk -F'\t' '\$2 == \"manufacturer\" && \$3 == \"POST\" && \$9 != \"HTTP/1.1\" {exit 1}' '$dir/ca/requests.log'"
 ok "a key made by the server is not wanted, and why" says 1 "serverkeygen.*outside of a TPM" "$devid" est serverkeygen azure:device-id
 ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
 echo "1..$n"

@@ -5,7 +5,11 @@ FUZZ_TARGETS = \
 	test/fuzz/calls \
 	test/fuzz/cert \
 	test/fuzz/conf \
+	test/fuzz/est_attrs \
+	test/fuzz/est_exchange \
 	test/fuzz/est_message \
+	test/fuzz/est_rollover \
+	test/fuzz/est_url \
 	test/fuzz/keyfile \
 	test/fuzz/public \
 	test/fuzz/record \
@@ -37,9 +41,29 @@ test_fuzz_cert_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_cert_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_cert_LDADD = $(FUZZ_LIBS)
 
+test_fuzz_est_attrs_SOURCES = test/fuzz/est_attrs.c $(FUZZ_MAIN)
+test_fuzz_est_attrs_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_est_attrs_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_est_attrs_LDADD = libdevid-est.la $(FUZZ_LIBS)
+
+test_fuzz_est_exchange_SOURCES = test/fuzz/est_exchange.c $(FUZZ_MAIN)
+test_fuzz_est_exchange_CFLAGS = $(FUZZ_CFLAGS) $(SSL_CFLAGS)
+test_fuzz_est_exchange_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_est_exchange_LDADD = libdevid-est.la $(FUZZ_LIBS) $(SSL_LIBS) -lpthread
+
+test_fuzz_est_rollover_SOURCES = test/fuzz/est_rollover.c $(FUZZ_MAIN)
+test_fuzz_est_rollover_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_est_rollover_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_est_rollover_LDADD = libdevid-est.la $(FUZZ_LIBS)
+
+test_fuzz_est_url_SOURCES = test/fuzz/est_url.c $(FUZZ_MAIN)
+test_fuzz_est_url_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_est_url_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_est_url_LDADD = libdevid-est.la $(FUZZ_LIBS)
+
 test_fuzz_est_message_SOURCES = test/fuzz/est_message.c $(FUZZ_MAIN)
 test_fuzz_est_message_CFLAGS = $(FUZZ_CFLAGS)
-test_fuzz_est_message_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_est_message_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_est_message_LDADD = libdevid-est.la $(FUZZ_LIBS)
 
 test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)

@@ -13,6 +13,7 @@ EST_TESTS = \
 	test/unit/test_est_csr \
 	test/unit/test_est_enroll \
 	test/unit/test_est_message \
+	test/unit/test_est_proxy \
 	test/unit/test_est_retry \
 	test/unit/test_est_rollover \
 	test/unit/test_est_transport \
@@ -32,6 +33,8 @@ test_unit_test_est_enroll_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_enroll_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_message_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_message_LDADD = $(EST_TEST_LIBS)
+test_unit_test_est_proxy_CFLAGS = $(EST_TEST_CFLAGS)
+test_unit_test_est_proxy_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_retry_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_retry_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_rollover_CFLAGS = $(EST_TEST_CFLAGS)

@@ -103,8 +103,7 @@ static void wishes_that_are_none_are_told(void **state)
     } cases[] = {{"html", DEVID_E_DATA, "csrattrs: an HTML page"},
                  {"garbage", DEVID_E_DATA, "instead of application/csrattrs"},
                  {"empty", DEVID_E_DATA, "answered csrattrs with status 200 and no content"},
-                 {"status-500", DEVID_E_NET, "answered csrattrs with status 500"},
-                 {"denied", DEVID_E_DENIED, "refused csrattrs"},
+                 {"never", DEVID_E_DENIED, "refused csrattrs (status 401)"},
                  {"later", DEVID_E_BUSY, "try csrattrs again in 600 s"}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -114,6 +113,22 @@ static void wishes_that_are_none_are_told(void **state)
         assert_rc(cases[i].rc, apply(&c), &c.err);
         assert_says(&c.err, cases[i].words);
         assert_null(strstr(c.s.seen, "enroll"));
+        end(&c);
+    }
+}
+
+/* What a server says that has no such operation; what it says to the request that follows is another matter. */
+static void a_server_that_fails_at_wishes_has_none(void **state)
+{
+    static const char *const labels[] = {"status-500", "status-404", "status-405", "denied"};
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        struct scene c;
+
+        begin(&c, state, &usual, labels[i]);
+        assert_true(apply(&c) != DEVID_OK);
+        assert_says(&c.err, "simpleenroll");
+        assert_non_null(strstr(c.s.seen, "/simpleenroll "));
         end(&c);
     }
 }
@@ -251,6 +266,7 @@ int main(void)
         cmocka_unit_test(who_does_not_ask_for_wishes_gets_along_without),
         cmocka_unit_test(a_key_of_another_type_is_told_before_anything_is_asked_for),
         cmocka_unit_test(wishes_that_are_none_are_told),
+        cmocka_unit_test(a_server_that_fails_at_wishes_has_none),
         cmocka_unit_test(a_server_that_asks_for_a_proof_gets_one_of_its_connection),
         cmocka_unit_test(a_proof_that_is_configured_is_given_unasked),
         cmocka_unit_test(no_proof_is_given_where_it_is_switched_off),
