@@ -118,6 +118,26 @@ out:
     return rc;
 }
 
+devid_rc csr_check(struct devid_slice csr, struct devid_slice spki, struct devid_error *err)
+{
+    const unsigned char *at = csr.data;
+    X509_REQ *req = csr.len == 0 ? NULL : d2i_X509_REQ(NULL, &at, (long)csr.len);
+    unsigned char *der = NULL;
+    int len = req != NULL ? i2d_PUBKEY(X509_REQ_get0_pubkey(req), &der) : 0;
+    devid_rc rc = DEVID_OK;
+
+    if (req == NULL || at != csr.data + csr.len)
+        rc = devid_fail(err, DEVID_E_ARG, "there is no request to send: PKCS#10 is expected");
+    else if (len <= 0 || !devid_slice_eq((struct devid_slice){der, (size_t)len}, spki))
+        rc = devid_fail(err, DEVID_E_ARG, "the request is for another key");
+    else if (X509_REQ_verify(req, X509_REQ_get0_pubkey(req)) != 1)
+        rc = devid_fail(err, DEVID_E_ARG, "the signature of the request is not its key's");
+    OPENSSL_free(der);
+    X509_REQ_free(req);
+    ERR_clear_error();
+    return rc;
+}
+
 devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err)
 {
     static const struct attrs none;

@@ -15,4 +15,10 @@
 devid_rc csr_make(const struct est_csr *request, const struct attrs *attrs, const char *challenge, struct devid_bytes *der,
                   struct devid_error *err);
 
+/**
+ * True to what it says: a whole PKCS#10 for this key, signed by it. One that was kept in a file may be damaged.
+ * \return DEVID_E_ARG
+ */
+devid_rc csr_check(struct devid_slice csr, struct devid_slice spki, struct devid_error *err);
+
 #endif

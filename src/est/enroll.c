@@ -2,6 +2,7 @@
 /* The operations of EST, one call each. RFC 7030 section 4. */
 #include "core/log.h"
 #include "est/csr.h"
+#include "est/failure.h"
 #include "est/message.h"
 #include "est/talk.h"
 #include "est/trust.h"
@@ -31,7 +32,7 @@ devid_rc est_cacerts(const struct est_server *server, struct est_reply *reply, s
         got.n_certs = (unsigned)sk_X509_num(talk.ca_certs);
     *reply = got;
     talk_end(&talk);
-    return rc;
+    return failure_told(server, rc, err);
 }
 
 devid_rc est_csrattrs(const struct est_server *server, struct devid_bytes *text, struct devid_error *err)
@@ -48,7 +49,7 @@ devid_rc est_csrattrs(const struct est_server *server, struct devid_bytes *text,
     attrs_free(&attrs);
     est_reply_free(&got);
     talk_end(&talk);
-    return rc;
+    return failure_told(server, rc, err);
 }
 
 /* The root with that fingerprint, over a connection that proves nothing. */
@@ -154,16 +155,16 @@ devid_rc est_enroll(const struct est_server *server, struct devid_slice csr, boo
 {
     struct est_reply got = {0};
     struct talk talk = {0};
-    devid_rc rc;
+    devid_rc rc = csr_check(csr, spki, err);
 
-    if (csr.len == 0)
-        return devid_fail(err, DEVID_E_ARG, "there is no request to send");
+    if (rc != DEVID_OK)
+        return rc;
     rc = talk_begin(server, HTTP_VERIFIED, &talk, &got, err);
     if (rc == DEVID_OK)
         rc = post(&talk, csr, is_renewal, spki, &got, err);
     *reply = got;
     talk_end(&talk);
-    return rc;
+    return failure_told(server, rc, err);
 }
 
 /* The proof that this request is to carry, if any. */
@@ -230,9 +231,14 @@ devid_rc est_apply(const struct est_server *server, const struct est_csr *reques
 {
     struct est_reply got = {0};
     struct talk talk = {0};
+    struct devid_error why = {0};
     bool has_moved = false;
     devid_rc rc = talk_begin(server, HTTP_VERIFIED, &talk, &got, err);
 
+    if (rc == DEVID_OK && csr->len != 0 && csr_check(devid_slice_of(*csr), spki, &why) != DEVID_OK) {
+        devid_log(DEVID_LOG_INFO, "est/enroll", "the request that was kept is not used: %s", why.text);
+        devid_bytes_free(csr);
+    }
     if (rc == DEVID_OK && csr->len != 0)
         rc = post(&talk, devid_slice_of(*csr), is_renewal, spki, &got, err);
     else if (rc == DEVID_OK)
@@ -240,5 +246,5 @@ devid_rc est_apply(const struct est_server *server, const struct est_csr *reques
             rc = make_and_post(&talk, request, is_renewal, spki, csr, &got, &has_moved, err);
     *reply = got;
     talk_end(&talk);
-    return rc;
+    return failure_told(server, rc, err);
 }

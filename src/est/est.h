@@ -133,7 +133,7 @@ devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, st
  * The whole of an enrolment over one connection: what the server wants is asked for (/csrattrs), the request is made so, with a
  * proof of possession if there is to be one, sent, and what comes back is checked as by est_enroll.
  *
- * \param csr  in: a request that this server put off before, which is sent as it is; empty: one is made. Out: the
+ * \param csr  in: a request that this server put off before, which is sent as it is; empty, or damaged: one is made. Out: the
  *             one that was sent. One with a proof is good for one connection and is always made anew
  * \return as est_enroll; DEVID_E_KEY if the server wants a key of another type, or a signature that it cannot make;
  *         DEVID_E_DENIED if there can be no proof

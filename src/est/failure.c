@@ -135,6 +135,22 @@ devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err)
                       f->words[0] != 0 ? f->words : curl_easy_strerror(f->code));
 }
 
+static bool repeats(const char *text, size_t len, struct devid_slice secret)
+{
+    return secret.len != 0 && memmem(text, len, secret.data, secret.len) != NULL;
+}
+
+devid_rc failure_told(const struct est_server *server, devid_rc rc, struct devid_error *err)
+{
+    size_t len = err != NULL ? strlen(err->text) : 0;
+
+    if (rc == DEVID_OK || err == NULL ||
+        !(repeats(err->text, len, server->secret) || repeats(err->text, len, server->password) ||
+          repeats(err->text, len, server->proxy_password)))
+        return rc;
+    return devid_fail(err, rc, "the server sends back our secret: what it says is not shown");
+}
+
 /*
  * The first line of a text that a server sent to explain itself: printable ASCII alone, for it ends up on a terminal,
  * and nothing at all if it repeats our secret.
@@ -146,9 +162,8 @@ static void first_line(const struct est_server *server, const struct http_reply 
     line[0] = 0;
     if (reply->body.len == 0 || strncasecmp(reply->type, "text/plain", 10) != 0)
         return;
-    if ((server->secret.len != 0 && memmem(reply->body.data, reply->body.len, server->secret.data, server->secret.len)) ||
-        (server->password.len != 0 &&
-         memmem(reply->body.data, reply->body.len, server->password.data, server->password.len)))
+    if (repeats((const char *)reply->body.data, reply->body.len, server->secret) ||
+        repeats((const char *)reply->body.data, reply->body.len, server->password))
         return;
     (void)snprintf(line, TEXT_MAX, ": ");
     n = strlen(line);

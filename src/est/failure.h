@@ -30,4 +30,11 @@ devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err);
 devid_rc failure_of_status(const struct est_server *server, const char *name, const char *operation,
                            const struct http_reply *reply, struct devid_error *err);
 
+/**
+ * The last thing before a sentence leaves this room: one that repeats our secret or password, in whatever part of it the server put
+ * them, is exchanged for one that does not.
+ * \return rc
+ */
+devid_rc failure_told(const struct est_server *server, devid_rc rc, struct devid_error *err);
+
 #endif

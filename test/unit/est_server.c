@@ -41,6 +41,7 @@ static const struct {
     {"dated", "503 Unavailable", "Retry-After: Tue, 14 Nov 2000 22:15:20 GMT\r\n", ""},
     {"busy", "429 Too Many Requests", "Content-Type: text/plain\r\n", "429 rate limit exceeded\n"},
     {"nowhere", "302 Found", "", ""},
+    {"parrot", "200 OK", "Content-Type: correct-horse-battery\r\n", "AAAA"}, /* est_world.h's SECRET */
 };
 
 struct request {
@@ -376,6 +377,7 @@ static void set_up_tls(struct est_test_server *s, const struct pki *pki, const s
     s->tls = SSL_CTX_new(TLS_server_method());
     MUST(s->tls != NULL && SSL_CTX_use_certificate(s->tls, cert) == 1 && SSL_CTX_use_PrivateKey(s->tls, key) == 1 &&
          SSL_CTX_add1_chain_cert(s->tls, pki->ca) == 1);
+    MUST(tls->ciphers == NULL || SSL_CTX_set_cipher_list(s->tls, tls->ciphers) == 1);
     MUST(tls->min_version == 0 || SSL_CTX_set_min_proto_version(s->tls, tls->min_version) == 1);
     if (tls->max_version != 0 && tls->max_version < TLS1_2_VERSION)
         SSL_CTX_set_security_level(s->tls, 0); /* as old servers do: OpenSSL 3 would not speak it */

@@ -36,6 +36,7 @@ struct est_test_server {
 struct est_test_tls {
     const struct pki_wish *wish; /* of its certificate; NULL: for 127.0.0.1 */
     const struct pki *clients;   /* client certificates of this PKI are demanded; NULL: none */
+    const char *ciphers;         /* of TLS 1.2 and before; NULL: the usual */
     bool offers_h2;              /* and cannot speak it: for what ends before HTTP begins */
     int min_version, max_version; /* TLS1_2_VERSION; 0: what there is */
 };

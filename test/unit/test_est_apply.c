@@ -246,6 +246,56 @@ static void a_request_that_was_put_off_is_sent_again_as_it_was(void **state)
     end(&c);
 }
 
+/* A file may be damaged; a CA should not have to say so. */
+static void a_request_that_is_none_is_not_sent(void **state)
+{
+    EVP_PKEY *key = pki_key("P-256");
+    struct devid_bytes other = pki_csr(key), damaged = {0};
+    struct devid_slice wrong[4];
+    struct scene c;
+
+    begin(&c, state, &usual, NULL);
+    assert_rc(DEVID_OK, devid_bytes_copy(devid_slice_of(c.w->csr), &damaged, &c.err), &c.err);
+    damaged.data[damaged.len - 1] ^= 1;
+    wrong[0] = (struct devid_slice){0};
+    wrong[1] = slice_of("nonsense");
+    wrong[2] = devid_slice_of(other);
+    wrong[3] = devid_slice_of(damaged);
+    for (size_t i = 0; i < 4; i++) {
+        assert_rc(DEVID_E_ARG, est_enroll(&c.server, wrong[i], false, devid_slice_of(c.w->spki), &c.reply, &c.err), &c.err);
+        assert_int_equal(c.s.n_requests, 0);
+    }
+    for (size_t i = 1; i < 4; i++) { /* one that was kept is made again */
+        devid_bytes_free(&c.csr);
+        assert_rc(DEVID_OK, devid_bytes_copy(wrong[i], &c.csr, &c.err), &c.err);
+        assert_rc(DEVID_OK, apply(&c), &c.err);
+        assert_false(devid_slice_eq(devid_slice_of(c.csr), wrong[i]));
+    }
+    end(&c);
+    devid_bytes_free(&other);
+    devid_bytes_free(&damaged);
+    EVP_PKEY_free(key);
+}
+
+/* A certificate in TLS and a password in HTTP: one does not stand for the other. */
+static void a_certificate_and_a_password_go_together(void **state)
+{
+    struct est_test_tls tls = {0};
+    struct scene c;
+
+    tls.clients = &((struct world *)*state)->ours;
+    begin(&c, state, &tls, "basic");
+    c.server.key_uri = c.w->key_uri;
+    c.server.chain_pem = devid_slice_of(c.w->client_chain);
+    assert_rc(DEVID_E_DENIED, apply(&c), &c.err);
+    assert_says(&c.err, "no user and password are configured");
+    c.server.user = "device";
+    c.server.password = slice_of("pass word");
+    assert_rc(DEVID_OK, apply(&c), &c.err);
+    assert_int_equal(c.s.n_client_certs, c.s.n_requests);
+    end(&c);
+}
+
 static void the_wishes_are_shown_in_words(void **state)
 {
     struct devid_bytes text = {0};
@@ -273,6 +323,8 @@ int main(void)
         cmocka_unit_test(a_server_that_knows_only_tls_1_3_can_have_no_tls_unique),
         cmocka_unit_test(a_proof_never_goes_over_another_connection),
         cmocka_unit_test(a_request_that_was_put_off_is_sent_again_as_it_was),
+        cmocka_unit_test(a_request_that_is_none_is_not_sent),
+        cmocka_unit_test(a_certificate_and_a_password_go_together),
         cmocka_unit_test(the_wishes_are_shown_in_words),
     };
 

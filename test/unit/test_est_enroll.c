@@ -196,6 +196,7 @@ static void refusals_are_told_with_the_servers_reason(void **state)
     assert_refused(w, "status-405", DEVID_E_NET, "status 405");
     /* a server that sends back what it got does not bring the secret into the log */
     assert_refused(w, "echo", DEVID_E_DENIED, "(status 403)");
+    assert_refused(w, "parrot", DEVID_E_DATA, "sends back our secret: what it says is not shown");
 }
 
 static void what_is_no_certificate_is_refused(void **state)

@@ -173,6 +173,29 @@ static void old_versions_of_tls_are_not_spoken(void **state)
     }
 }
 
+/* RFC 7030 section 3.3.1: no cipher that leaves one side unknown, or the talk open. */
+static void a_server_without_authentication_or_encryption_gets_nothing(void **state)
+{
+    static const char *const ciphers[] = {"aNULL:@SECLEVEL=0", "eNULL:@SECLEVEL=0"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct est_test_tls tls = {.max_version = TLS1_2_VERSION, .ciphers = ciphers[i]};
+        struct est_test_server bare;
+        struct est_server server = server_of(w, NULL);
+        struct est_reply reply = {0};
+        struct devid_error err = {0};
+        char url[128];
+
+        est_test_server_start(&bare, &w->ours, &tls);
+        server.url = est_test_server_url(&bare, NULL, url);
+        assert_rc(DEVID_E_NET, enroll(w, &server, &reply, &err), &err);
+        assert_says(&err, "no TLS connection with 127.0.0.1:");
+        est_test_server_stop(&bare);
+        assert_int_equal(bare.n_requests, 0);
+    }
+}
+
 /* A revocation list of an issuer, with one of its certificates or without, as a PEM file's text. */
 static void write_crl(FILE *file, X509 *issuer, EVP_PKEY *key, long revoked)
 {
@@ -321,6 +344,7 @@ int main(void)
         cmocka_unit_test(name_and_time_of_the_server_are_checked),
         cmocka_unit_test(a_name_matches_as_the_standard_has_it),
         cmocka_unit_test(old_versions_of_tls_are_not_spoken),
+        cmocka_unit_test(a_server_without_authentication_or_encryption_gets_nothing),
         cmocka_unit_test(a_server_whose_certificate_is_revoked_gets_nothing),
         cmocka_unit_test(a_refused_client_certificate_is_named_in_both_versions_of_tls),
         cmocka_unit_test(the_client_certificate_must_be_for_the_key),
