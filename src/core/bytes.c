@@ -158,12 +158,31 @@ devid_rc devid_file_read(const char *path, size_t max, struct devid_bytes *out, 
     return rc;
 }
 
+/* systemd.exec(5), "Credentials" */
+static devid_rc credential_path(const char *name, char *path, size_t room, struct devid_error *err)
+{
+    const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+
+    if (folder == NULL)
+        return devid_fail(err, DEVID_E_FILE, "there is no credential %s outside of its service: run it there, or name a file", name);
+    if ((size_t)snprintf(path, room, "%s/%s", folder, name) >= room)
+        return devid_fail(err, DEVID_E_FILE, "the path of the credential %s is too long", name);
+    return DEVID_OK;
+}
+
 devid_rc devid_secret_read(const char *path, struct devid_secret *out, struct devid_error *err)
 {
     struct devid_bytes file = {0};
     struct devid_secret secret;
-    devid_rc rc = devid_file_read(path, SECRET_MAX + 2, &file, err); /* with a line end */
+    char credential[4096];
+    devid_rc rc = DEVID_OK;
 
+    if (strncmp(path, DEVID_CREDENTIAL, strlen(DEVID_CREDENTIAL)) == 0) {
+        rc = credential_path(path + strlen(DEVID_CREDENTIAL), credential, sizeof credential, err);
+        path = credential;
+    }
+    if (rc == DEVID_OK)
+        rc = devid_file_read(path, SECRET_MAX + 2, &file, err); /* with a line end */
     if (rc != DEVID_OK)
         return rc == DEVID_E_ABSENT ? DEVID_E_FILE : rc;
     secret = (struct devid_secret){file.data, file.len};

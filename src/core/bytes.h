@@ -53,9 +53,12 @@ devid_rc devid_secret_copy(struct devid_slice in, struct devid_secret *out, stru
 /** Wipe, free and empty. NULL and empty are allowed. */
 void devid_secret_free(struct devid_secret *s);
 
+#define DEVID_CREDENTIAL "credential:"
+
 /**
  * Read a secret from a file: its content without one trailing line end (LF or CRLF).
  *
+ * \param path  or "credential:NAME": what systemd's LoadCredential= gave the service by that name, $CREDENTIALS_DIRECTORY/NAME
  * \return DEVID_E_FILE if it cannot be read, DEVID_E_DATA if it is empty, longer than
  *         4,096 bytes or holds a NUL, CR or LF inside
  */

@@ -32,22 +32,25 @@ static const struct conf_key keys[] = {
     IDENTITY("est", CONF_URL, est),
     IDENTITY("authenticate", CONF_TEXT, authenticate),
     IDENTITY("secret-header", CONF_TEXT, secret_header),
-    IDENTITY("secret-file", CONF_PATH, secret_file),
+    IDENTITY("secret-file", CONF_SECRET, secret_file),
     IDENTITY("user", CONF_TEXT, user),
-    IDENTITY("password-file", CONF_PATH, password_file),
+    IDENTITY("password-file", CONF_SECRET, password_file),
     IDENTITY("header", CONF_HEADER, headers),
     IDENTITY("anchors", CONF_PATH, anchors),
     IDENTITY("fingerprint", CONF_FINGERPRINT, fingerprint),
     IDENTITY("crl", CONF_PATH, crl),
     IDENTITY("proxy", CONF_PROXY, proxy),
     IDENTITY("proxy-user", CONF_TEXT, proxy_user),
-    IDENTITY("proxy-password-file", CONF_PATH, proxy_password_file),
+    IDENTITY("proxy-password-file", CONF_SECRET, proxy_password_file),
     IDENTITY("proof", CONF_PROOF, proof),
     IDENTITY("csr-attributes", CONF_NOT, skips_attributes),
     IDENTITY("subject", CONF_TEXT, subject),
     IDENTITY("san", CONF_SAN, san_hardware_module),
     IDENTITY("lifetime", CONF_LIFETIME, lifetime),
     IDENTITY("renew-after", CONF_PERCENT, renew_after),
+    IDENTITY("renew-key", CONF_RENEW_KEY, renews_same_key),
+    IDENTITY("grace", CONF_GRACE, grace),
+    IDENTITY("on-renew", CONF_TEXT, on_renew),
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
 
@@ -98,7 +101,8 @@ static void add_identity(struct reader *r, const char *name)
         return;
     }
     *identity = (struct devid_conf_identity){
-        .line = b->line, .role = DEVID_ROLE_CLIENT, .bits = 256, .cert_place = DEVID_PLACE_NONE, .renew_after = 80};
+        .line = b->line, .role = DEVID_ROLE_CLIENT, .bits = 256, .cert_place = DEVID_PLACE_NONE, .renew_after = 80,
+        .grace = CONF_GRACE_S};
     (void)devid_role_of(name, &identity->role); /* [identity idevid] needs no "role = idevid" */
     identity->name = conf_keep(b, name);
     identity->headers = calloc(CONF_HEADERS_MAX + 1, sizeof *identity->headers);
@@ -218,6 +222,8 @@ static int take_value(void *user, const char *section, const char *name, const c
             continue;
         if (r->lines->of_key[k] != 0 && keys[k].kind != CONF_HEADER)
             conf_fail(r->b, r->b->line, name, "stands in line %u already", r->lines->of_key[k]);
+        else if (value[0] == 0)
+            conf_fail(r->b, r->b->line, name, "a value is expected");
         else
             conf_set(r->b, &keys[k], r->target, value);
         r->lines->of_key[k] = r->b->line;

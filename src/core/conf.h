@@ -32,7 +32,7 @@ struct devid_conf_identity {
     const char *est;            /* est = https URL of the EST base; NULL: not enrolled */
     const char *authenticate;   /* authenticate = NAME: TLS client certificate of that identity */
     const char *secret_header;  /* secret-header = Secret-Value (the default if secret-file is given) */
-    const char *secret_file;    /* secret-file = path */
+    const char *secret_file;    /* secret-file = path | credential:NAME (devid_secret_read) */
     const char *user;           /* user =, password-file =: HTTP Basic or Digest */
     const char *password_file;
     const char *const *headers; /* header = Name: value, repeatable; NULL-terminated; never NULL */
@@ -50,6 +50,9 @@ struct devid_conf_identity {
     bool wants_never;           /* lifetime = never | 30d | 12h | 90m: what is asked of the CA; */
     int64_t lifetime;           /*   seconds, 0 if not said. Checked on arrival, reported if not met */
     unsigned renew_after;       /* renew-after = 80%: part of the lifetime, in percent */
+    bool renews_same_key;       /* renew-key = new (default) | same; idevid and iak: always the same */
+    int64_t grace;              /* grace = 7d (default) | none: seconds that a renewed pair is kept for who has it open */
+    const char *on_renew;       /* on-renew = words: a program to run when there is a new certificate */
 };
 
 struct devid_conf {

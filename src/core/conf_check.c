@@ -24,7 +24,7 @@ static void add_built_in(struct conf_builder *b, enum devid_role role)
     for (size_t i = 0; i < b->conf.n_identities; i++)
         if (b->identities[i].role == role || strcmp(b->identities[i].name, devid_role_name(role)) == 0)
             return;
-    *identity = (struct devid_conf_identity){.role = role, .bits = 256, .renew_after = 80};
+    *identity = (struct devid_conf_identity){.role = role, .bits = 256, .renew_after = 80, .grace = CONF_GRACE_S};
     identity->name = conf_keep(b, devid_role_name(role));
     identity->headers = calloc(1, sizeof *identity->headers);
     b->conf.n_identities++;
@@ -185,6 +185,8 @@ static void check_identity(struct conf_builder *b, const struct devid_conf_ident
     bool is_devid = identity->role == DEVID_ROLE_IDEVID || identity->role == DEVID_ROLE_IAK;
 
     check_authenticate(b, identity);
+    if (is_manufacturers(identity->role) && !identity->renews_same_key && conf_line(b, identity, "renew-key") != identity->line)
+        fail_at(b, identity, "renew-key", "the manufacturer's key is for the life of the device: same is expected");
     if (identity->handle == 0x81010001 && identity->role != DEVID_ROLE_EK)
         fail_at(b, identity, "handle", "0x81010001 is the EK's");
     if (identity->user != NULL && identity->password_file == NULL)

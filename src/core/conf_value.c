@@ -179,8 +179,8 @@ static void set_fingerprint(struct conf_builder *b, const char *name, const char
     set_text(b, target, value);
 }
 
-static void set_lifetime(struct conf_builder *b, const char *name, struct devid_conf_identity *identity,
-                         const char *value)
+/* "30d"; 0 if it is no such thing. */
+static int64_t duration_of(const char *value)
 {
     static const struct {
         char unit;
@@ -189,16 +189,41 @@ static void set_lifetime(struct conf_builder *b, const char *name, struct devid_
     char *end = NULL;
     unsigned long number;
 
-    identity->wants_never = strcmp(value, "never") == 0;
-    if (identity->wants_never)
-        return;
     errno = 0;
     number = isdigit((unsigned char)value[0]) ? strtoul(value, &end, 10) : 0;
     for (size_t i = 0; number != 0 && number < 1000000 && errno == 0 && i < sizeof units / sizeof units[0]; i++)
         if (end[0] == units[i].unit && end[1] == 0)
-            identity->lifetime = (int64_t)number * units[i].seconds;
-    if (identity->lifetime == 0)
+            return (int64_t)number * units[i].seconds;
+    return 0;
+}
+
+static void set_lifetime(struct conf_builder *b, const char *name, struct devid_conf_identity *identity,
+                         const char *value)
+{
+    identity->wants_never = strcmp(value, "never") == 0;
+    identity->lifetime = identity->wants_never ? 0 : duration_of(value);
+    if (!identity->wants_never && identity->lifetime == 0)
         conf_fail(b, b->line, name, "\"%s\" is no lifetime: never, or a number with s, m, h, d or y, such as 30d", value);
+}
+
+static void set_grace(struct conf_builder *b, const char *name, int64_t *target, const char *value)
+{
+    *target = duration_of(value);
+    if (*target == 0 && strcmp(value, "none") != 0)
+        conf_fail(b, b->line, name, "\"%s\" is no grace time: none, or a number with s, m, h, d or y, such as 7d", value);
+}
+
+/* A credential's place is known to the service that has it, not to every program that reads this file. */
+static void set_secret(struct conf_builder *b, const char *name, const char **target, const char *value)
+{
+    const char *credential = value + strlen(DEVID_CREDENTIAL);
+
+    if (strncmp(value, DEVID_CREDENTIAL, strlen(DEVID_CREDENTIAL)) != 0)
+        set_path(b, target, value);
+    else if (credential[0] == 0 || credential[0] == '.' || strchr(credential, '/') != NULL)
+        conf_fail(b, b->line, name, "\"%s\" is no name of a credential", credential);
+    else
+        set_text(b, target, value);
 }
 
 static void set_percent(struct conf_builder *b, const char *name, unsigned *target, const char *value)
@@ -212,11 +237,25 @@ static void set_percent(struct conf_builder *b, const char *name, unsigned *targ
         *target = (unsigned)number;
 }
 
-static void set_not(struct conf_builder *b, const char *name, bool *target, const char *value)
+/* One of two words, and the flag is true for the first; or one word alone. */
+static void set_flag(struct conf_builder *b, const struct conf_key *key, bool *target, const char *value)
 {
-    *target = strcmp(value, "no") == 0;
-    if (!*target && strcmp(value, "yes") != 0)
-        conf_fail(b, b->line, name, "\"%s\": yes or no is expected", value);
+    static const struct {
+        enum conf_kind kind;
+        const char *yes, *no, *expected;
+    } words[] = {
+        {CONF_SAN, "hardware-module", NULL, " is no subjectAltName that is offered: hardware-module"},
+        {CONF_RENEW_KEY, "same", "new", ": new or same is expected"},
+        {CONF_NOT, "no", "yes", ": yes or no is expected"},
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].kind != key->kind)
+            continue;
+        *target = strcmp(value, words[i].yes) == 0;
+        if (!*target && (words[i].no == NULL || strcmp(value, words[i].no) != 0))
+            conf_fail(b, b->line, key->name, "\"%s\"%s", value, words[i].expected);
+    }
 }
 
 /* Levenshtein's distance: how many letters are put in, left out or changed. */
@@ -260,10 +299,6 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
 {
     void *member = (char *)target + key->offset;
 
-    if (value[0] == 0) {
-        conf_fail(b, b->line, key->name, "a value is expected");
-        return;
-    }
     switch (key->kind) {
     case CONF_TEXT:
         set_text(b, member, value);
@@ -301,19 +336,22 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
     case CONF_FINGERPRINT:
         set_fingerprint(b, key->name, member, value);
         break;
-    case CONF_SAN:
-        *(bool *)member = strcmp(value, "hardware-module") == 0;
-        if (!*(bool *)member)
-            conf_fail(b, b->line, key->name, "\"%s\" is no subjectAltName that is offered: hardware-module", value);
-        break;
     case CONF_LIFETIME:
         set_lifetime(b, key->name, target, value);
         break;
     case CONF_PERCENT:
         set_percent(b, key->name, member, value);
         break;
+    case CONF_GRACE:
+        set_grace(b, key->name, member, value);
+        break;
+    case CONF_SECRET:
+        set_secret(b, key->name, member, value);
+        break;
+    case CONF_SAN:
+    case CONF_RENEW_KEY:
     case CONF_NOT:
-        set_not(b, key->name, member, value);
+        set_flag(b, key, member, value);
         break;
     }
 }

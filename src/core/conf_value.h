@@ -8,6 +8,7 @@
 #define CONF_IDENTITIES_MAX 256
 #define CONF_HEADERS_MAX 16
 #define CONF_KEYS_MAX 64
+#define CONF_GRACE_S (7 * 86400)
 #define CONF_TOKEN_MAX 32 /* PKCS#11 shows no longer token label: CK_TOKEN_INFO */
 
 /* In which line a section has each key of the table, 0: it has not. */
@@ -34,6 +35,8 @@ struct conf_builder {
 enum conf_kind {
     CONF_TEXT, CONF_PATH, CONF_TOKEN, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
     CONF_FINGERPRINT, CONF_SAN, CONF_LIFETIME, CONF_PERCENT, CONF_PROXY, CONF_PROOF,
+    CONF_RENEW_KEY, CONF_GRACE,
+    CONF_SECRET, /* a path, or credential:NAME */
     CONF_NOT, /* "yes" or "no", and the member is true for "no": yes is the default */
 };
 
@@ -47,7 +50,7 @@ struct conf_key {
 char *conf_keep(struct conf_builder *b, const char *text);
 /** "FILE:LINE: KEY: sentence"; the first failure is the one that is told. */
 void conf_fail(struct conf_builder *b, unsigned line, const char *key, const char *fmt, ...) DEVID_PRINTF(4, 5);
-/** Read value into target's member. */
+/** Read value, which is not empty, into target's member. */
 void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, const char *value);
 
 /** The line of a key in [device] (NULL) or in an identity's section, else of the section; 0 for a built-in one. */

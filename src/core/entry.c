@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/cache.h"
-#include "core/der.h"
 #include "core/files.h"
 #include "core/keyfile.h"
 #include "core/log.h"
@@ -27,22 +26,11 @@ void devid_entry_free(struct devid_entry *entry)
     devid_bytes_free(&entry->object);
     devid_bytes_free(&entry->made_by);
     devid_bytes_free(&entry->file);
+    devid_entry_free(entry->previous);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&entry->der[i]);
     devid_public_free(&entry->identity.pub);
     free(entry);
-}
-
-devid_rc devid_entry_default_id(const struct devid_public *pub, unsigned char id[20], struct devid_error *err)
-{
-    struct devid_slice spki = devid_slice_of(pub->spki), body, bits;
-
-    if (pub->alg == DEVID_EC) /* the SubjectPublicKeyInfo may have the point compressed */
-        return devid_hash_once(DEVID_SHA1, devid_slice_of(pub->point), id, err);
-    if (!devid_der_enter(&spki, DEVID_DER_SEQUENCE, &body) || !devid_der_enter(&body, DEVID_DER_SEQUENCE, NULL) ||
-        !devid_der_enter(&body, DEVID_DER_BIT_STRING, &bits) || bits.len < 1)
-        return devid_fail(err, DEVID_E_DATA, "the public key is malformed");
-    return devid_hash_once(DEVID_SHA1, (struct devid_slice){bits.data + 1, bits.len - 1}, id, err);
 }
 
 /* ---- reading ---- */
@@ -240,6 +228,8 @@ devid_rc devid_entry_read(struct devid_store *store, const char *token, struct d
         rc = read_id(e, &record, err);
     if (rc == DEVID_OK)
         rc = devid_marks_read(e, &record, err);
+    if (rc == DEVID_OK)
+        rc = devid_previous_read(store, e, &record, err);
     devid_record_free(&record);
     if (rc == DEVID_OK) {
         point_identity(e);
@@ -340,7 +330,7 @@ static devid_rc write_key(const struct devid_identity *identity, struct devid_by
 /* A PEM block of a newer version's is kept as it is. */
 static devid_rc keep_unknown(struct devid_slice rest, struct devid_bytes *out, struct devid_error *err)
 {
-    static const char *const ours[] = {DEVID_REF_LABEL, DEVID_KEYFILE_LABEL, "CERTIFICATE"};
+    static const char *const ours[] = {DEVID_REF_LABEL, DEVID_KEYFILE_LABEL, "CERTIFICATE", DEVID_PREVIOUS_LABEL};
     const char *at = rest.len != 0 ? (const char *)rest.data : "", *end = at + rest.len;
     bool is_ours = false;
     devid_rc rc = DEVID_OK;
@@ -385,6 +375,8 @@ devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_s
         rc = write_key(identity, &rest, err);
     for (size_t i = 0; rc == DEVID_OK && i < identity->n_chain; i++)
         rc = devid_pem_append(&rest, "CERTIFICATE", identity->chain[i].der, err);
+    if (rc == DEVID_OK)
+        rc = devid_previous_write(&record, identity, &rest, err);
     if (rc == DEVID_OK)
         rc = keep_unknown(devid_slice_of(record.rest), &rest, err);
     if (rc == DEVID_OK) {

@@ -29,6 +29,7 @@ struct devid_entry {
     struct devid_bytes private_label, cert_label, public_id, cert_id;
     struct devid_bytes was; /* the name that it had until a rename that was not ended; else empty */
     struct devid_bytes file; /* what it was read from */
+    struct devid_entry *previous; /* what identity.previous points into; NULL: none */
     struct devid_bytes der[DEVID_CHAIN_MAX];
     struct devid_cert chain[DEVID_CHAIN_MAX];
 };
@@ -52,6 +53,17 @@ devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_s
 
 /** Set (was: its name until now) or, with NULL, end a rename in a file; file is replaced. */
 devid_rc devid_entry_set_was(struct devid_bytes *file, const char *was, struct devid_error *err);
+
+/* previous.c: the pair before, as it was in its file, in a PEM block of this one. */
+
+#define DEVID_PREVIOUS_LABEL "DEVID PREVIOUS IDENTITY"
+
+/** One that is damaged is logged and passed over: the identity itself is good. */
+devid_rc devid_previous_read(struct devid_store *store, struct devid_entry *e, const struct devid_record *record,
+                             struct devid_error *err);
+/** \param rest  PEM blocks of the file, which this one joins */
+devid_rc devid_previous_write(struct devid_record *record, const struct devid_identity *identity, struct devid_bytes *rest,
+                              struct devid_error *err);
 
 /* marks.c: lines that are there only for what is not as usual. */
 

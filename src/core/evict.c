@@ -31,13 +31,11 @@ static devid_rc evict(struct devid_store *store, uint32_t handle, struct devid_e
     return rc;
 }
 
-devid_rc devid_key_evict(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc evict_key(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
 {
     struct devid_made found = {0};
     devid_rc rc;
 
-    if (identity->is_read_only)
-        return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it stays in the TPM", identity->label);
     if (identity->key_place != DEVID_PLACE_HANDLE)
         return DEVID_OK;
     rc = devid_make_look(store, identity->handle, &found, err);
@@ -50,4 +48,23 @@ devid_rc devid_key_evict(struct devid_store *store, const struct devid_identity 
     if (rc == DEVID_OK)
         devid_cache_drop(store, identity->handle);
     return rc == DEVID_E_ABSENT ? DEVID_OK : rc;
+}
+
+devid_rc devid_key_evict_previous(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    if (identity->previous != NULL && !identity->is_read_only)
+        rc = evict_key(store, identity->previous, err);
+    return rc == DEVID_E_EXISTS ? DEVID_OK : rc; /* another key is there by now: the old one is gone */
+}
+
+devid_rc devid_key_evict(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+{
+    devid_rc rc;
+
+    if (identity->is_read_only)
+        return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it stays in the TPM", identity->label);
+    rc = devid_key_evict_previous(store, identity, err);
+    return rc == DEVID_OK ? evict_key(store, identity, err) : rc;
 }

@@ -83,7 +83,7 @@ static devid_rc write_all(int fd, const char *path, struct devid_slice content, 
  * A power cut or SIGKILL leaves a temporary file. Its writer held flock on it, which ends with the writer:
  * who can lock it may remove it.
  */
-static void sweep(const char *folder)
+void devid_files_sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
     struct dirent *entry;
@@ -136,7 +136,7 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
     (void)snprintf(folder, sizeof folder, "%.*s", folder_len, path);
     if (folder_len == 0)
         (void)snprintf(folder, sizeof folder, "%s", slash != NULL ? "/" : ".");
-    sweep(folder);
+    devid_files_sweep(folder);
     fd = open_temporary(folder, temporary, sizeof temporary);
     if (fd < 0)
         return fail_errno(err, "write in", folder);

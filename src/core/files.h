@@ -23,6 +23,9 @@ devid_rc devid_files_make_folder(const char *folder, struct devid_error *err);
 /** Remove and fsync the folder; a missing file is no error. */
 devid_rc devid_files_remove(const char *folder, const char *name, struct devid_error *err);
 
+/** Remove what killed writers left in a folder; those that write just now are left alone. */
+void devid_files_sweep(const char *folder);
+
 /** NAME of a label: bytes outside [A-Za-z0-9._-], and a leading dot, as %XX. *out is NUL-terminated. */
 devid_rc devid_files_name(const char *label, struct devid_bytes *out, struct devid_error *err);
 

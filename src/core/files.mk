@@ -29,11 +29,13 @@ libdevid_core_la_SOURCES = \
 	src/core/nv.c \
 	src/core/pem.c \
 	src/core/policy.c src/core/policy.h \
+	src/core/previous.c \
 	src/core/public.c \
 	src/core/public_own.c \
 	src/core/pin.c \
 	src/core/recover.c src/core/recover.h \
 	src/core/ref.c \
+	src/core/renew.c \
 	src/core/salt.c src/core/salt.h \
 	src/core/session.c src/core/session.h \
 	src/core/srk.c src/core/srk.h \

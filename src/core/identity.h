@@ -84,6 +84,13 @@ struct devid_identity {
     const struct devid_cert *chain; /* leaf first */
     size_t n_chain;           /* 0: no certificate yet */
     bool is_read_only;        /* the manufacturer's: cannot be deleted, renamed or replaced */
+
+    /*
+     * The pair that a renewal replaced, for who has it open still; read-only, without a previous one of its own. In what is given to
+     * the store it comes from a snapshot.
+     */
+    const struct devid_identity *previous; /* NULL: none */
+    int64_t replaced;         /* since when, seconds since 1970; 0 without previous */
 };
 
 /** "ek", "idevid", ... A literal. */

@@ -45,11 +45,15 @@ devid_rc devid_key_authorise(struct devid_key *key, struct devid_slice auth, str
 
 /**
  * Remove an owner's key from its persistent handle, for good. Sends TPM2_ReadPublic, and TPM2_EvictControl if the handle holds this
- * very key; one that is not there any more is no error. A wrapped key is in no handle: nothing is sent.
+ * very key; one that is not there any more is no error. A wrapped key is in no handle: nothing is sent. The key that its last renewal
+ * replaced goes with it.
  *
  * \return DEVID_E_EXISTS if the handle holds another key, which is not touched; DEVID_E_DENIED for a manufacturer's
  */
 devid_rc devid_key_evict(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
+
+/** The same for the key that its last renewal replaced alone, if it is at a handle still. */
+devid_rc devid_key_evict_previous(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
 
 /** NULL allowed. Sends nothing: behind a resource manager a loaded key is flushed before the next one is loaded. */
 void devid_key_free(struct devid_key *key);

@@ -94,6 +94,26 @@ devid_rc devid_make_persistent(struct devid_store *store, const struct devid_ide
  */
 void devid_make_settled(struct devid_store *store);
 
+/**
+ * Give an identity a new pair at one instant: its file names the new key, wrapped, with its chain, and keeps the pair until now as
+ * the previous one. That is not touched in the TPM: at a handle it stays, until devid_store_end_grace. Label, id and
+ * what clients chose stay. Nothing is sent.
+ *
+ * \param old   of a snapshot of this store
+ * \param made  by devid_make_key; lent
+ * \param now   seconds since 1970
+ * \return DEVID_E_BUSY if the identity was changed since the snapshot: look again; DEVID_E_DATA if the leaf is not for the key
+ */
+devid_rc devid_store_renew(struct devid_store *store, const struct devid_identity *old, const struct devid_made *made,
+                           const struct devid_cert *chain, size_t n_chain, int64_t now, struct devid_error *err);
+
+/**
+ * Forget the previous pair of an identity: its key goes out of its handle, if it had one (TPM2_ReadPublic, TPM2_EvictControl), then out of
+ * the file. May be killed between the two and called again. Where there is none, nothing is done but the file written.
+ * \return DEVID_E_BUSY as devid_store_renew
+ */
+devid_rc devid_store_end_grace(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
+
 /** Flush what a killed process left in a TPM without resource manager (devid_tpm_sweep). */
 devid_rc devid_make_sweep(struct devid_store *store, struct devid_error *err);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/der.h"
 #include "core/entry.h"
 
 /* Bits and what they are called in a file. */
@@ -97,6 +98,18 @@ static devid_rc read_label(const struct devid_record *record, const char *field,
     rc = devid_bytes_copy(devid_slice_text(text), out, err);
     *label = (const char *)out->data;
     return rc;
+}
+
+devid_rc devid_entry_default_id(const struct devid_public *pub, unsigned char id[20], struct devid_error *err)
+{
+    struct devid_slice spki = devid_slice_of(pub->spki), body, bits;
+
+    if (pub->alg == DEVID_EC) /* the SubjectPublicKeyInfo may have the point compressed */
+        return devid_hash_once(DEVID_SHA1, devid_slice_of(pub->point), id, err);
+    if (!devid_der_enter(&spki, DEVID_DER_SEQUENCE, &body) || !devid_der_enter(&body, DEVID_DER_SEQUENCE, NULL) ||
+        !devid_der_enter(&body, DEVID_DER_BIT_STRING, &bits) || bits.len < 1)
+        return devid_fail(err, DEVID_E_DATA, "the public key is malformed");
+    return devid_hash_once(DEVID_SHA1, (struct devid_slice){bits.data + 1, bits.len - 1}, id, err);
 }
 
 devid_rc devid_id_read(const struct devid_record *record, const char *field, struct devid_slice usual,

@@ -193,10 +193,12 @@ devid_rc devid_store_add(struct devid_store *store, const struct devid_identity 
 {
     struct place place = {0};
     struct devid_bytes file = {0};
+    struct devid_identity first = *identity;
     char chosen[256];
     int fd = -1;
     devid_rc rc = check_chain(identity, err);
 
+    first.previous = NULL; /* that is the original's, if this is a copy */
     if (rc == DEVID_OK)
         rc = place_of(store, identity->token, "key", &place, err);
     if (rc == DEVID_OK)
@@ -204,7 +206,7 @@ devid_rc devid_store_add(struct devid_store *store, const struct devid_identity 
     if (rc == DEVID_OK)
         rc = check_parent(&place, identity, err);
     if (rc == DEVID_OK)
-        rc = add(store, identity, (struct devid_slice){0}, NULL, &place, &file, chosen, err);
+        rc = add(store, &first, (struct devid_slice){0}, NULL, &place, &file, chosen, err);
     devid_flock_leave(fd);
     if (rc == DEVID_OK)
         put_cache(store, identity);

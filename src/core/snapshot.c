@@ -362,6 +362,12 @@ devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identit
     return rc;
 }
 
+static bool has_handle(const struct devid_identity *identity, uint32_t handle)
+{
+    return identity->key_place == DEVID_PLACE_HANDLE && identity->handle == handle;
+}
+
+/* The handle of an identity is its own from the renewal on, though the old key is there for its grace time. */
 static bool matches(const struct devid_identity *identity, const struct devid_query *query)
 {
     if (query->token != NULL && strcmp(query->token, identity->token) != 0)
@@ -371,7 +377,8 @@ static bool matches(const struct devid_identity *identity, const struct devid_qu
         return false;
     if (query->id.len != 0 && !devid_slice_eq(query->id, identity->id))
         return false;
-    return query->handle == 0 || (identity->key_place == DEVID_PLACE_HANDLE && identity->handle == query->handle);
+    return query->handle == 0 || has_handle(identity, query->handle) ||
+           (identity->previous != NULL && has_handle(identity->previous, query->handle));
 }
 
 devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,

@@ -15,6 +15,7 @@ struct devid_key {
     struct devid_bytes own_blob;
     struct devid_public own_pub;
     struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the two above */
+    _Atomic uint64_t seen_in;       /* number of the last snapshot that has no other key at its handle */
     struct devid_made *_Atomic learned; /* by devid_key_learn; NULL: not yet */
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
     TPM2B_AUTH auth;                /* of its own; empty: none. Set before the first use */

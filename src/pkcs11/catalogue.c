@@ -38,10 +38,12 @@ static const char *source_name(const struct view *v)
 
 static int source_rank(const struct view *v)
 {
-    return v->identity != NULL ? 0 : v->item != NULL ? 1 : 2;
+    if (v->identity != NULL)
+        return v->is_old ? 2 : 0;
+    return v->item != NULL ? 1 : 3;
 }
 
-/* The order of a catalogue: identities, items, profiles, each by token and name. */
+/* The order of a catalogue: identities, items, renewed pairs, profiles, each by token and name. */
 static int view_compare(const struct view *a, const struct view *b)
 {
     int d = source_rank(a) - source_rank(b);
@@ -245,7 +247,7 @@ static bool is_rest(const struct catalogue *c, const struct devid_item *item, co
     if ((item->flags & DEVID_FLAG_REST) == 0)
         return false;
     for (size_t i = 0; i < c->n_views; i++)
-        if (c->views[i].identity != NULL && is_same_object(&c->views[i], v))
+        if (c->views[i].identity != NULL && !c->views[i].is_old && is_same_object(&c->views[i], v))
             return true;
     return false;
 }
@@ -266,6 +268,24 @@ static void add_item(struct catalogue *c, const struct devid_item *item)
         c->n_views--;
 }
 
+/* Issuers go on with the new pair: most CAs have not changed. */
+static void add_old(struct catalogue *c, const struct devid_identity *old)
+{
+    size_t from = c->n_views;
+    struct view *v;
+
+    add_halves(c, old);
+    if (old->n_chain != 0) {
+        v = view_new(c, old->token, VIEW_LEAF, old->cert_flags);
+        v->identity = old;
+        v->cert = &old->chain[0];
+        v->label = devid_slice_text(old->cert_label);
+        v->id = old->cert_id;
+    }
+    while (from < c->n_views)
+        c->views[from++].is_old = true;
+}
+
 static CK_RV add_all(struct catalogue *c)
 {
     const struct devid_identity *identity = NULL, *before = NULL;
@@ -282,6 +302,10 @@ static CK_RV add_all(struct catalogue *c)
     }
     for (size_t i = 0; rv == CKR_OK && (item = devid_snapshot_item(c->snap, i)) != NULL; i++)
         add_item(c, item);
+    identity = NULL;
+    while (rv == CKR_OK && (identity = devid_snapshot_next(c->snap, identity)) != NULL)
+        if (identity->previous != NULL)
+            add_old(c, identity->previous);
     return rv;
 }
 
@@ -291,7 +315,7 @@ static size_t count_views(const struct devid_snapshot *snap)
     size_t n = 0;
 
     while ((identity = devid_snapshot_next(snap, identity)) != NULL)
-        n += 2 + identity->n_chain;
+        n += 2 + identity->n_chain + (identity->previous != NULL ? 3 : 0);
     for (size_t i = 0; devid_snapshot_item(snap, i) != NULL; i++)
         n++;
     return n;

@@ -114,7 +114,7 @@ static const struct view *key_of_cert(const struct session *s, const struct cata
     for (size_t i = 0; i < c->n_views; i++) {
         const struct view *v = &c->views[i];
 
-        if (v->kind != VIEW_PRIVATE || !object_is_visible(s, v))
+        if (v->kind != VIEW_PRIVATE || v->is_old || !object_is_visible(s, v))
             continue;
         if (devid_slice_eq(devid_slice_of(v->pub->spki), cert->spki))
             return v;
@@ -134,7 +134,7 @@ static CK_OBJECT_HANDLE leaf_handle(const struct session *s, const struct devid_
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
 
     for (size_t i = 0; c != NULL && i < c->n_views; i++)
-        if (c->views[i].kind == VIEW_LEAF && strcmp(c->views[i].token, s->slot->token) == 0 &&
+        if (c->views[i].kind == VIEW_LEAF && !c->views[i].is_old && strcmp(c->views[i].token, s->slot->token) == 0 &&
             devid_slice_eq(c->views[i].cert->der, cert->der))
             handle = c->views[i].handle;
     catalogue_free(c);

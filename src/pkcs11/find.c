@@ -49,7 +49,7 @@ static CK_RV find_in(const struct session *s, struct catalogue *c, const CK_ATTR
     for (size_t i = 0; i < n_views; i++) {
         struct object o = {.catalogue = c, .view = label != NULL ? named[i] : &c->views[i]};
 
-        if (object_is_visible(s, o.view) && attr_match(&o, template, n))
+        if (!o.view->is_old && object_is_visible(s, o.view) && attr_match(&o, template, n))
             op->found[op->n_found++] = o.view->handle;
     }
     return CKR_OK;

@@ -135,6 +135,7 @@ struct view {
     unsigned char profile;                 /* VIEW_PROFILE: CKP_ */
     unsigned flags;                        /* enum devid_flag */
     bool is_behind_pin;                    /* its token has one */
+    bool is_old;                           /* of a pair that was renewed: who has its handle uses it still, no search finds it */
     struct devid_slice label, id;
     struct devid_bytes own_label;          /* VIEW_ISSUER */
     unsigned char own_id[20];
@@ -147,7 +148,7 @@ struct catalogue {
     bool is_session; /* its objects live as long as a session */
     struct devid_store *store;
     struct devid_snapshot *snap;
-    struct view *views; /* identities, items, profiles; by token, name, kind */
+    struct view *views; /* identities, items, renewed pairs, profiles; by token, name, kind */
     size_t n_views;
     struct view **by_handle, **by_label;
     struct view **issuers;

@@ -129,7 +129,7 @@ static CK_RV pair_handles(const struct catalogue *c, const char *token, const ch
     for (size_t i = 0; i < c->n_views; i++) {
         const struct view *v = &c->views[i];
 
-        if (v->identity == NULL || strcmp(v->token, token) != 0 || strcmp(v->identity->label, name) != 0)
+        if (v->identity == NULL || v->is_old || strcmp(v->token, token) != 0 || strcmp(v->identity->label, name) != 0)
             continue;
         if (v->kind == VIEW_PUBLIC)
             *public_key = v->handle;

@@ -49,7 +49,7 @@ static void profile_add(struct catalogue *c, const char *token, unsigned char pr
 static bool has_enrolled_key(const struct catalogue *c, const char *token)
 {
     for (size_t i = 0; i < c->n_views; i++)
-        if (c->views[i].kind == VIEW_LEAF && strcmp(c->views[i].token, token) == 0 &&
+        if (c->views[i].kind == VIEW_LEAF && !c->views[i].is_old && strcmp(c->views[i].token, token) == 0 &&
             c->views[i].identity->pub.can_sign && !c->views[i].identity->pub.is_restricted)
             return true;
     return false;

@@ -92,8 +92,22 @@ static devid_rc pkey_of_half(struct provider *p, struct devid_slice spki, enum p
     return rc;
 }
 
-/* The store's key of that name; a persistent handle need not be in the store. */
-static devid_rc open_uri(struct provider *p, const char *text, struct devid_key **out, struct devid_error *err)
+static bool has_key(struct pkey *pk, const struct devid_identity *identity)
+{
+    struct pkey *other = NULL;
+    bool is_same = pkey_of_spki(pk->prov, devid_slice_of(identity->pub.spki), &other, NULL) == DEVID_OK &&
+                   EVP_PKEY_eq(pk->soft, other->soft) == 1;
+
+    pkey_free(other);
+    return is_same;
+}
+
+/*
+ * The store's key of that name; a persistent handle need not be in the store. Who knows the public half (pk, else NULL) from
+ * before a renewal gets the key that was renewed.
+ */
+static devid_rc open_uri(struct provider *p, const char *text, struct pkey *pk, struct devid_key **out,
+                         struct devid_error *err)
 {
     const struct devid_identity *identity = NULL;
     struct devid_snapshot *snap = NULL;
@@ -110,6 +124,8 @@ static devid_rc open_uri(struct provider *p, const char *text, struct devid_key 
     pin = (struct devid_slice){uri.pin.data, uri.pin.len};
     if (rc == DEVID_OK)
         rc = provider_log_in(p, identity, pin, NULL, NULL, err);
+    if (rc == DEVID_OK && pk != NULL && identity->previous != NULL && has_key(pk, identity->previous))
+        identity = identity->previous;
     if (rc == DEVID_OK)
         rc = devid_key_open(store, snap, identity, &key, err);
     else if (rc == DEVID_E_ABSENT && store != NULL && uri.query.handle != 0)
@@ -148,7 +164,7 @@ devid_rc pkey_of_uri(struct provider *p, const char *uri, struct pkey **out, str
     struct devid_slice where = devid_slice_text(uri);
     struct devid_key *key = NULL;
     struct pkey *pk = NULL;
-    devid_rc rc = open_uri(p, uri, &key, err);
+    devid_rc rc = open_uri(p, uri, NULL, &key, err);
 
     if (rc == DEVID_OK)
         rc = pkey_of_half(p, devid_slice_of(devid_key_public(key)->spki), PKEY_URI, where, &pk, err);
@@ -223,7 +239,7 @@ devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_erro
         case PKEY_SOFTWARE:
             return devid_fail(err, DEVID_E_KEY, "no TPM key is behind this public key");
         case PKEY_URI:
-            rc = open_uri(pk->prov, (const char *)pk->where.data, &mine, err);
+            rc = open_uri(pk->prov, (const char *)pk->where.data, pk, &mine, err);
             if (rc == DEVID_OK)
                 rc = same_key(pk, mine, err);
             break;

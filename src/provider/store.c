@@ -48,7 +48,8 @@ static bool matches(const struct opened *o, const struct devid_identity *identit
            (q->label == NULL || strcmp(q->label, identity->label) == 0 ||
             strcmp(q->label, identity->public_label) == 0) &&
            (q->id.len == 0 || devid_slice_eq(q->id, identity->id)) &&
-           (q->handle == 0 || q->handle == identity->handle);
+           (q->handle == 0 || q->handle == identity->handle ||
+            (identity->previous != NULL && q->handle == identity->previous->handle));
 }
 
 static bool wants_key(const struct opened *o)

@@ -114,6 +114,13 @@ test_unit_test_nv_content_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_nv_content_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_nv_content_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_previous
+TESTS += test/unit/test_previous
+test_unit_test_previous_SOURCES = test/unit/test_previous.c $(SHELF)
+test_unit_test_previous_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_previous_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_previous_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_snapshot
 TESTS += test/unit/test_snapshot
 test_unit_test_snapshot_SOURCES = test/unit/test_snapshot.c $(SHELF)

@@ -250,6 +250,31 @@ static void a_secret_is_one_line(void **state)
     assert_null(s.data);
 }
 
+/* systemd.exec(5): the folder is the service's alone. */
+static void a_secret_may_be_a_credential_of_systemd(void **state)
+{
+    struct world *w = *state;
+    char folder[256], name[300], *slash;
+    struct devid_secret s = {0};
+    struct devid_error err = {0};
+
+    put(w, "hunter2\n", 8);
+    (void)snprintf(folder, sizeof folder, "%s", w->path);
+    slash = strrchr(folder, '/');
+    assert_non_null(slash);
+    (void)snprintf(name, sizeof name, "credential:%s", slash + 1);
+    *slash = 0;
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+    assert_int_equal(devid_secret_read(name, &s, &err), DEVID_E_FILE);
+    assert_non_null(strstr(err.text, "outside of its service"));
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
+    assert_int_equal(devid_secret_read(name, &s, NULL), DEVID_OK);
+    assert_int_equal(s.len, 7);
+    devid_secret_free(&s);
+    assert_int_equal(devid_secret_read("credential:none", &s, NULL), DEVID_E_FILE);
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
 /* A missing secret is a fault of the configuration, not an identity that is not there. */
 static void a_secret_that_cannot_be_read_is_a_file_error_and_never_in_the_message(void **state)
 {
@@ -277,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_pipe_is_waited_for),
         cmocka_unit_test_setup_teardown(a_pipe_without_a_writer_is_empty, make_world, end_world),
         cmocka_unit_test_setup_teardown(a_secret_is_one_line, make_world, end_world),
+        cmocka_unit_test_setup_teardown(a_secret_may_be_a_credential_of_systemd, make_world, end_world),
         cmocka_unit_test_setup_teardown(a_secret_that_cannot_be_read_is_a_file_error_and_never_in_the_message,
                                         make_world, end_world),
     };

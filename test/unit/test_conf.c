@@ -102,7 +102,7 @@ static void every_key_says_what_the_manual_says(void **state)
                 "header = B: 2\nanchors = /a\ncrl = /c\nproxy = http://p:3128\nproxy-user = pu\n"
                 "proxy-password-file = /pp\nproof = tls-exporter\ncsr-attributes = no\n"
                 "fingerprint = " HEX64 "\nsubject = CN=x\nsan = hardware-module\n"
-                "lifetime = 30d\nrenew-after = 66%\n");
+                "lifetime = 30d\nrenew-after = 66%\nrenew-key = same\ngrace = 2h\non-renew = systemctl reload x\n");
     const struct devid_conf_identity *it = must_find(conf, "a:b");
 
     assert_string_equal(conf->tcti, "swtpm:path=/x");
@@ -140,6 +140,9 @@ static void every_key_says_what_the_manual_says(void **state)
     assert_int_equal(it->lifetime, 30 * 86400);
     assert_false(it->wants_never);
     assert_int_equal(it->renew_after, 66);
+    assert_true(it->renews_same_key);
+    assert_int_equal(it->grace, 7200);
+    assert_string_equal(it->on_renew, "systemctl reload x");
     assert_int_equal(it->line, 7);
     devid_conf_free(conf);
 }
@@ -157,6 +160,9 @@ static void what_the_file_does_not_say_is_the_usual(void **state)
     assert_int_equal(it->cert_place, DEVID_PLACE_FILE);
     assert_string_equal(it->secret_header, "Secret-Value");
     assert_int_equal(it->renew_after, 80);
+    assert_false(it->renews_same_key);
+    assert_int_equal(it->grace, 7 * 86400);
+    assert_null(it->on_renew);
     assert_true(it->wants_never);
     assert_int_equal(it->lifetime, 0);
     assert_int_equal(it->proof, DEVID_PROOF_AS_ASKED);
@@ -239,6 +245,9 @@ static void a_wrong_value_is_told_with_file_line_key_and_what_was_expected(void 
         {"lifetime = 30", "lifetime: \"30\" is no lifetime: never, or a number with s, m, h, d or y, such as 30d"},
         {"lifetime = -1d", "lifetime: \"-1d\" is no lifetime: never, or a number with s, m, h, d or y, such as 30d"},
         {"renew-after = 100%", "renew-after: \"100%\" is no part of a lifetime: 1% to 99%"},
+        {"renew-key = other", "renew-key: \"other\": new or same is expected"},
+        {"grace = never", "grace: \"never\" is no grace time: none, or a number with s, m, h, d or y, such as 7d"},
+        {"secret-file = credential:../x", "secret-file: \"../x\" is no name of a credential"},
         {"renew-after = 80", "renew-after: \"80\" is no part of a lifetime: 1% to 99%"},
         {"subject = CN=${serial}", "subject: ${serial} needs \"serial =\" or \"serial-file =\" in [device]"},
         {"token = a/b", "token: \"a/b\" is no name of a token: at most 32 bytes, no '/', no '.' at its beginning"},
@@ -475,7 +484,7 @@ static void the_keys_can_be_listed(void **state)
     while (devid_conf_key_name("identity", identity) != NULL)
         identity++;
     assert_int_equal(device, 6);
-    assert_int_equal(identity, 25);
+    assert_int_equal(identity, 28);
     assert_null(devid_conf_key_name("other", 0));
 }
 
