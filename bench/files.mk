@@ -6,6 +6,13 @@ bench_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 bench_bench_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 bench_bench_LDADD = $(TSS2_LIBS) $(CRYPTO_LIBS) -lpthread -ldl
 
+# The schedule of renewals, lived by a million devices: a test of two seconds, and the drawing in doc/.
+check_PROGRAMS += bench/fleet
+TESTS += bench/fleet
+bench_fleet_SOURCES = bench/fleet.c tools/schedule.c tools/schedule.h tools/seed.c tools/seed.h
+bench_fleet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tools
+bench_fleet_LDADD = libdevid-core.la
+
 .PHONY: bench
 bench: all bench/bench test/client/prepare
 	@$(AM_TESTS_ENVIRONMENT) '$(srcdir)/bench/run'

@@ -1,5 +1,8 @@
 # files of doc
 EXTRA_DIST += doc/examples/quickstart.conf
+dist_doc_DATA = doc/renewal.md
+figuredir = $(docdir)/figure
+dist_figure_DATA = doc/figure/renewal.svg
 dist_man_MANS += doc/man/devid.1 doc/man/devid.conf.5 doc/man/devid-pkcs11.7 doc/man/devid-provider.7
 guidedir = $(docdir)/guide
 dist_guide_DATA = \

@@ -151,6 +151,8 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
         bad(x, "%s: its certificate is not valid yet: is the clock right?", want->name);
     else
         good("%s is valid until %s", want->name, until);
+    if (found->due <= now && found->retry > now)
+        bad(x, "%s: its renewal failed; \"devid renew %s\" says why", want->name, want->name);
     if (want->pem != NULL && !found->has_pem)
         bad(x, "%s: %s is missing or outdated; run \"devid provision\"", want->name, want->pem);
 }

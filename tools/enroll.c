@@ -79,6 +79,7 @@ struct wish {
     struct est_csr csr;
     struct devid_snapshot *snap;
     const struct devid_identity *identity;
+    struct devid_slice spki; /* of the key that is to be certified */
     struct devid_bytes uri, hw_serial;
 };
 
@@ -89,9 +90,12 @@ static void wish_free(struct wish *wish)
     devid_snapshot_free(wish->snap);
 }
 
-/* A renewal asks for what the old certificate has: a CA compares the bytes (RFC 7030 section 4.2.2). */
-static devid_rc wish_make(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, struct wish *wish,
-                          struct devid_error *err)
+/*
+ * A renewal asks for what the old certificate has: a CA compares the bytes (RFC 7030 section 4.2.2).
+ * key: NULL: the identity's own
+ */
+static devid_rc wish_make(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_key *key,
+                          struct wish *wish, struct devid_error *err)
 {
     devid_rc rc = tool_find(tool, want->name, &wish->snap, &wish->identity, err);
 
@@ -103,10 +107,11 @@ static devid_rc wish_make(struct tool *tool, const struct devid_conf_identity *w
         rc = est_keys_load(err);
     if (rc != DEVID_OK)
         return rc;
-    wish->csr = (struct est_csr){.key_uri = (const char *)wish->uri.data,
+    wish->csr = (struct est_csr){.key_uri = key != NULL ? key->uri : (const char *)wish->uri.data,
                                  .subject = want->subject != NULL ? want->subject : "",
                                  .usage = usage_of(want->role),
                                  .hw_serial = (const char *)wish->hw_serial.data};
+    wish->spki = key != NULL ? key->spki : devid_slice_of(wish->identity->pub.spki);
     if (is_renewal && wish->identity->n_chain != 0)
         wish->csr.as_cert = wish->identity->chain[0].der;
     return DEVID_OK;
@@ -116,7 +121,7 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
                   struct devid_error *err)
 {
     struct wish wish = {0};
-    devid_rc rc = wish_make(tool, want, false, &wish, err);
+    devid_rc rc = wish_make(tool, want, false, NULL, &wish, err);
 
     if (rc == DEVID_OK)
         rc = est_csr_make(&wish.csr, der, err);
@@ -127,7 +132,7 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
 }
 
 /* The reply's chain joins the key, in one rename. */
-static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, const struct est_reply *reply,
+static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, struct devid_slice certs_pem,
                      struct devid_error *err)
 {
     struct devid_bytes der[DEVID_CHAIN_MAX] = {{0}};
@@ -140,7 +145,7 @@ static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, 
 
     if (rc != DEVID_OK)
         return rc;
-    rc = tool_chain_parse(devid_slice_of(reply->certs_pem), der, chain, &n, err);
+    rc = tool_chain_parse(certs_pem, der, chain, &n, err);
     if (rc == DEVID_OK) {
         identity = *found;
         identity.chain = chain;
@@ -168,10 +173,10 @@ static enum kept_kind kind_of(const struct request *r)
     return r->is_renewal ? KEPT_RENEWAL : KEPT_PENDING;
 }
 
-/* A request that the server put off in an earlier run, if it is for the key that the identity has now. */
+/* A request that the server put off in an earlier run, if it is for the same key. */
 static void read_kept(struct tool *tool, struct request *r)
 {
-    struct devid_slice spki = devid_slice_of(r->wish->identity->pub.spki);
+    struct devid_slice spki = r->wish->spki;
     struct devid_bytes pem = {0};
 
     if (kept_read(tool, r->want, kind_of(r), &pem, NULL) != DEVID_OK)
@@ -205,8 +210,7 @@ static bool is_over(devid_rc rc, long status)
 static devid_rc attempt(struct tool *tool, struct contact *c, struct request *r, struct est_reply *reply, struct devid_error *err)
 {
     struct devid_error why = {0};
-    devid_rc rc = est_apply(&c->server, &r->wish->csr, r->is_renewal, devid_slice_of(r->wish->identity->pub.spki), &r->csr, reply,
-                            err);
+    devid_rc rc = est_apply(&c->server, &r->wish->csr, r->is_renewal, r->wish->spki, &r->csr, reply, err);
     devid_rc kept = contact_learn(tool, r->want, reply, &why);
 
     if (c->is_counted || r->wish->identity->pub.is_counted)
@@ -256,8 +260,8 @@ static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct 
     return rc;
 }
 
-devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal,
-                     struct devid_error *err)
+devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_key *key,
+                      struct tool_answer *answer, struct devid_error *err)
 {
     struct contact c = {0};
     struct wish wish = {0};
@@ -266,16 +270,44 @@ devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, 
     devid_rc rc = contact_make(tool, want, is_renewal ? want->name : want->authenticate, &c, err);
 
     if (rc == DEVID_OK)
-        rc = wish_make(tool, want, is_renewal, &wish, err);
+        rc = wish_make(tool, want, is_renewal, key, &wish, err);
     if (rc == DEVID_OK)
         rc = ask_until_answered(tool, &c, &request, &reply, err);
-    if (rc == DEVID_OK)
-        rc = keep(tool, want, &reply, err);
-    if (rc == DEVID_OK)
-        rc = kept_drop(tool, want, kind_of(&request), err); /* the certificate is in its place */
+    *answer = (struct tool_answer){.retry_s = reply.retry_after_s, .is_put_off = rc == DEVID_E_BUSY && request.is_kept};
+    if (rc == DEVID_OK) {
+        answer->certs_pem = reply.certs_pem;
+        reply.certs_pem = (struct devid_bytes){0};
+    }
     devid_bytes_free(&request.csr);
     est_reply_free(&reply);
     wish_free(&wish);
     contact_free(&c);
     return of_section(rc, want, err);
+}
+
+devid_rc tool_request_done(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, struct devid_error *err)
+{
+    return kept_drop(tool, want, is_renewal ? KEPT_RENEWAL : KEPT_PENDING, err);
+}
+
+devid_rc tool_keep(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_answer *answer,
+                   struct devid_error *err)
+{
+    devid_rc rc = keep(tool, want, devid_slice_of(answer->certs_pem), err);
+
+    if (rc == DEVID_OK)
+        rc = tool_request_done(tool, want, is_renewal, err);
+    return rc == DEVID_OK ? rc : devid_error_in(err, rc, want->name);
+}
+
+devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal,
+                     struct devid_error *err)
+{
+    struct tool_answer answer = {0};
+    devid_rc rc = tool_request(tool, want, is_renewal, NULL, &answer, err);
+
+    if (rc == DEVID_OK)
+        rc = tool_keep(tool, want, is_renewal, &answer, err);
+    devid_bytes_free(&answer.certs_pem);
+    return rc;
 }

@@ -6,6 +6,7 @@ devid_SOURCES = \
 	tools/enroll.c \
 	tools/est.c \
 	tools/found.c \
+	tools/hook.c \
 	tools/kept.c \
 	tools/kept.h \
 	tools/list.c \
@@ -16,7 +17,13 @@ devid_SOURCES = \
 	tools/plan.h \
 	tools/provision.c \
 	tools/recover.c \
+	tools/renew.c \
+	tools/renewal.c \
 	tools/run.c \
+	tools/schedule.c \
+	tools/schedule.h \
+	tools/seed.c \
+	tools/seed.h \
 	tools/step.c \
 	tools/tool.h \
 	tools/write.c

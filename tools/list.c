@@ -7,6 +7,7 @@
 
 #include "core/ref.h"
 #include "core/uri.h"
+#include "schedule.h"
 #include "tool.h"
 
 static const struct option json_only[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
@@ -57,11 +58,34 @@ devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_err
     return tool->json ? list_json(tool, err) : out_table(tool, err);
 }
 
-static devid_rc show_cert(const struct devid_handles *handles, const struct devid_identity *identity,
+/* When the next renewal comes, and how long the pair before the last one is kept. */
+static void show_renewal(struct tool *tool, const struct devid_identity *identity, const struct devid_conf_identity *want)
+{
+    const struct devid_cert *leaf = &identity->chain[0];
+    unsigned n_failures = 0;
+    char time[24], place[16];
+    int64_t retry;
+
+    if (want->est != NULL && leaf->not_after < DEVID_CERT_NEVER) {
+        devid_cert_time_text(schedule_due(leaf->not_before, leaf->not_after, want->renew_after, tool_seed(tool, identity)), time);
+        (void)printf("renewal due  %s at %s\n", time, want->est);
+        retry = tool_retry(tool, want, leaf->not_after, &n_failures);
+        devid_cert_time_text(retry, time);
+        if (n_failures != 0)
+            (void)printf("failed       %u times in a row; the next try is not before %s\n", n_failures, time);
+    }
+    if (identity->previous != NULL) {
+        out_key_place(identity->previous, place);
+        devid_cert_time_text(identity->replaced + want->grace, time);
+        (void)printf("old key      %s, kept until %s for who has it open\n", place, time);
+    }
+}
+
+static devid_rc show_cert(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                           const struct devid_conf_identity *want, struct devid_error *err)
 {
     struct devid_bytes subject = {0}, issuer = {0};
-    char place[16], before[24], after[24], due[24];
+    char place[16], before[24], after[24];
     const struct devid_cert *leaf = &identity->chain[0];
     devid_rc rc = devid_cert_name_text(leaf->subject, &subject, err);
 
@@ -73,11 +97,9 @@ static devid_rc show_cert(const struct devid_handles *handles, const struct devi
         devid_cert_time_text(leaf->not_after, after);
         (void)printf("certificate  %s, %zu in its chain\n", place, identity->n_chain);
         (void)printf("subject      %s\nissuer       %s\n", (char *)subject.data, (char *)issuer.data);
-        (void)printf("valid        %s until %s (%s)\n", before, after, out_state(handles, identity, want, (int64_t)time(NULL)));
-        if (want != NULL && want->est != NULL && leaf->not_after < DEVID_CERT_NEVER) {
-            devid_cert_time_text(plan_due(leaf->not_before, leaf->not_after, want->renew_after), due);
-            (void)printf("renewal due  %s at %s\n", due, want->est);
-        }
+        (void)printf("valid        %s until %s (%s)\n", before, after, out_state(tool, handles, identity, want, (int64_t)time(NULL)));
+        if (want != NULL)
+            show_renewal(tool, identity, want);
     }
     devid_bytes_free(&subject);
     devid_bytes_free(&issuer);
@@ -103,7 +125,7 @@ static devid_rc show_text(struct tool *tool, const struct devid_handles *handles
                  identity->token, devid_role_name(identity->role), (char *)id.data, (char *)uri.data);
     (void)printf("key          %s, %s\n", devid_public_name(&identity->pub), place);
     if (identity->n_chain != 0)
-        rc = show_cert(handles, identity, want, err);
+        rc = show_cert(tool, handles, identity, want, err);
     else
         (void)printf("certificate  none\n");
     if (rc == DEVID_OK)

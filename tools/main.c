@@ -17,6 +17,11 @@ static const struct tool_command commands[] = {
      true, command_provision},
     {"recover", "[--dry-run] [NAME ...]", "bring the manufacturer's keys back that the TPM lost, and say which others are lost",
      "  --dry-run  only say what would be done\n", true, command_recover},
+    {"renew", "[--dry-run] [--force] [--no-wait] [NAME ...]", "renew the certificates that are due",
+     "  --dry-run   only say what would be done\n"
+     "  --force     due or not, and whatever is left of the grace time of the last renewal\n"
+     "  --no-wait   do not wait for a server that says \"later\": exit with 75\n",
+     true, command_renew},
     {"list", "[--json]", "the identities of this device", NULL, true, command_list},
     {"show", "[--json] NAME", "all about one identity", NULL, true, command_show},
     {"ref", "[--chain] [--out FILE] NAME", "write a key reference, a PEM file that programs open as their key",

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "schedule.h"
 #include "tool.h"
 
 void out_json_string(const char *text)
@@ -62,7 +63,7 @@ void out_handles(struct tool *tool, struct devid_handles *out)
     (void)devid_handles_read(tool->store, out, NULL);
 }
 
-const char *out_state(const struct devid_handles *handles, const struct devid_identity *identity,
+const char *out_state(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                       const struct devid_conf_identity *want, int64_t now)
 {
     const struct devid_cert *leaf = identity->chain;
@@ -75,7 +76,8 @@ const char *out_state(const struct devid_handles *handles, const struct devid_id
         return "expired";
     if (leaf->not_before > now)
         return "not yet";
-    if (want != NULL && want->est != NULL && plan_due(leaf->not_before, leaf->not_after, want->renew_after) <= now)
+    if (want != NULL && want->est != NULL && 
+        schedule_due(leaf->not_before, leaf->not_after, want->renew_after, tool_seed(tool, identity)) <= now)
         return "due";
     return "valid";
 }
@@ -95,7 +97,7 @@ static devid_rc table_row(struct tool *tool, const struct devid_handles *handles
     if (identity->n_chain != 0)
         devid_cert_time_text(identity->chain[0].not_after, until);
     (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", identity->token, identity->label,
-                 devid_public_name(&identity->pub), key, cert, out_state(handles, identity, want, (int64_t)time(NULL)), until,
+                 devid_public_name(&identity->pub), key, cert, out_state(tool, handles, identity, want, (int64_t)time(NULL)), until,
                  (const char *)subject.data);
     devid_bytes_free(&subject);
     return DEVID_OK;
@@ -164,7 +166,7 @@ devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handle
     out_json_field(&first, "id", (const char *)id.data);
     out_json_field(&first, "type", devid_public_name(&identity->pub));
     out_json_field(&first, "key", place);
-    out_json_field(&first, "state", out_state(handles, identity, want, (int64_t)time(NULL)));
+    out_json_field(&first, "state", out_state(tool, handles, identity, want, (int64_t)time(NULL)));
     if (identity->n_chain != 0)
         json_cert(&first, identity, (const char *)subject.data, (const char *)issuer.data, (const char *)serial.data);
     (void)printf("}");

@@ -4,15 +4,14 @@
 
 #include <string.h>
 
-int64_t plan_due(int64_t not_before, int64_t not_after, unsigned percent)
+static bool is_manufacturers(enum devid_role role)
 {
-    int64_t life = not_after - not_before;
+    return role == DEVID_ROLE_EK || role == DEVID_ROLE_IDEVID || role == DEVID_ROLE_IAK;
+}
 
-    if (not_after >= DEVID_CERT_NEVER)
-        return INT64_MAX;
-    if (life <= 0)
-        return not_after;
-    return not_before + life / 100 * (int64_t)percent + life % 100 * (int64_t)percent / 100;
+bool plan_makes_key(const struct devid_conf_identity *want)
+{
+    return !is_manufacturers(want->role) && !want->renews_same_key;
 }
 
 const char *plan_action_text(enum plan_action action)
@@ -23,8 +22,10 @@ const char *plan_action_text(enum plan_action action)
     case PLAN_PERSIST:   return "move the key to its handle";
     case PLAN_ENROLL:    return "enroll for a certificate";
     case PLAN_RENEW:     return "renew the certificate";
+    case PLAN_END_GRACE: return "remove the key and certificate that were renewed";
     case PLAN_WRITE_NV:  return "write the certificate to the TPM";
     case PLAN_WRITE_PEM: return "write the file for clients";
+    case PLAN_HOOK:      return "run the program of on-renew";
     case PLAN_ABSENT:    return "is missing and cannot be made here";
     case PLAN_TAKEN:     return "is at a handle that holds another key";
     case PLAN_CONFLICT:  return "is not what devid.conf says";
@@ -46,16 +47,41 @@ static void add(struct plan_step *steps, size_t *n, enum plan_action action, siz
     steps[(*n)++] = (struct plan_step){action, identity};
 }
 
+/*
+ * A renewal's new key is wrapped. Until the grace time is over the key before it keeps the handle; what was renewed before
+ * that goes with the next renewal.
+ */
+static size_t plan_key(const struct devid_conf_identity *want, const struct plan_found *have, int64_t now, bool renews, size_t i,
+                       struct plan_step *steps)
+{
+    bool is_new = renews && plan_makes_key(want), has_previous = is_new || have->has_previous;
+    uint32_t handle = is_new ? 0 : have->handle, previous = is_new ? have->handle : have->previous_handle;
+    int64_t replaced = is_new ? now : have->replaced;
+    size_t n = 0;
+
+    if (renews)
+        add(steps, &n, PLAN_RENEW, i);
+    if (has_previous && replaced + want->grace <= now) {
+        add(steps, &n, PLAN_END_GRACE, i);
+        previous = 0;
+    }
+    if (want->handle != 0 && !is_manufacturers(want->role) && handle == 0 && previous != want->handle)
+        add(steps, &n, PLAN_PERSIST, i);
+    return n;
+}
+
 static size_t plan_one(const struct devid_conf_identity *want, const struct plan_found *have, int64_t now, size_t i,
                        struct plan_step *steps)
 {
     static const struct plan_found nothing;
     bool is_primary = want->role == DEVID_ROLE_IDEVID || want->role == DEVID_ROLE_IAK;
-    bool will_enroll = false;
+    bool enrolls, renews;
     size_t n = 0;
 
     if (have->is_gone && !is_primary && want->role != DEVID_ROLE_EK)
         have = &nothing; /* of a dead key nothing is of use */
+    enrolls = want->est != NULL && (!have->has_cert || have->not_after <= now);
+    renews = want->est != NULL && !enrolls && have->due <= now && have->retry <= now;
     if (have->has_key && have->is_other) {
         add(steps, &n, PLAN_TAKEN, i);
         return n;
@@ -75,22 +101,15 @@ static size_t plan_one(const struct devid_conf_identity *want, const struct plan
         return n; /* a device whose maker gave it none: not ours to make without a CA for it */
     if (!have->has_key)
         add(steps, &n, PLAN_MAKE_KEY, i);
-    if (want->handle != 0 && !is_primary && have->handle == 0)
-        add(steps, &n, PLAN_PERSIST, i);
-
-    if (want->est != NULL) {
-        if (!have->has_cert || have->not_after <= now) {
-            add(steps, &n, PLAN_ENROLL, i);
-            will_enroll = true;
-        } else if (plan_due(have->not_before, have->not_after, want->renew_after) <= now) {
-            add(steps, &n, PLAN_RENEW, i);
-            will_enroll = true;
-        }
-    }
-    if (want->cert_place == DEVID_PLACE_NV && (will_enroll || (have->has_cert && !have->cert_in_nv)))
+    n += plan_key(want, have, now, renews, i, steps + n);
+    if (enrolls)
+        add(steps, &n, PLAN_ENROLL, i);
+    if (want->cert_place == DEVID_PLACE_NV && (enrolls || renews || (have->has_cert && !have->cert_in_nv)))
         add(steps, &n, PLAN_WRITE_NV, i);
-    if (want->pem != NULL && (n != 0 || !have->has_pem))
+    if (want->pem != NULL && (enrolls || renews || !have->has_key || !have->has_pem))
         add(steps, &n, PLAN_WRITE_PEM, i);
+    if (want->on_renew != NULL && (enrolls || renews || (have->has_cert && !have->has_told)))
+        add(steps, &n, PLAN_HOOK, i);
     return n;
 }
 

@@ -14,9 +14,11 @@ enum plan_action {
     PLAN_MAKE_KEY,  /* a new key; at its handle if it is a primary, else wrapped */
     PLAN_PERSIST,   /* the wrapped key goes to its handle */
     PLAN_ENROLL,    /* simpleenroll: there is no certificate, or it has expired */
-    PLAN_RENEW,     /* simplereenroll: its time has come */
+    PLAN_RENEW,     /* simplereenroll: its time has come; with a new key, if the file wants that */
+    PLAN_END_GRACE, /* the pair before the last renewal goes */
     PLAN_WRITE_NV,  /* the certificate goes to its NV index */
     PLAN_WRITE_PEM, /* key reference and chain go to the file that clients read */
+    PLAN_HOOK,      /* who uses it is told that there is a new certificate */
     PLAN_ABSENT,    /* it should be there and cannot be made by us (an EK) */
     PLAN_TAKEN,     /* its handle holds another key; a person must decide */
     PLAN_CONFLICT,  /* what is there contradicts the file; a person must decide */
@@ -34,7 +36,13 @@ struct plan_found {
     bool has_cert;
     bool cert_in_nv;
     int64_t not_before, not_after; /* seconds since 1970 */
-    bool has_pem;                  /* the client's file is there and is what it should be */
+    int64_t due;       /* when it is to be renewed: schedule.h */
+    int64_t retry;     /* not before, for it failed; 0: it did not */
+    bool has_pem;      /* the client's file is there and is what it should be */
+    bool has_told;     /* the program of on-renew was run for this certificate, or there is none */
+    bool has_previous; /* the pair before the last renewal, */
+    uint32_t previous_handle; /* at this handle, 0: wrapped, */
+    int64_t replaced;         /* since this time */
 };
 
 struct plan_step {
@@ -42,7 +50,7 @@ struct plan_step {
     size_t identity; /* index into the file's identities */
 };
 
-#define PLAN_STEPS_EACH 6 /* most steps of one identity */
+#define PLAN_STEPS_EACH 9 /* most steps of one identity */
 
 /**
  * \param found  one for each identity of conf
@@ -52,10 +60,8 @@ struct plan_step {
  */
 size_t plan_make(const struct devid_conf *conf, const struct plan_found *found, int64_t now, struct plan_step *steps);
 
-/**
- * When a certificate is due for renewal: not_before + percent of its lifetime; never for one without end.
- */
-int64_t plan_due(int64_t not_before, int64_t not_after, unsigned percent);
+/** Does a renewal make a new key? Not of the manufacturer's, and not where the file wants the same. */
+bool plan_makes_key(const struct devid_conf_identity *want);
 
 /** What a step does, for a person: "make the key", ... A literal. */
 const char *plan_action_text(enum plan_action action);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/lock.h"
+#include "core/files.h"
 #include "core/make.h"
 #include "tool.h"
 
@@ -73,10 +74,32 @@ static devid_rc choose(struct run *run, struct devid_error *err)
     return DEVID_OK;
 }
 
+/* What the command line wants otherwise than the device's own schedule. A name, or force, does not wait for the next try. */
+static void prepare(struct run *run, struct plan_found *found, int64_t now)
+{
+    char next[24];
+
+    for (size_t i = 0; i < run->conf->n_identities; i++) {
+        if (run->wish->renews && !found[i].has_cert)
+            run->chosen[i] = false;
+        if (!run->chosen[i])
+            continue;
+        if (run->wish->is_forced && found[i].due != INT64_MAX) /* what has no end is not renewed */
+            found[i].due = now;
+        if (run->wish->is_forced || run->wish->n_names != 0)
+            found[i].retry = 0;
+        devid_cert_time_text(found[i].retry, next);
+        if (found[i].has_cert && found[i].due <= now && found[i].retry > now)
+            (void)printf("%s: its last renewal failed; the next try is not before %s (\"devid renew %s\" tries now)\n",
+                         run->conf->identities[i].name, next, run->conf->identities[i].name);
+    }
+}
+
 static devid_rc run_plan(struct run *run, struct devid_error *err)
 {
     struct plan_step *steps = calloc(run->conf->n_identities + 1, PLAN_STEPS_EACH * sizeof *steps);
     struct plan_found *found = NULL;
+    int64_t now = (int64_t)time(NULL);
     size_t n = 0, n_chosen = 0;
     devid_rc rc;
 
@@ -85,7 +108,8 @@ static devid_rc run_plan(struct run *run, struct devid_error *err)
     rc = tool_found(run->tool, &found, err);
     if (rc != DEVID_OK)
         goto out;
-    n = plan_make(run->conf, found, (int64_t)time(NULL), steps);
+    prepare(run, found, now);
+    n = plan_make(run->conf, found, now, steps);
     for (size_t i = 0; i < n; i++) {
         const struct devid_conf_identity *want = &run->conf->identities[steps[i].identity];
 
@@ -97,13 +121,33 @@ static devid_rc run_plan(struct run *run, struct devid_error *err)
         else
             carry_out(run, &steps[i]);
     }
-    if (n_chosen == 0)
+    if (n_chosen == 0 && run->wish->renews)
+        (void)printf("nothing to do: no certificate is due\n");
+    else if (n_chosen == 0)
         (void)printf("nothing to do: the device matches %s\n", run->conf->path);
     *err = run->err;
     rc = run->rc;
 out:
     free(found);
     free(steps);
+    return rc;
+}
+
+/* What killed processes left, in the TPM and in folders that may not be written for long. */
+static devid_rc sweep(struct tool *tool, struct devid_error *err)
+{
+    const struct devid_conf *conf = devid_store_conf(tool->store);
+    static const char *const folders[] = {".cache", ".renew"};
+    size_t n = sizeof folders / sizeof folders[0];
+    struct devid_bytes folder = {0};
+    devid_rc rc = devid_make_sweep(tool->store, err);
+
+    for (size_t i = 0; rc == DEVID_OK && i < n + conf->n_identities; i++) {
+        rc = devid_store_folder(tool->store, i < n ? folders[i] : conf->identities[i - n].token, &folder, err);
+        if (rc == DEVID_OK)
+            devid_files_sweep((const char *)folder.data);
+        devid_bytes_free(&folder);
+    }
     return rc;
 }
 
@@ -121,7 +165,7 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
     if (rc == DEVID_OK && !wish->dry_run)
         rc = tool_alone(tool, &fd, err);
     if (rc == DEVID_OK && !wish->dry_run)
-        rc = devid_make_sweep(tool->store, err);
+        rc = sweep(tool, err);
     if (rc == DEVID_OK)
         rc = run_plan(&run, err);
     devid_flock_leave(fd);

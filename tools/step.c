@@ -67,6 +67,19 @@ static devid_rc persist(struct tool *tool, const struct devid_conf_identity *wan
     return rc;
 }
 
+static devid_rc end_grace(struct tool *tool, const struct devid_conf_identity *want, const struct devid_identity *identity,
+                          struct devid_error *err)
+{
+    uint32_t handle = identity->previous != NULL ? identity->previous->handle : 0;
+    devid_rc rc = devid_store_end_grace(tool->store, identity, err);
+
+    if (rc == DEVID_OK)
+        (void)printf("%s: grace time over, the key before the last renewal is removed", want->name);
+    if (rc == DEVID_OK && handle != 0)
+        (void)printf(" from 0x%08" PRIx32, handle);
+    return rc;
+}
+
 static devid_rc write_nv(struct tool *tool, const struct devid_conf_identity *want,
                          const struct devid_identity *identity, struct devid_error *err)
 {
@@ -150,7 +163,8 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
     struct devid_snapshot *snap = NULL;
     devid_rc rc = DEVID_OK;
 
-    if (action == PLAN_PERSIST || action == PLAN_WRITE_NV || action == PLAN_WRITE_PEM)
+    if (action == PLAN_PERSIST || action == PLAN_END_GRACE || action == PLAN_WRITE_NV || action == PLAN_WRITE_PEM ||
+        action == PLAN_HOOK)
         rc = tool_find(tool, want->name, &snap, &identity, err);
     if (rc != DEVID_OK)
         return rc;
@@ -166,9 +180,15 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
         break;
     case PLAN_ENROLL:
     case PLAN_RENEW:
-        rc = tool_enroll(tool, want, action == PLAN_RENEW, err);
+        rc = action == PLAN_RENEW ? tool_renew(tool, want, err) : tool_enroll(tool, want, false, err);
         if (rc == DEVID_OK)
             rc = say_enrolled(tool, want, action == PLAN_RENEW, err);
+        break;
+    case PLAN_END_GRACE:
+        rc = end_grace(tool, want, identity, err);
+        break;
+    case PLAN_HOOK:
+        rc = tool_hook(tool, want, identity, err);
         break;
     case PLAN_WRITE_NV:
         rc = write_nv(tool, want, identity, err);

@@ -25,6 +25,7 @@ struct tool_command {
     devid_rc (*run)(struct tool *tool, int argc, char **argv, struct devid_error *err);
 };
 
+devid_rc command_renew(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_provision(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_error *err);
@@ -60,6 +61,9 @@ devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_err
  */
 devid_rc tool_alone(struct tool *tool, int *fd, struct devid_error *err);
 
+/** By which schedule.h tells this device's identity from all others. */
+uint64_t tool_seed(struct tool *tool, const struct devid_identity *identity);
+
 /* recover.c */
 
 /** A key of the manufacturer back to its handle; on success a line without its end was printed. */
@@ -73,6 +77,29 @@ devid_rc tool_recover(struct tool *tool, const struct devid_conf_identity *want,
  */
 devid_rc tool_known_key(struct tool *tool, const struct devid_conf_identity *want, const struct devid_snapshot *snap,
                         struct devid_bytes *der, struct devid_cert *leaf, struct devid_slice *spki, struct devid_error *err);
+/* renewal.c */
+
+/**
+ * Renew an identity: a new key (or the same, as the file says) is certified by simplereenroll, with the old certificate in TLS. Then
+ * both change places at one instant: tool_renew may be killed anywhere and called again. A failure that may pass sets
+ * the time of the next try.
+ */
+devid_rc tool_renew(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err);
+/** When that is; 0: no failure of this certificate's renewal is known. n_failures: how many in a row. */
+int64_t tool_retry(struct tool *tool, const struct devid_conf_identity *want, int64_t not_after, unsigned *n_failures);
+/** Path of a file of this identity in STATE/.renew; the folder need not be there. */
+devid_rc tool_renew_path(struct tool *tool, const char *name, const char *suffix, struct devid_bytes *path, struct devid_error *err);
+
+/* hook.c */
+
+/**
+ * Run the program of on-renew, and remember for which certificate it was run once it ended well.
+ * \return DEVID_E_FILE if it cannot be run, or ends with another status than 0
+ */
+devid_rc tool_hook(struct tool *tool, const struct devid_conf_identity *want, const struct devid_identity *identity,
+                   struct devid_error *err);
+/** Was it run for this certificate? */
+bool tool_has_told(struct tool *tool, const struct devid_conf_identity *want, const struct devid_identity *identity);
 
 /* step.c */
 
@@ -85,6 +112,8 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
 /* What a run of the plan is to do. */
 struct tool_wish {
     bool dry_run; /* only say it */
+    bool renews;  /* only what has a certificate already */
+    bool is_forced; /* renew, due or not */
     char **names; /* of these identities alone */
     int n_names;  /* 0: of all */
 };
@@ -100,6 +129,30 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
  */
 devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal,
                      struct devid_error *err);
+/* A key that is to be certified, and is in no identity yet perhaps. */
+struct tool_key {
+    const char *uri; /* or the path of a file */
+    struct devid_slice spki;
+};
+
+struct tool_answer {
+    struct devid_bytes certs_pem; /* leaf and chain; freed by the caller */
+    unsigned retry_s;             /* what the server asked for when it said "later"; 0: nothing */
+    bool is_put_off;              /* the server has taken the request, which is kept to be sent again */
+};
+
+/**
+ * The exchange alone, as tool_enroll: a certificate is given, not kept.
+ * \param key     NULL: the identity's own
+ * \param answer  written on failure too, certs_pem on success only
+ */
+devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_key *key,
+                      struct tool_answer *answer, struct devid_error *err);
+/** Put the certificate to the identity's own key, and end the request. */
+devid_rc tool_keep(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_answer *answer,
+                   struct devid_error *err);
+/** The certificate is in its place: a request that was kept goes. */
+devid_rc tool_request_done(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, struct devid_error *err);
 /** A signed request of an identity, DER. */
 devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *der,
                   struct devid_error *err);
@@ -135,7 +188,7 @@ void out_key_place(const struct devid_identity *identity, char buf[16]);
 /** "nv 0x01c90000", "file" or "-"; buf has room for 16 characters. */
 void out_cert_place(const struct devid_identity *identity, char buf[16]);
 /** The word for how an identity stands: "valid", "due", "expired", "not yet", "none", "gone" if the TPM lost its key. A literal. */
-const char *out_state(const struct devid_handles *handles, const struct devid_identity *identity,
+const char *out_state(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                       const struct devid_conf_identity *want, int64_t now);
 /** The TPM's persistent handles, for out_state; none if it is away: then nothing is gone. */
 void out_handles(struct tool *tool, struct devid_handles *out);

@@ -35,6 +35,8 @@ CLIENT_TESTS += test/client/python-ssl.sh
 CLIENT_TESTS += test/client/python.sh
 CLIENT_TESTS += test/client/recover.sh
 CLIENT_TESTS += test/client/socat.sh
+CLIENT_TESTS += test/client/renew.sh
+CLIENT_TESTS += test/client/renew-faults.sh
 CLIENT_TESTS += test/client/software.sh
 CLIENT_TESTS += test/client/strongswan.sh
 CLIENT_TESTS += test/client/stunnel.sh
@@ -44,6 +46,8 @@ EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/keys.sh
 EXTRA_DIST += test/client/lib.sh
 EXTRA_DIST += test/client/registry.sh
+EXTRA_DIST += test/client/renew-lib.sh
+EXTRA_DIST += test/client/renew-session.py
 EXTRA_DIST += test/client/sweep.sh
 EXTRA_DIST += test/client/vendor.sh
 
