@@ -7,14 +7,20 @@ dist_man_MANS += doc/man/devid.1 doc/man/devid.conf.5 doc/man/devid-pkcs11.7 doc
 guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
+	doc/guide/apache.md \
 	doc/guide/curl.md \
+	doc/guide/haproxy.md \
 	doc/guide/java.md \
 	doc/guide/mosquitto.md \
+	doc/guide/nginx.md \
 	doc/guide/node.md \
 	doc/guide/nss.md \
 	doc/guide/openssh.md \
 	doc/guide/openssl.md \
+	doc/guide/openvpn.md \
 	doc/guide/p11tool.md \
 	doc/guide/pin.md \
 	doc/guide/pkcs11-tool.md \
-	doc/guide/python.md
+	doc/guide/programs.md \
+	doc/guide/python.md \
+	doc/guide/stunnel.md

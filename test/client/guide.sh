@@ -14,6 +14,7 @@ needs tpm2_createek tpm2-tools
 world_start
 world_manufacture || exit 1
 "$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
+world_let_in www-data # the servers' user, as a member of the group tss is
 cd "$FOLDER" || exit 1
 
 # What a guide takes for granted.
@@ -35,12 +36,15 @@ cat >setup.sh <<EOF
 for program in p11tool certtool gnutls-cli; do
     eval "\$program() { command \$program --provider $DEVID_BUILD/.libs/devid-pkcs11.so \"\\\$@\"; }"
 done
+trap 'kill \$(jobs -p) 2>/dev/null || :' EXIT # what a guide has started and did not come to stop
 EOF
 
 # run GUIDE
 run() {
+    local web
+    web=$(free_port)
     # shellcheck disable=SC2016  # it is Markdown's
-    sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|" \
+    sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|; s|9443|$web|" \
         -e "s|/usr/share/devid/openssl.cnf|$cnf|; s|/usr/lib/x86_64-linux-gnu/pkcs11/|$DEVID_BUILD/.libs/|" >"$1.sh"
     [ -s "$1.sh" ] && LD_LIBRARY_PATH=$DEVID_BUILD/.libs BASH_ENV=$FOLDER/setup.sh DEVID_CONF=$FOLDER/devid.conf \
         timeout 100 bash -eu -o pipefail -x "$1.sh"
@@ -58,6 +62,7 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     name=$(basename "$file" .md)
     case $name in
     README) continue ;;
+    programs) ;; # test/lint/programs compares it with the scripts
     curl) guide curl curl ;;
     java) guide java keytool ;;
     openssh) guide openssh ssh-keygen ;;
@@ -68,6 +73,12 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     python)
         if fetch_python >/dev/null; then guide python python3; else echo "ok - guide: python # SKIP no python-pkcs11"; fi
         ;;
+    nginx)
+        # Others than root may not write where Debian's nginx keeps temporary files.
+        if [ "$(id -u)" = 0 ]; then guide nginx nginx; else echo "ok - guide: nginx # SKIP not root"; fi
+        ;;
+    apache) guide apache apache2 ;;
+    haproxy | stunnel | openvpn) guide "$name" "$name" ;;
     mosquitto) guide mosquitto mosquitto mosquitto_pub ;;
     p11tool) guide p11tool p11tool certtool gnutls-cli ;;
     pkcs11-tool | pin) guide "$name" pkcs11-tool ;;
