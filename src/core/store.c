@@ -42,18 +42,27 @@ struct devid_store {
 
 devid_rc devid_store_open(const char *conf_path, struct devid_store **out, struct devid_error *err)
 {
+    const struct devid_store_options options = {.conf_path = conf_path};
+
+    return devid_store_open_with(&options, out, err);
+}
+
+devid_rc devid_store_open_with(const struct devid_store_options *options, struct devid_store **out, struct devid_error *err)
+{
     struct devid_store *store = calloc(1, sizeof *store);
+    const char *tcti;
     devid_rc rc;
 
     if (store == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     devid_mutex_init(&store->mutex);
     devid_logins_init(&store->logins);
-    rc = devid_conf_load(conf_path, &store->conf, err);
+    rc = devid_conf_load(options->conf_path, &store->conf, err);
     if (rc == DEVID_OK)
         rc = devid_cache_init(&store->cache, store->conf->state, err);
+    tcti = options->tcti != NULL || rc != DEVID_OK ? options->tcti : store->conf->tcti;
     if (rc == DEVID_OK)
-        rc = devid_tpm_new(store->conf->tcti, store->conf->state, &store->tpm, err);
+        rc = devid_tpm_new(tcti, store->conf->state, &store->tpm, err);
     if (rc == DEVID_OK)
         store->unwritten = calloc(store->conf->n_identities + 1, sizeof *store->unwritten);
     if (rc == DEVID_OK && store->unwritten == NULL)

@@ -27,6 +27,15 @@ struct devid_snapshot;
  * \param out        the caller frees it, after every key and snapshot that came from it
  */
 devid_rc devid_store_open(const char *conf_path, struct devid_store **out, struct devid_error *err);
+
+/* What a program may want otherwise. Zero-initialised is as devid_store_open. */
+struct devid_store_options {
+    const char *conf_path; /* as devid_conf_load */
+    const char *tcti;      /* instead of the configuration's; NULL: that */
+};
+
+/** The same with options; lent. */
+devid_rc devid_store_open_with(const struct devid_store_options *options, struct devid_store **out, struct devid_error *err);
 void devid_store_free(struct devid_store *store);
 
 /** TPM commands that this process sent through the store since it was opened. Sends nothing, opens nothing. */

@@ -19,6 +19,7 @@ devid_la_SOURCES = \
 	src/provider/pkey.c \
 	src/provider/provider.c src/provider/provider.h \
 	src/provider/scheme.c \
+	src/provider/settings.c \
 	src/provider/signature.c \
 	src/provider/store.c \
 	src/provider/upcall.c

@@ -67,13 +67,13 @@ static devid_rc log_in_by_uri(struct pkey *pk, OSSL_PASSPHRASE_CALLBACK *ask, vo
     struct devid_snapshot *snap = NULL;
     struct devid_store *store = NULL;
     struct devid_uri uri = {0};
-    devid_rc rc = devid_uri_parse((const char *)pk->where.data, &uri, err);
+    devid_rc rc = DEVID_OK;
 
-    if (rc == DEVID_OK)
-        rc = provider_store(pk->prov, &store, err);
-    if (rc == DEVID_OK && devid_store_known(store, &snap, err) == DEVID_OK)
-        (void)devid_snapshot_find(snap, &uri.query, &identity, NULL); /* a key that is not there is told of at its first use */
-    if (rc == DEVID_OK && identity != NULL)
+    /* What is wrong with the configuration, or that the key is not there, is told of at its first use. */
+    if (devid_uri_parse((const char *)pk->where.data, &uri, NULL) == DEVID_OK &&
+        provider_store(pk->prov, &store, NULL) == DEVID_OK && devid_store_known(store, &snap, NULL) == DEVID_OK)
+        (void)devid_snapshot_find(snap, &uri.query, &identity, NULL);
+    if (identity != NULL)
         rc = provider_log_in(pk->prov, identity, (struct devid_slice){uri.pin.data, uri.pin.len}, ask, arg, err);
     devid_snapshot_free(snap);
     devid_uri_free(&uri);

@@ -36,7 +36,8 @@ static int get_params(void *provctx, OSSL_PARAM params[])
         !OSSL_PARAM_set_utf8_ptr(at, PACKAGE_STRING))
         return 0;
     /* Running, whatever the TPM does: software keys that pass through us work without one. */
-    if ((at = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS)) != NULL && !OSSL_PARAM_set_int(at, 1))
+    if ((at = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS)) != NULL &&
+        !OSSL_PARAM_set_int(at, p->setting_rc == DEVID_OK))
         return 0;
     at = OSSL_PARAM_locate(params, "tpm-commands");
     return at == NULL || OSSL_PARAM_set_uint64(at, store == NULL ? 0 : devid_store_commands(store));
@@ -57,7 +58,7 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
     case OSSL_OP_KEYEXCH:
         return provider_keyexch;
     case OSSL_OP_STORE:
-        return p->is_without_pkcs11 ? provider_store_without_pkcs11 : provider_store_loaders;
+        return p->has_schemes ? p->schemes : provider_store_loaders;
     case OSSL_OP_DECODER:
         return provider_decoders;
     case OSSL_OP_ENCODER:

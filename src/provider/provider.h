@@ -32,9 +32,13 @@ struct provider {
     OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
     OSSL_FUNC_BIO_gets_fn *bio_gets;
     OSSL_FUNC_BIO_write_ex_fn *bio_write_ex;
-    const char *conf_path;    /* openssl.cnf: config = PATH; libcrypto's, NULL if not said */
-    const char *auth_path;    /* openssl.cnf: auth = PATH, of a password; as conf_path */
-    bool is_without_pkcs11;   /* openssl.cnf: pkcs11 = no, so that another provider serves that scheme */
+    /* settings.c, from openssl.cnf; NULL if not said. libcrypto's, but for auth_path */
+    const char *tcti, *conf_path;
+    char *auth_path;           /* a file with a password */
+    bool has_schemes;          /* the URI schemes that the store serves, not all of ours: */
+    OSSL_ALGORITHM schemes[4];
+    devid_rc setting_rc;       /* not DEVID_OK: setting_error says which value cannot be understood */
+    struct devid_error setting_error;
     _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
 };
 
@@ -47,6 +51,11 @@ void provider_free(struct provider *p);
 
 /** The store of the configuration, opened by the first caller. Sends nothing. */
 devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err);
+
+/* settings.c */
+
+/** From our section of openssl.cnf. */
+void settings_take(struct provider *p);
 
 /* err.c */
 
@@ -139,10 +148,15 @@ devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, struct
 /** r || s to ECDSA-Sig-Value. *len is the room, then the length. */
 devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err);
 
+/* store.c */
+
+/** The loader of a URI scheme, by a name of len bytes; NULL if we have none. */
+const OSSL_ALGORITHM *store_loader_of(const char *scheme, size_t len);
+
 /* Each file ends in its table. */
 extern const OSSL_ALGORITHM provider_keymgmt[];
 extern const OSSL_ALGORITHM provider_signature[], provider_asymcipher[], provider_keyexch[];
-extern const OSSL_ALGORITHM provider_store_loaders[], provider_store_without_pkcs11[];
+extern const OSSL_ALGORITHM provider_store_loaders[];
 extern const OSSL_ALGORITHM provider_decoders[];
 extern const OSSL_ALGORITHM provider_encoders[];
 

@@ -326,10 +326,18 @@ static const OSSL_DISPATCH functions[] = {
     {0, NULL},
 };
 
-#define BY_NAME {"devid", PROVIDER_PROPERTY, functions, "identities of this device, by name"}
-#define BY_HANDLE {"handle", PROVIDER_PROPERTY, functions, "keys at persistent handles of the TPM"}
-#define BY_URI {"pkcs11", PROVIDER_PROPERTY, functions, "identities of this device, by PKCS #11 URI"}
-#define END {NULL, NULL, NULL, NULL}
+const OSSL_ALGORITHM provider_store_loaders[] = {
+    {"devid", PROVIDER_PROPERTY, functions, "identities of this device, by name"},
+    {"handle", PROVIDER_PROPERTY, functions, "keys at persistent handles of the TPM"},
+    {"pkcs11", PROVIDER_PROPERTY, functions, "identities of this device, by PKCS #11 URI"},
+    {NULL, NULL, NULL, NULL},
+};
 
-const OSSL_ALGORITHM provider_store_loaders[] = {BY_NAME, BY_HANDLE, BY_URI, END};
-const OSSL_ALGORITHM provider_store_without_pkcs11[] = {BY_NAME, BY_HANDLE, END};
+const OSSL_ALGORITHM *store_loader_of(const char *scheme, size_t len)
+{
+    const OSSL_ALGORITHM *at = provider_store_loaders;
+
+    while (at->algorithm_names != NULL && (strlen(at->algorithm_names) != len || memcmp(at->algorithm_names, scheme, len) != 0))
+        at++;
+    return at->algorithm_names == NULL ? NULL : at;
+}

@@ -3,9 +3,7 @@
  * One loaded provider: what libcrypto lent us, and the store, which is opened at first need.
  */
 #include <openssl/crypto.h>
-#include <openssl/params.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "provider/provider.h"
 
@@ -43,22 +41,6 @@ static void take_upcalls(struct provider *p, const OSSL_DISPATCH *in)
     }
 }
 
-/* The keys that our section of openssl.cnf may have. The strings belong to libcrypto and live as long as we. */
-static void take_settings(struct provider *p)
-{
-    char *conf = NULL, *pkcs11 = NULL;
-    OSSL_PARAM settings[] = {
-        OSSL_PARAM_utf8_ptr("config", &conf, 0),
-        OSSL_PARAM_utf8_ptr("pkcs11", &pkcs11, 0),
-        OSSL_PARAM_END,
-    };
-
-    if (p->get_params == NULL || !p->get_params(p->core, settings))
-        return;
-    p->conf_path = conf;
-    p->is_without_pkcs11 = pkcs11 != NULL && strcasecmp(pkcs11, "no") == 0;
-}
-
 struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *upcalls)
 {
     struct provider *p = calloc(1, sizeof *p);
@@ -74,7 +56,7 @@ struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH 
         free(p);
         return NULL;
     }
-    take_settings(p);
+    settings_take(p);
     atomic_fetch_add(&n_alive, 1);
     return p;
 }
@@ -90,6 +72,7 @@ void provider_free(struct provider *p)
     if (p == NULL || atomic_fetch_sub(&p->holders, 1) != 1)
         return;
     devid_store_free(atomic_load(&p->store));
+    free(p->auth_path);
     free(p);
     if (atomic_fetch_sub(&n_alive, 1) == 1)
         devid_libctx_drop();
@@ -97,11 +80,14 @@ void provider_free(struct provider *p)
 
 devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err)
 {
+    const struct devid_store_options options = {.conf_path = p->conf_path, .tcti = p->tcti};
     struct devid_store *mine, *there = atomic_load(&p->store);
     devid_rc rc;
 
+    if (p->setting_rc != DEVID_OK)
+        return devid_fail(err, p->setting_rc, "%s", p->setting_error.text);
     if (there == NULL) {
-        rc = devid_store_open(p->conf_path, &mine, err);
+        rc = devid_store_open_with(&options, &mine, err);
         if (rc != DEVID_OK)
             return rc;
         if (atomic_compare_exchange_strong(&p->store, &there, mine))

@@ -37,6 +37,7 @@ CLIENT_TESTS += test/client/recover.sh
 CLIENT_TESTS += test/client/socat.sh
 CLIENT_TESTS += test/client/renew.sh
 CLIENT_TESTS += test/client/renew-faults.sh
+CLIENT_TESTS += test/client/settings.sh
 CLIENT_TESTS += test/client/software.sh
 CLIENT_TESTS += test/client/strongswan.sh
 CLIENT_TESTS += test/client/stunnel.sh

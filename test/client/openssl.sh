@@ -113,10 +113,4 @@ for order in default-first devid-first preferred; do
     fails "a name that nobody has" "nobody" openssl req -new -key devid:nobody -subj /CN=gw-1
     at_rest
 done
-
-# another provider may serve pkcs11: URIs
-sed -i 's/^\[devid_provider\]$/&\npkcs11 = no/' openssl.cnf
-fails "pkcs11: is left to others" "unregistered scheme" openssl storeutl -noout "pkcs11:token=owner"
-sends "Sign" "a request by name, without pkcs11:" \
-    openssl req -new -key devid:azure:ldevid -subj /CN=gw-1 -out request.pem
 finish

@@ -1,0 +1,123 @@
+#!/bin/bash
+# What our section of openssl.cnf may say, key by key.
+. "$DEVID_SRC/test/tpm/world.sh"
+. "$DEVID_SRC/test/client/lib.sh"
+
+needs swtpm swtpm
+needs tpm2_create tpm2-tools
+needs pkcs11-tool opensc
+world_start
+"$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
+cd "$FOLDER" || exit 1
+echo "a message" >message
+openssl x509 -in azure-ldevid-cert.pem -noout -pubkey >public.pem
+
+# setting LINE...: default first, with these lines in our section
+setting() {
+    local line
+    openssl_conf default-first
+    ORDER=$*
+    for line in "$@"; do
+        sed -i "s|^\[devid_provider\]\$|&\n$line|" openssl.cnf
+    done
+}
+
+signs() {
+    local words=$1 key=$2
+    shift 2
+    sends "Sign" "$words" openssl dgst -sha256 -sign "$key" -out signature "$@" message
+    ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+}
+
+# tcti: devid.conf names a TPM that is not there
+sed 's/^tcti = .*/tcti = swtpm:path=nowhere/' devid.conf >elsewhere.conf
+setting
+sed -i "s|^config = .*|config = $FOLDER/elsewhere.conf|" openssl.cnf
+fails "without it, the configuration's TPM is meant" "no TPM at swtpm:path=nowhere" \
+    openssl dgst -sha256 -sign azure-ldevid-key.pem -out signature message
+tcti=$(sed -n 's/^tcti = //p' devid.conf)
+setting "tcti = $tcti"
+sed -i "s|^config = .*|config = $FOLDER/elsewhere.conf|" openssl.cnf
+signs "the TPM is the one of openssl.cnf" azure-ldevid-key.pem
+
+# config: everything else comes from that file
+setting
+sed -i "s|^config = .*|config = $FOLDER/nothing.conf|" openssl.cnf
+fails "a configuration that is not there is named" "nothing.conf" openssl storeutl -noout "pkcs11:"
+sed -i '/^config = /d' openssl.cnf
+export DEVID_CONF=$FOLDER/devid.conf
+signs "without it, DEVID_CONF names the configuration" azure-ldevid-key.pem
+unset DEVID_CONF
+
+# uri-schemes
+setting "uri-schemes = devid handle"
+fails "pkcs11: is left to others" "unregistered scheme" openssl storeutl -noout "pkcs11:token=owner"
+signs "devid: is served" devid:azure:ldevid
+signs "handle: is served" handle:0x81000002
+setting "uri-schemes = pkcs11"
+fails "devid: is left to others" "unregistered scheme" openssl storeutl -noout "devid:azure:ldevid"
+signs "pkcs11: is served" "pkcs11:token=owner;object=azure:ldevid"
+setting "uri-schemes = pkcs11,ftp"
+fails "a scheme that we have not is told of" "uri-schemes = pkcs11,ftp: some of pkcs11, devid and handle are expected" \
+    openssl storeutl -noout "pkcs11:"
+ok "software keys work on" openssl genpkey -algorithm EC -pkeyopt group:P-256 -out software.pem
+keep openssl list -providers
+ok "the list of providers shows it" grep -A9 devid out
+ok "as inactive" grep -q "status: inactive" out
+
+# auth: a wrapped key with a password
+export TPM2TOOLS_TCTI=$WORLD_TCTI
+{ keep tpm2_create -Q -C 0x81000001 -G ecc256 -p secret -u key.pub -r key.priv \
+    -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|noda' && tpm2_flushcontext -Q -t; } || complain "a key with a password"
+for option in "" -p; do # versions do not agree about what it means
+    tpm2_encodeobject -Q -C 0x81000001 -u key.pub -r key.priv $option -o key.pem
+    tpm2_flushcontext -Q -t
+    tpm2_flushcontext -Q -l
+    openssl asn1parse -in key.pem | grep -qE "BOOLEAN *:0$" && break
+done
+(umask 077 && echo secret >password && echo wrong >wrong)
+proven="StartAuthSession Sign FlushContext"
+setting "auth = file:$FOLDER/password"
+keep openssl pkey -in key.pem -pubout -out key.public || complain "the public half"
+sends "Load ReadPublic $proven" "the password is in a file" openssl dgst -sha256 -sign key.pem -out signature message
+ok "the signature is good" openssl dgst -sha256 -verify key.public -signature signature message
+sends "Load $proven" "the key of the session is remembered" openssl dgst -sha256 -sign key.pem -out signature message
+setting "auth = file:$FOLDER/wrong"
+fails "a wrong password" "the key's password is wrong" openssl dgst -sha256 -sign key.pem -out signature message
+setting "auth = file:$FOLDER/nowhere"
+# why is in the error queue of who reads the file; libcrypto's store of files drops it before OpenSSL 3.2
+fails "a file that is not there" "Could not read private key" openssl dgst -sha256 -sign key.pem -out signature message
+signs "a key without a password has no need of it" azure-ldevid-key.pem
+setting "auth = credential:password"
+sends "Load $proven" "the password is a credential of systemd's" \
+    env CREDENTIALS_DIRECTORY="$FOLDER" openssl dgst -sha256 -sign key.pem -out signature message
+fails "there are no credentials" "has a password" setsid openssl dgst -sha256 -sign key.pem -out signature message
+for value in secret file: credential: credential:../password; do
+    setting "auth = $value"
+    fails "not a source" "auth = $value: file:PATH or credential:NAME is expected" \
+        openssl dgst -sha256 -sign azure-ldevid-key.pem -out signature message
+done
+
+# auth: the PIN of a token
+export DEVID_CONF=$FOLDER/devid.conf
+module=$DEVID_BUILD/.libs/devid-pkcs11.so
+slot=$(pkcs11-tool --module "$module" --list-slots | sed -n 's/^Slot [0-9]* (\(0x[0-9a-f]*\)): TPM 2.0: room.*/\1/p')
+tool() { keep pkcs11-tool --module "$module" "$@" || complain "pkcs11-tool $*"; }
+tool --slot "$slot" --init-token --label vault --so-pin 87654321
+tool --token-label vault --login --login-type so --so-pin 87654321 --init-pin --new-pin 123456
+tool --token-label vault --login --pin 123456 --keypairgen --key-type EC:prime256v1 --label mine --id 01
+tool --token-label vault --read-object --type pubkey --id 01 --output-file mine.der
+unset DEVID_CONF
+openssl pkey -pubin -inform DER -in mine.der -out public.pem
+(umask 077 && echo 123456 >pin)
+setting "auth = file:$FOLDER/pin"
+ok "a PIN for a URI" openssl dgst -sha256 -sign "pkcs11:token=vault;object=mine" -out signature message
+ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+keep openssl pkey -in "pkcs11:token=vault;object=mine" -out mine-key.pem || complain "a reference"
+ok "a PIN for a reference" openssl dgst -sha256 -sign mine-key.pem -out signature message
+ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+setting
+ok "the program asks for that of a reference" openssl dgst -sha256 -sign mine-key.pem -passin pass:123456 -out signature message
+ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+fails "nobody is asked" "Could not read private key" setsid openssl dgst -sha256 -sign mine-key.pem -out signature message
+finish
