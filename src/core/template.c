@@ -163,6 +163,8 @@ devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *o
     memset(out, 0, sizeof *out);
     out->publicArea.nameAlg = TPM2_ALG_SHA256;
     out->publicArea.objectAttributes = OWNER_KEY;
+    if (wanted->auth.len != 0)
+        out->publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_NODA;
     if (wanted->signs)
         out->publicArea.objectAttributes |= TPMA_OBJECT_SIGN_ENCRYPT;
     if (wanted->decrypts)

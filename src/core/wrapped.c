@@ -3,14 +3,17 @@
  * The owner's keys: made under the storage root key, which the first of them brings about. TCG "TPM v2.0
  * Provisioning Guidance" 1.0, section 7.5.1.
  */
+#include <openssl/crypto.h>
 #include <string.h>
 #include <tss2/tss2_esys.h>
 
 #include "core/behind.h"
 #include "core/chip.h"
+#include "core/guarded.h"
 #include "core/login.h"
 #include "core/make.h"
 #include "core/object.h"
+#include "core/parent.h"
 #include "core/snapshot.h"
 #include "core/srk.h"
 #include "core/template.h"
@@ -18,7 +21,7 @@
 
 #define SRK DEVID_SRK
 
-static devid_rc create_fail(struct devid_error *err, TSS2_RC r)
+static devid_rc create_fail(struct devid_error *err, TSS2_RC r, uint32_t parent)
 {
     devid_rc rc;
 
@@ -26,16 +29,16 @@ static devid_rc create_fail(struct devid_error *err, TSS2_RC r)
         return devid_chip_no_type(err, r);
     if (devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL))
         rc = devid_fail(err, DEVID_E_AUTH,
-                        "the storage root key 0x%08x has a password and devid needs it empty: "
+                        "the storage key 0x%08x has a password and devid needs it empty: "
                         "run \"tpm2_changeauth\" on it, or \"tpm2_evictcontrol -C o -c 0x%08x\" if nothing uses it",
-                        SRK, SRK);
+                        parent, parent);
     else if (devid_chip_says(r, TPM2_RC_TYPE))
         rc = devid_fail(err, DEVID_E_KEY,
                         "0x%08x holds a key that is no storage key: move it with \"tpm2_evictcontrol\", then try again",
-                        SRK);
+                        parent);
     else
-        return devid_fail_tss(err, r, SRK, "make a key under 0x%08x", SRK);
-    return devid_error_about(err, rc, r, SRK);
+        return devid_fail_tss(err, r, parent, "make a key under 0x%08x", parent);
+    return devid_error_about(err, rc, r, parent);
 }
 
 static devid_rc create(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent, const TPM2B_PUBLIC *template,
@@ -55,7 +58,7 @@ static devid_rc create(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent
         r = Esys_Create(esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, template, &no_data,
                         &no_pcrs, &private, &area, NULL, NULL, NULL);
     if (r != TSS2_RC_SUCCESS)
-        return create_fail(err, r);
+        return create_fail(err, r, made->parent);
     rc = devid_chip_public(area, &made->pub, err);
     if (rc == DEVID_OK)
         rc = devid_chip_blob(private, &made->blob, err);
@@ -64,16 +67,44 @@ static devid_rc create(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent
     return rc;
 }
 
-static devid_rc create_under_srk(struct devid_store *store, ESYS_CONTEXT *esys, const TPM2B_PUBLIC *template,
-                                 struct devid_made *made, struct devid_error *err)
+/* An auth value goes to the TPM encrypted, in a session salted by the parent. */
+static devid_rc create_with(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR parent, struct devid_slice auth,
+                            const TPM2B_PUBLIC *template, struct devid_made *made, struct devid_error *err)
 {
-    ESYS_TR srk = ESYS_TR_NONE;
-    devid_rc rc = devid_srk_ready(store, esys, &srk, err);
+    static const TPM2B_AUTH none;
+    TPM2B_AUTH own = {0};
+    devid_rc rc;
 
-    made->parent = SRK;
+    while (auth.len > 0 && auth.data[auth.len - 1] == 0)
+        auth.len--; /* as the TPM does: Part 1, 19.6.4.3 */
+    if (auth.len == 0)
+        return create(devid_store_tpm(store), esys, parent, template, made, err);
+    if (auth.len > devid_hash_len(DEVID_SHA256)) /* which names the key */
+        return devid_fail(err, DEVID_E_ARG, "a password of %zu bytes is too long: a TPM keeps %zu at most", auth.len,
+                          devid_hash_len(DEVID_SHA256));
+    own.size = (uint16_t)auth.len;
+    memcpy(own.buffer, auth.data, auth.len);
+    rc = devid_guarded_create(store, esys, parent, parent, &none, &own, template, made, err);
+    OPENSSL_cleanse(&own, sizeof own);
+    return rc;
+}
+
+static devid_rc create_under(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_wanted *wanted,
+                             const TPM2B_PUBLIC *template, struct devid_made *made, struct devid_error *err)
+{
+    struct devid_parent parent = {.tr = ESYS_TR_NONE};
+    devid_rc rc;
+
+    made->parent = wanted->parent != 0 ? wanted->parent : SRK;
+    if (made->parent == SRK) {
+        rc = devid_srk_ready(store, esys, &parent.tr, err);
+        parent.is_open = rc == DEVID_OK;
+    } else {
+        rc = devid_parent_open(store, esys, made->parent, false, &parent, err);
+    }
     if (rc == DEVID_OK)
-        rc = create(devid_store_tpm(store), esys, srk, template, made, err);
-    devid_chip_close(esys, &srk);
+        rc = create_with(store, esys, parent.tr, wanted->auth, template, made, err);
+    devid_parent_close(esys, &parent);
     return rc;
 }
 
@@ -127,7 +158,7 @@ devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wa
     if (is_behind)
         rc = create_behind(store, esys, wanted->token, &template, &made, err);
     else
-        rc = create_under_srk(store, esys, &template, &made, err);
+        rc = create_under(store, esys, wanted, &template, &made, err);
     devid_chip_leave(tpm, rc);
     if (rc == DEVID_OK)
         *out = made;

@@ -10,6 +10,7 @@ devid_la_SOURCES = \
 	src/provider/decoder.c \
 	src/provider/encoder.c \
 	src/provider/err.c \
+	src/provider/generate.c \
 	src/provider/groups.c \
 	src/provider/keyexch.c \
 	src/provider/keymgmt.c src/provider/keymgmt.h \
@@ -22,4 +23,5 @@ devid_la_SOURCES = \
 	src/provider/settings.c \
 	src/provider/signature.c \
 	src/provider/store.c \
-	src/provider/upcall.c
+	src/provider/upcall.c \
+	src/provider/wish.c src/provider/wish.h

@@ -200,79 +200,6 @@ void *keymgmt_dup(const void *from, int selection)
     return copy;
 }
 
-/* Making a key: a software key, as the program would get without us. */
-struct making {
-    struct provider *prov;
-    enum devid_alg alg;
-    bool is_parameters;
-    EVP_PKEY_CTX *ctx;
-};
-
-static int making_start(struct making *m)
-{
-    return m->ctx != NULL && (m->is_parameters ? EVP_PKEY_paramgen_init(m->ctx) : EVP_PKEY_keygen_init(m->ctx)) == 1;
-}
-
-void keymgmt_gen_cleanup(void *genctx)
-{
-    struct making *m = genctx;
-
-    if (m == NULL)
-        return;
-    EVP_PKEY_CTX_free(m->ctx);
-    OPENSSL_free(m);
-}
-
-int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[])
-{
-    struct making *m = genctx;
-
-    return params == NULL || params[0].key == NULL || EVP_PKEY_CTX_set_params(m->ctx, params);
-}
-
-void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, const OSSL_PARAM params[])
-{
-    struct making *m = OPENSSL_zalloc(sizeof *m);
-
-    if (m == NULL)
-        return NULL;
-    m->prov = p;
-    m->alg = alg;
-    m->is_parameters = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
-    m->ctx = fresh_ctx(alg);
-    if (!making_start(m) || !keymgmt_gen_set_params(m, params)) {
-        keymgmt_gen_cleanup(m);
-        return NULL;
-    }
-    return m;
-}
-
-int keymgmt_gen_set_template(void *genctx, void *keydata)
-{
-    struct making *m = genctx;
-    struct pkey *pk = keydata;
-
-    if (pk->soft == NULL)
-        return 0;
-    EVP_PKEY_CTX_free(m->ctx);
-    m->ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL);
-    return making_start(m);
-}
-
-void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
-{
-    struct making *m = genctx;
-    struct pkey *pk = pkey_new(m->prov, m->alg);
-
-    (void)cb;
-    (void)arg;
-    if (pk != NULL && EVP_PKEY_generate(m->ctx, &pk->soft) != 1) {
-        pkey_free(pk);
-        return NULL;
-    }
-    return pk;
-}
-
 /* Tables of the default provider: constants of libcrypto, which stay when the fetched method goes. */
 static const OSSL_PARAM *of_default(enum devid_alg alg, const OSSL_PARAM *(*table)(const EVP_KEYMGMT *method))
 {
@@ -292,11 +219,6 @@ const OSSL_PARAM *keymgmt_gettable(enum devid_alg alg)
 const OSSL_PARAM *keymgmt_settable(enum devid_alg alg)
 {
     return of_default(alg, EVP_KEYMGMT_settable_params);
-}
-
-const OSSL_PARAM *keymgmt_gen_settable(enum devid_alg alg)
-{
-    return of_default(alg, EVP_KEYMGMT_gen_settable_params);
 }
 
 const OSSL_ALGORITHM provider_keymgmt[] = {

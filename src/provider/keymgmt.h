@@ -18,14 +18,16 @@ int keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[]);
 int keymgmt_get_params(void *keydata, OSSL_PARAM params[]);
 int keymgmt_set_params(void *keydata, const OSSL_PARAM params[]);
 void *keymgmt_dup(const void *from, int selection);
+/* generate.c */
 void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, const OSSL_PARAM params[]);
 int keymgmt_gen_set_template(void *genctx, void *keydata);
 int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[]);
 void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg);
 void keymgmt_gen_cleanup(void *genctx);
+/* Tables that stay as long as the provider. */
 const OSSL_PARAM *keymgmt_gettable(enum devid_alg alg);
 const OSSL_PARAM *keymgmt_settable(enum devid_alg alg);
-const OSSL_PARAM *keymgmt_gen_settable(enum devid_alg alg);
+const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum devid_alg alg);
 
 extern const OSSL_DISPATCH keymgmt_ec[], keymgmt_rsa[];
 

@@ -70,8 +70,7 @@ static const OSSL_PARAM *ec_settable(void *provctx)
 static const OSSL_PARAM *ec_gen_settable(void *genctx, void *provctx)
 {
     (void)genctx;
-    (void)provctx;
-    return keymgmt_gen_settable(DEVID_EC);
+    return keymgmt_gen_settable(provctx, DEVID_EC);
 }
 
 const OSSL_DISPATCH keymgmt_ec[] = {

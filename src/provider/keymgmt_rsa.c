@@ -86,8 +86,7 @@ static const OSSL_PARAM *rsa_settable(void *provctx)
 static const OSSL_PARAM *rsa_gen_settable(void *genctx, void *provctx)
 {
     (void)genctx;
-    (void)provctx;
-    return keymgmt_gen_settable(DEVID_RSA);
+    return keymgmt_gen_settable(provctx, DEVID_RSA);
 }
 
 const OSSL_DISPATCH keymgmt_rsa[] = {

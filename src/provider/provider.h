@@ -39,6 +39,7 @@ struct provider {
     OSSL_ALGORITHM schemes[4];
     devid_rc setting_rc;       /* not DEVID_OK: setting_error says which value cannot be understood */
     struct devid_error setting_error;
+    _Atomic(const OSSL_PARAM *) gen_settable[2]; /* of EC, of RSA; ours, made at first need */
     _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
 };
 

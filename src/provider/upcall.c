@@ -49,6 +49,8 @@ struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH 
         return NULL;
     atomic_init(&p->holders, 1);
     atomic_init(&p->store, NULL);
+    for (size_t i = 0; i < 2; i++)
+        atomic_init(&p->gen_settable[i], NULL);
     p->core = core;
     take_upcalls(p, upcalls);
     if (p->new_error == NULL || p->set_error_debug == NULL || p->vset_error == NULL || p->bio_read_ex == NULL ||
@@ -72,6 +74,8 @@ void provider_free(struct provider *p)
     if (p == NULL || atomic_fetch_sub(&p->holders, 1) != 1)
         return;
     devid_store_free(atomic_load(&p->store));
+    for (size_t i = 0; i < 2; i++)
+        free((void *)(uintptr_t)atomic_load(&p->gen_settable[i]));
     free(p->auth_path);
     free(p);
     if (atomic_fetch_sub(&n_alive, 1) == 1)

@@ -11,6 +11,7 @@ CLIENT_TESTS += test/client/est-trust.sh
 CLIENT_TESTS += test/client/expired.sh
 CLIENT_TESTS += test/client/faults-provision.sh
 CLIENT_TESTS += test/client/faults-recover.sh
+CLIENT_TESTS += test/client/genpkey.sh
 CLIENT_TESTS += test/client/guide.sh
 CLIENT_TESTS += test/client/haproxy.sh
 CLIENT_TESTS += test/client/java.sh
