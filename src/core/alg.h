@@ -19,7 +19,7 @@ static inline enum devid_hash devid_hash_of_alg(TPM2_ALG_ID alg)
     }
 }
 
-/** TPM2_ALG_NULL for none. */
+/** TPM2_ALG_NULL for none, and for one that a TPM is not asked for. */
 static inline TPM2_ALG_ID devid_alg_of_hash(enum devid_hash hash)
 {
     switch (hash) {
@@ -27,9 +27,8 @@ static inline TPM2_ALG_ID devid_alg_of_hash(enum devid_hash hash)
     case DEVID_SHA256:    return TPM2_ALG_SHA256;
     case DEVID_SHA384:    return TPM2_ALG_SHA384;
     case DEVID_SHA512:    return TPM2_ALG_SHA512;
-    case DEVID_HASH_NONE: return TPM2_ALG_NULL;
+    default:              return TPM2_ALG_NULL;
     }
-    return TPM2_ALG_NULL;
 }
 
 #endif

@@ -17,8 +17,18 @@ static const struct {
     const char *name;
     size_t len;
 } hashes[] = {
-    [DEVID_HASH_NONE] = {NULL, 0},      [DEVID_SHA1] = {"SHA1", 20},     [DEVID_SHA256] = {"SHA256", 32},
-    [DEVID_SHA384] = {"SHA384", 48}, [DEVID_SHA512] = {"SHA512", 64},
+    [DEVID_HASH_NONE] = {NULL, 0},
+    [DEVID_SHA1] = {"SHA1", 20},
+    [DEVID_SHA256] = {"SHA256", 32},
+    [DEVID_SHA384] = {"SHA384", 48},
+    [DEVID_SHA512] = {"SHA512", 64},
+    [DEVID_SHA224] = {"SHA224", 28},
+    [DEVID_SHA512_224] = {"SHA512-224", 28},
+    [DEVID_SHA512_256] = {"SHA512-256", 32},
+    [DEVID_SHA3_224] = {"SHA3-224", 28},
+    [DEVID_SHA3_256] = {"SHA3-256", 32},
+    [DEVID_SHA3_384] = {"SHA3-384", 48},
+    [DEVID_SHA3_512] = {"SHA3-512", 64},
 };
 
 #define N_HASHES (sizeof hashes / sizeof hashes[0])

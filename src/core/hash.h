@@ -9,12 +9,33 @@
 
 #include "core/bytes.h"
 
-enum devid_hash { DEVID_HASH_NONE, DEVID_SHA1, DEVID_SHA256, DEVID_SHA384, DEVID_SHA512 };
+enum devid_hash {
+    DEVID_HASH_NONE,
+    DEVID_SHA1,
+    DEVID_SHA256,
+    DEVID_SHA384,
+    DEVID_SHA512,
+    /* in paddings that are made or taken off here; no TPM signs by them under their own name */
+    DEVID_SHA224,
+    DEVID_SHA512_224,
+    DEVID_SHA512_256,
+    DEVID_SHA3_224,
+    DEVID_SHA3_256,
+    DEVID_SHA3_384,
+    DEVID_SHA3_512,
+    DEVID_HASH_END,
+};
 
 #define DEVID_HASH_MAX 64 /* bytes of the longest digest */
 
 /** Bytes of a digest; 0 for DEVID_HASH_NONE. */
 size_t devid_hash_len(enum devid_hash hash);
+/** One that every caller of a TPM may name to it: SHA-1, SHA-256, SHA-384, SHA-512. */
+static inline bool devid_hash_is_tpm(enum devid_hash hash)
+{
+    return hash >= DEVID_SHA1 && hash <= DEVID_SHA512;
+}
+
 /** OpenSSL's name, "SHA256"; NULL for DEVID_HASH_NONE. */
 const char *devid_hash_name(enum devid_hash hash);
 

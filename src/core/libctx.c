@@ -16,7 +16,7 @@
  * and a fork in the middle leaves nothing locked.
  */
 static _Atomic(OSSL_LIB_CTX *) the_one;
-static _Atomic(EVP_MD *) digests[DEVID_SHA512 + 1];
+static _Atomic(EVP_MD *) digests[DEVID_HASH_END];
 
 OSSL_LIB_CTX *devid_libctx(void)
 {

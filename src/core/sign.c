@@ -164,6 +164,9 @@ static devid_rc use_pss(const struct devid_public *pub, const struct devid_schem
     if (digest.len != devid_hash_len(scheme->hash) || digest.len == 0)
         return devid_fail(err, DEVID_E_DATA, "a digest of %zu bytes is expected, not %zu",
                           devid_hash_len(scheme->hash), digest.len);
+    if (!is_raw_rsa(pub) && !devid_hash_is_tpm(scheme->hash))
+        return devid_fail(err, DEVID_E_KEY, "the TPM makes no PSS with %s, and the key may not be used without a scheme",
+                          devid_hash_name(scheme->hash));
     if (!is_raw_rsa(pub))
         return use_scheme(TPM2_ALG_RSAPSS, scheme->hash, digest, use, err);
     rc = devid_pss_encode(scheme, digest, pub->bits, block, err);

@@ -17,6 +17,7 @@ devid_la_SOURCES = \
 	src/provider/keymgmt_ec.c \
 	src/provider/keymgmt_rsa.c \
 	src/provider/password.c \
+	src/provider/permit.c \
 	src/provider/pkey.c \
 	src/provider/provider.c src/provider/provider.h \
 	src/provider/scheme.c \

@@ -163,9 +163,14 @@ int keymgmt_export_object(void *ctx, const void *reference, size_t size, OSSL_CA
 
 int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
 {
+    OSSL_PARAM *mandatory = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST);
     struct pkey *pk = keydata;
+    enum devid_hash fixed;
 
-    return pk->soft != NULL && EVP_PKEY_get_params(pk->soft, params);
+    if (pk->soft == NULL || !EVP_PKEY_get_params(pk->soft, params))
+        return 0;
+    fixed = mandatory == NULL ? DEVID_HASH_NONE : pkey_fixed_hash(pk);
+    return fixed == DEVID_HASH_NONE || OSSL_PARAM_set_utf8_string(mandatory, devid_hash_name(fixed));
 }
 
 int keymgmt_set_params(void *keydata, const OSSL_PARAM params[])

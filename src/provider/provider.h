@@ -108,6 +108,19 @@ devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_erro
 /** The private half; lives as long as pk. \return DEVID_E_KEY if it is no longer the one that pk was made of */
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err);
 
+/* permit.c */
+
+/** What is known of a TPM key's area, lent; NULL for a software key, or one that cannot be had. */
+const struct devid_public *pkey_facts(struct pkey *pk);
+/** The only hash that an RSA key signs with; DEVID_HASH_NONE if it is any. */
+enum devid_hash pkey_fixed_hash(struct pkey *pk);
+/**
+ * Would the key sign so? Digest and padding are those of shadow, a context of the default provider.
+ * \param is_padding_said  a program chose it; else it may still do so
+ * \return DEVID_E_KEY with the reason
+ */
+devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, struct devid_error *err);
+
 /* password.c */
 
 /** The file of "auth =" if that is set, else what the program says. \return DEVID_E_AUTH if it says nothing */

@@ -15,15 +15,21 @@
 #define NAME_MAX_LEN 64
 #define SALT_AUTO_DIGEST_MAX (-4) /* RSA_PSS_SALTLEN_AUTO_DIGEST_MAX of OpenSSL 3.1 */
 
-/* DEVID_HASH_NONE: a digest that no TPM signs under its own name. */
+/* DEVID_HASH_NONE: a digest that core does not know. */
 static enum devid_hash hash_of(const EVP_MD *md)
 {
-    static const enum devid_hash known[] = {DEVID_SHA1, DEVID_SHA256, DEVID_SHA384, DEVID_SHA512};
-
-    for (size_t i = 0; md != NULL && i < sizeof known / sizeof known[0]; i++)
-        if (EVP_MD_is_a(md, devid_hash_name(known[i])))
-            return known[i];
+    for (int hash = DEVID_HASH_NONE + 1; md != NULL && hash < DEVID_HASH_END; hash++)
+        if (EVP_MD_is_a(md, devid_hash_name((enum devid_hash)hash)))
+            return (enum devid_hash)hash;
     return DEVID_HASH_NONE;
+}
+
+/* DEVID_HASH_NONE: one that no TPM signs under its own name. */
+static enum devid_hash tpm_hash_of(const EVP_MD *md)
+{
+    enum devid_hash hash = hash_of(md);
+
+    return devid_hash_is_tpm(hash) ? hash : DEVID_HASH_NONE;
 }
 
 static devid_rc fetch(const char *name, EVP_MD **out, struct devid_error *err)
@@ -74,7 +80,7 @@ static devid_rc pkcs1(const EVP_MD *md, struct devid_slice *digest, struct devid
                       struct devid_scheme *out, struct devid_error *err)
 {
     out->padding = DEVID_PKCS1;
-    out->hash = hash_of(md);
+    out->hash = tpm_hash_of(md);
     /* TLS 1.0 and 1.1: MD5 and SHA-1 side by side, without a DigestInfo */
     if (md == NULL || out->hash != DEVID_HASH_NONE || EVP_MD_is_a(md, "MD5-SHA1"))
         return DEVID_OK;
@@ -92,7 +98,7 @@ static devid_rc pss(const struct pkey *pk, const EVP_MD *md, const EVP_MD *mgf, 
     out->mgf = hash_of(mgf);
     hash = devid_hash_len(out->hash);
     if (hash == 0 || (mgf != NULL && out->mgf == DEVID_HASH_NONE))
-        return devid_fail(err, DEVID_E_KEY, "PSS is made with SHA-1, SHA-256, SHA-384 or SHA-512 only");
+        return devid_fail(err, DEVID_E_KEY, "PSS is made with SHA-1, SHA-2 and SHA-3 only");
     if (room < hash + 2)
         return devid_fail(err, DEVID_E_KEY, "the key is too short for this digest");
     most = room - hash - 2;
@@ -137,7 +143,7 @@ devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_sli
     if (pk->alg == DEVID_EC && md != NULL && digest->len != (size_t)EVP_MD_get_size(md))
         rc = wrong_length(md, digest->len, err);
     else if (pk->alg == DEVID_EC)
-        *out = (struct devid_scheme){.padding = DEVID_ECDSA, .hash = hash_of(md)};
+        *out = (struct devid_scheme){.padding = DEVID_ECDSA, .hash = tpm_hash_of(md)};
     else if (padding == RSA_PKCS1_PADDING)
         rc = pkcs1(md, digest, made, out, err);
     else if (padding == RSA_PKCS1_PSS_PADDING)
@@ -163,7 +169,7 @@ static devid_rc oaep(const char *md_name, const char *mgf_name, struct devid_sli
     if (rc == DEVID_OK) {
         *out = (struct devid_cipher){DEVID_CIPHER_OAEP, hash_of(md), hash_of(mgf), label, 0, 0};
         if (out->hash == DEVID_HASH_NONE || (mgf != NULL && out->mgf == DEVID_HASH_NONE))
-            rc = devid_fail(err, DEVID_E_KEY, "OAEP is undone with SHA-1, SHA-256, SHA-384 or SHA-512 only");
+            rc = devid_fail(err, DEVID_E_KEY, "OAEP is undone with SHA-1, SHA-2 and SHA-3 only");
     }
     EVP_MD_free(md);
     EVP_MD_free(mgf);

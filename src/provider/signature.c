@@ -100,6 +100,15 @@ static int settle_salt(struct signing *s)
     return EVP_PKEY_CTX_set_rsa_pss_saltlen(s->inner, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
+/* Before there is anything to sign: libssl takes another algorithm then. */
+static int permitted(struct signing *s, bool is_padding_said)
+{
+    struct devid_error err = {0};
+    devid_rc rc = is_tpm(s) ? pkey_permits(s->key, s->inner, is_padding_said, &err) : DEVID_OK;
+
+    return rc == DEVID_OK ? 1 : RAISE(s->prov, rc, &err);
+}
+
 static int signing_set_params(void *ctx, const OSSL_PARAM params[])
 {
     struct signing *s = ctx;
@@ -113,7 +122,8 @@ static int signing_set_params(void *ctx, const OSSL_PARAM params[])
     if (md != NULL && s->hash != NULL &&
         (md->data_type != OSSL_PARAM_UTF8_STRING || !EVP_MD_is_a(EVP_MD_CTX_get0_md(s->hash), md->data)))
         return 0; /* the message is being hashed already */
-    return EVP_PKEY_CTX_set_params(s->inner, params) == 1 && settle_salt(s);
+    return EVP_PKEY_CTX_set_params(s->inner, params) == 1 && settle_salt(s) &&
+           permitted(s, OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE) != NULL);
 }
 
 static int signing_get_params(void *ctx, OSSL_PARAM params[])
@@ -170,7 +180,7 @@ static int begin_digested(struct signing *s, void *key, bool is_signing, int (*i
         return 0;
     s->inner = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), s->key->soft, NULL);
     return s->inner != NULL && (is_tpm(s) ? EVP_PKEY_verify_init(s->inner) : init(s->inner)) == 1 &&
-           settle_salt(s) && signing_set_params(s, params);
+           settle_salt(s) && signing_set_params(s, params) && permitted(s, false);
 }
 
 static int sign_init(void *ctx, void *key, const OSSL_PARAM params[])
@@ -289,7 +299,7 @@ static int digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL
     if (!signing_begin(s, key, true) || (mdname = digest_name(s, mdname, room)) == NULL)
         return 0;
     if (is_tpm(s))
-        return begin_hash(s, mdname) && signing_set_params(s, params);
+        return begin_hash(s, mdname) && signing_set_params(s, params) && permitted(s, false);
     s->inner_md = EVP_MD_CTX_new();
     return s->inner_md != NULL && EVP_DigestSignInit_ex(s->inner_md, &s->inner, mdname, devid_libctx(),
                                                         NULL, s->key->soft, params) == 1;

@@ -28,44 +28,44 @@ n=0
 for order in default-first devid-first preferred; do
     openssl_conf "$order"
     n=$((n + 1))
-    ours="-propquery provider=devid"
-    [ "$order" = default-first ] || ours=
+    ours=(-propquery provider=devid)
+    [ "$order" = default-first ] || ours=()
 
     # ephemeral keys of TLS are made so
-    for query in "" "-propquery provider=devid" "-propquery ?provider=devid"; do
+    for query in "" provider=devid "?provider=devid"; do
         sends "" "a key is software's unless one says otherwise ($query)" \
-            openssl genpkey $query -algorithm EC -pkeyopt group:P-256 -out software.pem
+            openssl genpkey -propquery "$query" -algorithm EC -pkeyopt group:P-256 -out software.pem
         ok "in a file of its kind" grep -q "BEGIN PRIVATE KEY" software.pem
     done
-    sends "" "an RSA key, too" openssl genpkey $ours -algorithm RSA -pkeyopt bits:2048 -out software.pem
+    sends "" "an RSA key, too" openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt bits:2048 -out software.pem
 
     sends "ReadPublic Create" "a wrapped EC key" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-384 -pkeyopt devid:wrapped -out ec.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-384 -pkeyopt devid:wrapped -out ec.pem
     ok "in a file of its kind" grep -q "BEGIN TSS2 PRIVATE KEY" ec.pem
     signs ec.pem "Load Sign FlushContext"
-    sends "ReadPublic Create" "a wrapped RSA key" openssl genpkey $ours -algorithm RSA -pkeyopt devid:wrapped -out rsa.pem
+    sends "ReadPublic Create" "a wrapped RSA key" openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt devid:wrapped -out rsa.pem
     signs rsa.pem "Load Sign FlushContext"
     sends "ReadPublic Create Load Sign FlushContext" "a request for a new key" \
-        openssl req -new -newkey ec $ours -pkeyopt group:P-256 -pkeyopt devid:wrapped -nodes -subj /CN=new -keyout new.pem -out new.csr
+        openssl req -new -newkey ec "${ours[@]}" -pkeyopt group:P-256 -pkeyopt devid:wrapped -nodes -subj /CN=new -keyout new.pem -out new.csr
     ok "the request is good" openssl req -in new.csr -verify -noout
     signs new.pem "Load Sign FlushContext"
 
     sends "ReadPublic Create" "an identity in a token" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=made-$n" -out identity.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=made-$n" -out identity.pem
     ok "is written as a reference" grep -q "BEGIN DEVID KEY REFERENCE" identity.pem
     signs identity.pem "Load Sign FlushContext"
     signs "pkcs11:token=owner;object=made-$n" "Load Sign FlushContext"
     fails "a name is given once" "has a key named made-$n" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=made-$n" -out again.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=made-$n" -out again.pem
     ok "and nothing is written" test ! -s again.pem
 
     # as tpm2-openssl has them
     sends "CreatePrimary ReadPublic StartAuthSession Create FlushContext" "a key with a password, under a hierarchy" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:0x40000001 -pkeyopt user-auth:secret -out auth.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:0x40000001 -pkeyopt user-auth:secret -out auth.pem
     signs auth.pem "CreatePrimary Load FlushContext ReadPublic StartAuthSession Sign FlushContext" -passin pass:secret
 
     sends "ReadPublic Create" "a key for ECDH" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:use=derive" -out ecdh.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:use=derive" -out ecdh.pem
     openssl genpkey -propquery provider=default -algorithm EC -pkeyopt group:P-256 -out peer.pem
     openssl pkey -in peer.pem -pubout -out peer.pub
     keep openssl pkey -in ecdh.pem -pubout -out ecdh.pub || complain "the public half"
@@ -76,17 +76,17 @@ for order in default-first devid-first preferred; do
     fails "and does not sign" "not for signing" openssl dgst -sha256 -sign ecdh.pem -out signature message
 
     fails "a curve that no TPM has" "P-256, P-384" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:secp256k1 -pkeyopt devid:wrapped -out odd.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:secp256k1 -pkeyopt devid:wrapped -out odd.pem
     fails "an exponent that no TPM takes" "65537" \
-        openssl genpkey $ours -algorithm RSA -pkeyopt rsa_keygen_pubexp:3 -pkeyopt devid:wrapped -out odd.pem
+        openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt rsa_keygen_pubexp:3 -pkeyopt devid:wrapped -out odd.pem
     fails "a word that nobody knows" "wrapped, label=NAME" \
-        openssl genpkey $ours -algorithm RSA -pkeyopt devid:wrap -out odd.pem
+        openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt devid:wrap -out odd.pem
     fails "a token that is not there" "nowhere" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:token=nowhere;label=x" -out odd.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:token=nowhere;label=x" -out odd.pem
     fails "the manufacturer's" "manufacturer" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:token=manufacturer;label=x" -out odd.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:token=manufacturer;label=x" -out odd.pem
     fails "a password beside a token's" "leave out" \
-        openssl genpkey $ours -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=x" -pkeyopt user-auth:x -out odd.pem
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=x" -pkeyopt user-auth:x -out odd.pem
 done
 
 openssl_conf default-first

@@ -16,6 +16,7 @@ openssl x509 -in azure-ldevid-cert.pem -noout -pubkey >public.pem
 setting() {
     local line
     openssl_conf default-first
+    # shellcheck disable=SC2034  # lib.sh prints it
     ORDER=$*
     for line in "$@"; do
         sed -i "s|^\[devid_provider\]\$|&\n$line|" openssl.cnf
@@ -70,7 +71,7 @@ export TPM2TOOLS_TCTI=$WORLD_TCTI
 { keep tpm2_create -Q -C 0x81000001 -G ecc256 -p secret -u key.pub -r key.priv \
     -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|noda' && tpm2_flushcontext -Q -t; } || complain "a key with a password"
 for option in "" -p; do # versions do not agree about what it means
-    tpm2_encodeobject -Q -C 0x81000001 -u key.pub -r key.priv $option -o key.pem
+    tpm2_encodeobject -Q -C 0x81000001 -u key.pub -r key.priv ${option:+"$option"} -o key.pem
     tpm2_flushcontext -Q -t
     tpm2_flushcontext -Q -l
     openssl asn1parse -in key.pem | grep -qE "BOOLEAN *:0$" && break

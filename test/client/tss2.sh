@@ -30,7 +30,7 @@ tools() {
     { keep tpm2_create -Q -C "$parent" -u tools.pub -r tools.priv "$@" && keep tpm2_flushcontext -Q -t; } ||
         complain "tpm2-tools make $file"
     for option in "" -p; do
-        keep tpm2_encodeobject -Q -C "$parent" -u tools.pub -r tools.priv $option -o "$file" ||
+        keep tpm2_encodeobject -Q -C "$parent" -u tools.pub -r tools.priv ${option:+"$option"} -o "$file" ||
             complain "tpm2-tools write $file"
         tpm2_flushcontext -Q -t
         tpm2_flushcontext -Q -l
@@ -90,6 +90,13 @@ tools tools-modest.pem 0 0x81000005 -G ecc256 -a "$signing"
 tools tools-auth.pem 0 0x81000005 -G rsa2048 -p secret \
     -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|decrypt|noda'
 
+# keys whose scheme is fixed, and one that only the TPM's own words are signed with
+attributes='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda'
+tools fixed-pkcs1.pem "(1|255)" 0x81000005 -G rsa2048:rsassa-sha256:null -a "$attributes|sign"
+tools fixed-pss.pem "(1|255)" 0x81000005 -G rsa2048:rsapss-sha256:null -a "$attributes|sign"
+tools fixed-ecdsa.pem "(1|255)" 0x81000005 -G ecc256:ecdsa-sha256:null -a "$attributes|sign"
+tools restricted.pem "(1|255)" 0x81000005 -G ecc256:ecdsa-sha256:null -a "$attributes|sign|restricted"
+
 under o rsa2048
 written rsa-primary.pem 0x40000001 under.pub under.priv EXPLICIT:0,BOOLEAN:TRUE EXPLICIT:5,BOOLEAN:TRUE
 under e ecc256
@@ -132,6 +139,17 @@ signs() {
     ok "the signature by $key is good" openssl dgst -sha256 -verify public.pem -signature signature message
 }
 
+# a CA, a server, and certificates for the keys with a fixed scheme
+openssl_conf default-first
+openssl dgst -sha384 -binary -out digest384 message
+openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -subj /CN=ca -out ca.pem 2>out
+for name in server fixed-pkcs1 fixed-pss; do
+    [ $name != server ] || openssl genpkey -algorithm RSA -out server.pem 2>out
+    keep openssl pkey -in $name.pem -pubout -out public.pem || complain "the public half of $name.pem"
+    keep openssl x509 -new -subj /CN=$name -force_pubkey public.pem -CA ca.pem -CAkey ca-key.pem -out $name-cert.pem ||
+        complain "a certificate of $name.pem"
+done
+
 for order in default-first devid-first preferred; do
     openssl_conf "$order"
     rm -rf state # the cache: each order begins as a new device
@@ -148,6 +166,33 @@ for order in default-first devid-first preferred; do
     signs auth-owner.pem "${under_primary% Sign*} $salted $proven FlushContext" -passin pass:secret
     signs tools-auth.pem "Load $salted $proven FlushContext" -passin pass:secret
     signs "handle:0x81000006?pin-value=of%20its%20own" "ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext"
+
+    signs fixed-pkcs1.pem "Load Sign FlushContext"
+    sends "Load Sign FlushContext" "fixed-pss.pem signs" openssl dgst -sha256 -sign fixed-pss.pem \
+        -sigopt rsa_padding_mode:pss -out signature message
+    sends "Load Sign FlushContext" "an ECDSA key with a fixed scheme signs any digest" \
+        openssl dgst -sha384 -sign fixed-ecdsa.pem -out signature message
+    keep openssl pkey -in fixed-ecdsa.pem -pubout -out public.pem || complain "the public half"
+    ok "the signature is good" openssl dgst -sha384 -verify public.pem -signature signature message
+    sends "Load Sign FlushContext" "a request takes the digest of the key" \
+        openssl req -new -key fixed-pkcs1.pem -subj /CN=fixed -out fixed.csr
+    world_forget_commands
+    fails "another digest is refused" "fixed to PKCS#1 with SHA256: it does not sign with sha384" \
+        openssl dgst -sha384 -sign fixed-pkcs1.pem -out signature message
+    fails "another padding is refused" "fixed to PSS with SHA256" openssl dgst -sha256 -sign fixed-pss.pem \
+        -sigopt rsa_padding_mode:pkcs1 -out signature message
+    fails "a digest made elsewhere, too" "fixed to PKCS#1 with SHA256" openssl pkeyutl -sign -inkey fixed-pkcs1.pem \
+        -pkeyopt digest:sha384 -in digest384 -out signature
+    fails "a restricted key is called that" "is restricted" openssl dgst -sha256 -sign restricted.pem -out signature message
+    ok "before anything is sent" test -z "$(world_commands)"
+
+    # libssl asks each algorithm whether the key makes it, and takes the next
+    sends "Load Sign FlushContext" "a TLS client with a key that is fixed to another digest than the first choice" \
+        handshake -key fixed-pkcs1.pem -cert fixed-pkcs1-cert.pem -CAfile ca.pem -tls1_2 -- \
+        -key server.pem -cert server-cert.pem -CAfile ca.pem -client_sigalgs RSA+SHA384:RSA+SHA256 -sigalgs RSA+SHA384:RSA+SHA256
+    sends "Load Sign FlushContext" "a TLS client with a key that is fixed to PSS" \
+        handshake -key fixed-pss.pem -cert fixed-pss-cert.pem -CAfile ca.pem -tls1_3 -- \
+        -key server.pem -cert server-cert.pem -CAfile ca.pem
 
     # tpm2-tools are known to say that a key has a password which has none
     signs tools-modest.pem "Load Sign FlushContext" -passin pass:

@@ -67,7 +67,8 @@ static bool decrypts(struct face *f, EVP_PKEY *key, const struct padding *p, con
 static const struct padding paddings[] = {
     {RSA_PKCS1_PADDING, NULL, NULL, NULL},        {RSA_PKCS1_OAEP_PADDING, NULL, NULL, NULL},
     {RSA_PKCS1_OAEP_PADDING, "SHA256", NULL, NULL}, {RSA_PKCS1_OAEP_PADDING, "SHA384", "SHA1", "a label"},
-    {RSA_PKCS1_OAEP_PADDING, "SHA512", NULL, NULL},
+    {RSA_PKCS1_OAEP_PADDING, "SHA512", NULL, NULL}, {RSA_PKCS1_OAEP_PADDING, "SHA224", "SHA3-384", "a label"},
+    {RSA_PKCS1_OAEP_PADDING, "SHA3-256", NULL, NULL}, {RSA_PKCS1_OAEP_PADDING, "SHA512-256", NULL, NULL},
 };
 
 static void each_padding_costs_one_command(void **state)

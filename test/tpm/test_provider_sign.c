@@ -135,6 +135,10 @@ static void pss_signs_by_other_digests_and_mask_digests(void **state)
     face_forget_commands(f);
     assert_round_trip(f, &f->ids.rsa, "SHA512", other_mgf);
     assert_commands(f, "RSA_Decrypt");
+    assert_round_trip(f, &f->ids.rsa, "SHA224", by_name);
+    assert_commands(f, "RSA_Decrypt");
+    assert_round_trip(f, &f->ids.rsa, "SHA3-256", by_name);
+    assert_commands(f, "RSA_Decrypt");
 }
 
 /* The AlgorithmIdentifier in the request says which padding, digest and salt: a CA checks by it. */
@@ -195,6 +199,10 @@ static void a_ready_digest_is_signed_whatever_its_length(void **state)
 
 static void rsa_signs_a_ready_digest(void **state)
 {
+    static const struct {
+        const char *name;
+        size_t len;
+    } digests[] = {{"SHA1", 20}, {"SHA224", 28}, {"SHA384", 48}, {"SHA512", 64}, {"SHA3-256", 32}, {"MD5-SHA1", 36}};
     struct face *f = *state;
     EVP_PKEY *key = face_key(f, &f->ids.rsa), *public = X509_get_pubkey(f->ids.rsa.cert);
 
@@ -202,6 +210,8 @@ static void rsa_signs_a_ready_digest(void **state)
     assert_commands(f, "Sign");
     assert_true(signs_digest(f, key, public, NULL, 20));
     assert_int_equal(face_commands(f, NULL), 1);
+    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
+        assert_true(signs_digest(f, key, public, digests[i].name, digests[i].len));
     face_forget_commands(f);
     EVP_PKEY_free(public);
     EVP_PKEY_free(key);
