@@ -21,6 +21,7 @@ devid_la_SOURCES = \
 	src/provider/pkey.c \
 	src/provider/provider.c src/provider/provider.h \
 	src/provider/scheme.c \
+	src/provider/search.c src/provider/search.h \
 	src/provider/settings.c \
 	src/provider/signature.c \
 	src/provider/store.c \

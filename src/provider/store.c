@@ -13,6 +13,7 @@
 
 #include "core/uri.h"
 #include "provider/provider.h"
+#include "provider/search.h"
 
 /* What the next load gives of the identity at hand. */
 enum step { STEP_NAME, STEP_KEY, STEP_CERTS, STEP_DONE };
@@ -27,6 +28,7 @@ struct opened {
     size_t cert; /* of at->chain, the next */
     bool is_folder;
     int expect; /* OSSL_STORE_INFO_..., 0: everything */
+    struct search search;
 };
 
 static void store_free(struct opened *o)
@@ -35,6 +37,7 @@ static void store_free(struct opened *o)
         return;
     devid_snapshot_free(o->snap);
     devid_uri_free(&o->uri);
+    search_free(&o->search);
     OPENSSL_clear_free(o->text, o->text == NULL ? 0 : strlen(o->text)); /* a PIN may be in it */
     provider_free(o->prov);
     OPENSSL_free(o);
@@ -57,10 +60,11 @@ static bool wants_key(const struct opened *o)
     const struct devid_uri *u = &o->uri;
     bool by_uri = u->wants_private || u->wants_public || !u->wants_cert;
 
-    return by_uri && (o->expect == 0 || o->expect == OSSL_STORE_INFO_PKEY || o->expect == OSSL_STORE_INFO_PUBKEY);
+    return by_uri && (o->expect == 0 || o->expect == OSSL_STORE_INFO_PKEY || o->expect == OSSL_STORE_INFO_PUBKEY) &&
+           search_wants_key(&o->search, o->at);
 }
 
-static bool wants_cert(const struct opened *o)
+static bool wants_certs(const struct opened *o)
 {
     const struct devid_uri *u = &o->uri;
     bool by_uri = u->wants_cert || !(u->wants_private || u->wants_public);
@@ -68,15 +72,27 @@ static bool wants_cert(const struct opened *o)
     return by_uri && (o->expect == 0 || o->expect == OSSL_STORE_INFO_CERT);
 }
 
+/* The next of the chain that is wanted, if there is one. */
+static bool find_cert(struct opened *o)
+{
+    if (o->at == NULL || !wants_certs(o))
+        return false;
+    while (o->cert < o->at->n_chain && !search_wants_cert(&o->search, o->at, &o->at->chain[o->cert]))
+        o->cert++;
+    return o->cert < o->at->n_chain;
+}
+
 /* Go on until there is something to give; libcrypto takes an empty load for an error. */
 static void settle(struct opened *o)
 {
+    if (o->step == STEP_NAME && o->search.is_set) /* a search is for what is in the folder */
+        o->step = STEP_KEY;
     for (;;) {
         if (o->step == STEP_KEY && !wants_key(o))
             o->step = STEP_CERTS;
         if (o->step != STEP_CERTS && o->step != STEP_DONE)
             return;
-        if (o->step == STEP_CERTS && o->at != NULL && wants_cert(o) && o->cert < o->at->n_chain)
+        if (o->step == STEP_CERTS && find_cert(o))
             return;
         do
             o->at = o->at == NULL ? NULL : devid_snapshot_next(o->snap, o->at);
@@ -140,7 +156,7 @@ static void *store_open(void *provctx, const char *text)
 
 static const OSSL_PARAM *store_settable(void *provctx)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL), OSSL_PARAM_END};
+    static const OSSL_PARAM known[] = {OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL), SEARCH_PARAMS, OSSL_PARAM_END};
 
     (void)provctx;
     return known;
@@ -151,7 +167,7 @@ static int store_set_params(void *ctx, const OSSL_PARAM params[])
     struct opened *o = ctx;
     const OSSL_PARAM *expect = params == NULL ? NULL : OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
 
-    return expect == NULL || OSSL_PARAM_get_int(expect, &o->expect);
+    return (expect == NULL || OSSL_PARAM_get_int(expect, &o->expect)) && (params == NULL || search_take(&o->search, params));
 }
 
 /* Names are for people too: "EC P-256, CN=gw-1" stands beside the URI. */

@@ -176,8 +176,8 @@ static void other_files_are_read_as_without_us_and_leave_no_error(void **state)
     assert_commands(f, "");
 }
 
-/* "name", "key", "public", "cert", in order; at most 200 characters. */
-static const char *contents(struct face *f, const char *uri, int expect)
+/* "name", "key", "public", "cert", in order; at most 200 characters. search is freed. */
+static const char *found(struct face *f, const char *uri, int expect, OSSL_STORE_SEARCH *search)
 {
     static char text[256];
     OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, f->ctx, NULL, NULL, NULL, NULL, NULL, NULL);
@@ -187,6 +187,8 @@ static const char *contents(struct face *f, const char *uri, int expect)
         return "closed";
     if (expect != 0)
         assert_int_equal(OSSL_STORE_expect(store, expect), 1);
+    if (search != NULL)
+        assert_int_equal(OSSL_STORE_find(store, search), 1);
     while (!OSSL_STORE_eof(store)) {
         OSSL_STORE_INFO *info = OSSL_STORE_load(store);
         int type = info == NULL ? 0 : OSSL_STORE_INFO_get_type(info);
@@ -200,7 +202,13 @@ static const char *contents(struct face *f, const char *uri, int expect)
         OSSL_STORE_INFO_free(info);
     }
     (void)OSSL_STORE_close(store);
+    OSSL_STORE_SEARCH_free(search);
     return text;
+}
+
+static const char *contents(struct face *f, const char *uri, int expect)
+{
+    return found(f, uri, expect, NULL);
 }
 
 static void a_uri_opens_to_key_leaf_and_chain(void **state)
@@ -232,6 +240,33 @@ static void a_uri_without_a_name_lists_all(void **state)
     assert_commands(f, "");
 }
 
+static void a_search_finds_what_is_meant_and_nothing_else(void **state)
+{
+    static const char owner[] = "pkcs11:token=owner", nobody[] = "nobody";
+    struct face *f = *state;
+    X509 *cert = f->ids.rsa.cert;
+    const X509_NAME *subject = X509_get_subject_name(cert), *issuer = X509_get_issuer_name(cert);
+    unsigned char digest[32];
+    unsigned int len = 0;
+
+    assert_string_equal(found(f, owner, 0, OSSL_STORE_SEARCH_by_name((X509_NAME *)(uintptr_t)subject)), "key cert");
+    assert_string_equal(found(f, owner, OSSL_STORE_INFO_CERT, OSSL_STORE_SEARCH_by_name((X509_NAME *)(uintptr_t)subject)), "cert");
+    /* the CA's own certificate, of which each chain has a copy */
+    assert_string_equal(found(f, owner, OSSL_STORE_INFO_CERT, OSSL_STORE_SEARCH_by_name((X509_NAME *)(uintptr_t)issuer)),
+                        "cert cert cert");
+    assert_string_equal(found(f, owner, 0, OSSL_STORE_SEARCH_by_issuer_serial((X509_NAME *)(uintptr_t)issuer,
+                                                                              X509_get0_serialNumber(cert))), "key cert");
+    assert_string_equal(found(f, "devid:wrapped", 0, OSSL_STORE_SEARCH_by_name((X509_NAME *)(uintptr_t)subject)), "");
+
+    assert_int_equal(X509_digest(cert, EVP_sha256(), digest, &len), 1);
+    assert_string_equal(found(f, owner, 0, OSSL_STORE_SEARCH_by_key_fingerprint(EVP_sha256(), digest, len)), "key cert");
+    digest[0] ^= 1;
+    assert_string_equal(found(f, owner, 0, OSSL_STORE_SEARCH_by_key_fingerprint(EVP_sha256(), digest, len)), "");
+    assert_string_equal(found(f, owner, OSSL_STORE_INFO_PKEY, OSSL_STORE_SEARCH_by_alias("rsa")), "key");
+    assert_string_equal(found(f, owner, 0, OSSL_STORE_SEARCH_by_alias(nobody)), "");
+    assert_commands(f, "");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -246,6 +281,7 @@ int main(void)
         FACE_TEST(other_files_are_read_as_without_us_and_leave_no_error),
         FACE_TEST(a_uri_opens_to_key_leaf_and_chain),
         FACE_TEST(a_uri_without_a_name_lists_all),
+        FACE_TEST(a_search_finds_what_is_meant_and_nothing_else),
     };
 
     return FACE_RUN(tests);
