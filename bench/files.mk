@@ -13,6 +13,11 @@ bench_fleet_SOURCES = bench/fleet.c tools/schedule.c tools/schedule.h tools/seed
 bench_fleet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tools
 bench_fleet_LDADD = libdevid-core.la
 
+# Two hundred devices on a line: minutes.
+.PHONY: factory
+factory: all test/ca/estca
+	@$(AM_TESTS_ENVIRONMENT) FACTORY_DEVICES=200 '$(srcdir)/test/client/factory.sh'
+
 .PHONY: bench
 bench: all bench/bench test/client/prepare
 	@$(AM_TESTS_ENVIRONMENT) '$(srcdir)/bench/run'

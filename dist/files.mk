@@ -3,3 +3,19 @@ providerconfdir = $(pkgdatadir)
 dist_providerconf_DATA = dist/openssl.cnf
 p11configdir = $(datadir)/p11-kit/modules
 dist_p11config_DATA = dist/devid.module
+
+# systemd: not where --without-systemdsystemunitdir says so
+EXTRA_DIST += dist/devid-provision.service.in dist/devid-renew.service.in dist/devid-renew.timer dist/devid.sysusers
+noinst_DATA = dist/devid-provision.service dist/devid-renew.service
+CLEANFILES += dist/devid-provision.service dist/devid-renew.service
+dist/%.service: dist/%.service.in Makefile
+	@$(MKDIR_P) dist
+	$(AM_V_GEN)$(SED) 's|@bindir[@]|$(bindir)|' '$(srcdir)/dist/$*.service.in' >'$@'
+if SYSTEMD
+systemdsystemunit_DATA = dist/devid-provision.service dist/devid-renew.service dist/devid-renew.timer
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(sysusersdir)'
+	$(INSTALL_DATA) '$(srcdir)/dist/devid.sysusers' '$(DESTDIR)$(sysusersdir)/devid.conf'
+uninstall-local:
+	rm -f '$(DESTDIR)$(sysusersdir)/devid.conf'
+endif

@@ -1,5 +1,6 @@
 bin_PROGRAMS += devid
 devid_SOURCES = \
+	tools/batch.c \
 	tools/contact.c \
 	tools/contact.h \
 	tools/doctor.c \

@@ -11,7 +11,8 @@
 #include "tool.h"
 
 static const struct tool_command commands[] = {
-    {"provision", "[--dry-run] [--no-wait] [NAME ...]", "make this device match devid.conf",
+    {"provision", "[--batch] [--dry-run] [--no-wait] [NAME ...]", "make this device match devid.conf",
+     "  --batch     one JSON line for the factory's database on standard output, all else on standard error\n"
      "  --dry-run   only say what would be done\n"
      "  --no-wait   do not wait for a server that says \"later\": exit with 75\n",
      true, command_provision},

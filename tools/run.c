@@ -17,6 +17,7 @@ struct run {
     bool *failed;  /* of each identity of the file */
     bool *chosen;  /* named on the command line, or all */
     const struct tool_wish *wish;
+    struct tool_batch batch; /* if the wish is for one */
     devid_rc rc;   /* of the first failure */
     struct devid_error err;
 };
@@ -33,6 +34,7 @@ static void carry_out(struct run *run, const struct plan_step *step)
     const struct devid_conf_identity *want = &run->conf->identities[step->identity];
     uint64_t before = tool_commands(run->tool), sent;
     struct devid_error err = {0};
+    double begin_ms = tool_ms();
     devid_rc rc;
 
     if (run->failed[step->identity])
@@ -44,6 +46,8 @@ static void carry_out(struct run *run, const struct plan_step *step)
     }
     rc = tool_step(run->tool, want, step->action, &err);
     sent = tool_commands(run->tool) - before;
+    if (run->wish->is_batch)
+        run->batch.phases[run->batch.n++] = (struct tool_phase){want->name, step->action, tool_ms() - begin_ms, sent, rc != DEVID_OK};
     if (rc == DEVID_OK) {
         (void)printf(" (%" PRIu64 " TPM command%s)\n", sent, sent == 1 ? "" : "s");
         return;
@@ -153,7 +157,7 @@ static devid_rc sweep(struct tool *tool, struct devid_error *err)
 
 devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_error *err)
 {
-    struct run run = {.tool = tool, .conf = devid_store_conf(tool->store), .wish = wish};
+    struct run run = {.tool = tool, .conf = devid_store_conf(tool->store), .wish = wish, .batch = {.out = -1}};
     int fd = -1;
     devid_rc rc;
 
@@ -162,6 +166,8 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     run.chosen = run.failed + run.conf->n_identities + 1;
     rc = choose(&run, err);
+    if (rc == DEVID_OK && wish->is_batch)
+        rc = tool_batch_begin(&run.batch, PLAN_STEPS_EACH * run.conf->n_identities, err);
     if (rc == DEVID_OK && !wish->dry_run)
         rc = tool_alone(tool, &fd, err);
     if (rc == DEVID_OK && !wish->dry_run)
@@ -169,6 +175,8 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
     if (rc == DEVID_OK)
         rc = run_plan(&run, err);
     devid_flock_leave(fd);
+    if (wish->is_batch && run.batch.phases != NULL)
+        tool_batch_end(tool, &run.batch, rc, err);
     free(run.failed);
     return rc;
 }

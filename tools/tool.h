@@ -109,8 +109,35 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
 
 /* run.c */
 
+/* A step that was taken, for the factory. */
+struct tool_phase {
+    const char *identity;
+    enum plan_action action;
+    double ms;
+    uint64_t commands; /* that the TPM was sent */
+    bool has_failed;
+};
+
+/* batch.c */
+
+/* Where standard output goes meanwhile. */
+struct tool_batch {
+    int out; /* what it was */
+    double begin_ms;
+    struct tool_phase *phases;
+    size_t n;
+};
+
+/** Milliseconds of a clock that only goes forward. */
+double tool_ms(void);
+/** From now on standard output is standard error's. \param n_most  phases there may be */
+devid_rc tool_batch_begin(struct tool_batch *batch, size_t n_most, struct devid_error *err);
+/** Standard output as it was, and the line. \param rc, why  how the run ended */
+void tool_batch_end(struct tool *tool, struct tool_batch *batch, devid_rc rc, const struct devid_error *why);
+
 /* What a run of the plan is to do. */
 struct tool_wish {
+    bool is_batch; /* a JSON line for the factory's database on standard output, all else on standard error */
     bool dry_run; /* only say it */
     bool renews;  /* only what has a certificate already */
     bool is_forced; /* renew, due or not */
