@@ -23,4 +23,5 @@ dist_guide_DATA = \
 	doc/guide/pkcs11-tool.md \
 	doc/guide/programs.md \
 	doc/guide/python.md \
-	doc/guide/stunnel.md
+	doc/guide/stunnel.md \
+	doc/guide/wpa_supplicant.md

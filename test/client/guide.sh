@@ -41,10 +41,11 @@ EOF
 
 # run GUIDE
 run() {
-    local web
+    local web radius
     web=$(free_port)
+    radius=$(free_port)
     # shellcheck disable=SC2016  # it is Markdown's
-    sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|; s|9443|$web|" \
+    sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|; s|9443|$web|; s|1812|$radius|" \
         -e "s|/usr/share/devid/openssl.cnf|$cnf|; s|/usr/lib/x86_64-linux-gnu/pkcs11/|$DEVID_BUILD/.libs/|" >"$1.sh"
     [ -s "$1.sh" ] && LD_LIBRARY_PATH=$DEVID_BUILD/.libs BASH_ENV=$FOLDER/setup.sh DEVID_CONF=$FOLDER/devid.conf \
         timeout 100 bash -eu -o pipefail -x "$1.sh"
@@ -79,6 +80,7 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
         ;;
     apache) guide apache apache2 ;;
     haproxy | stunnel | openvpn) guide "$name" "$name" ;;
+    wpa_supplicant) guide wpa_supplicant eapol_test hostapd ;;
     mosquitto) guide mosquitto mosquitto mosquitto_pub ;;
     p11tool) guide p11tool p11tool certtool gnutls-cli ;;
     pkcs11-tool | pin) guide "$name" pkcs11-tool ;;

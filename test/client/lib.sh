@@ -123,9 +123,9 @@ free_port() {
     echo "$port"
 }
 
-# wait_port PORT: until somebody listens, ten seconds at most
+# wait_port PORT: until somebody listens, thirty seconds at most
 wait_port() {
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         ss -ltnH "sport = :$1" | grep -q . && return 0
         sleep 0.1
     done

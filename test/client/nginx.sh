@@ -4,6 +4,7 @@
 # nginx: the master opens the keys as root, workers of another user sign; as a server, and as a client of the servers behind it.
 # Workers end, are killed and replaced, the master reads its configuration again: the next handshake is as good as the first.
 . "$DEVID_SRC/test/tpm/world.sh"
+. "$DEVID_SRC/test/tpm/manager.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 . "$DEVID_SRC/test/client/keys.sh"
 
@@ -142,6 +143,36 @@ for order in default-first devid-first; do
         chown www-data swtpm swtpm.ctrl
         sends Sign "and when it may, it works" fetch "${port_of[azure-ldevid]}"
     fi
+    if [ "$order" = default-first ]; then
+        swtpm_ioctl --unix swtpm.ctrl -i && tpm2_startup -T "$WORLD_TCTI" -c
+        for name in "${all_keys[@]}"; do
+            sends "${tls_commands[$name]}" "after a reset of the TPM, a server with $name" fetch "${port_of[$name]}"
+        done
+        at_rest
+    fi
     stop "$nginx"
 done
+
+# With a resource manager, which flushes what a killed worker had loaded. This one's message bus is its starter's alone.
+if command -v tpm2-abrmd >/dev/null && command -v dbus-daemon >/dev/null; then
+    openssl_conf abrmd
+    export DEVID_CONF=$FOLDER/devid.conf
+    manager_start
+    trap 'stop_all; manager_stop; world_stop' EXIT
+    sed -i "s/^user .*/user $(id -un) $(id -gn); env DBUS_SESSION_BUS_ADDRESS;/" nginx.conf
+    start nginx.log nginx -p "$FOLDER" -c nginx.conf -e error.log
+    nginx=$pid
+    wait_port "$front"
+    for name in azure-ldevid wrapped-rsa-tss2; do
+        port=${port_of[$name]}
+        ok "forty clients at once with $name" fetch_all "$port"
+        ok "workers are killed under load with $name" killed_under_load "$port"
+        ok "forty clients after that" fetch_all "$port"
+        ok "workers end in good order and others come" replaced TERM
+        ok "the configuration is read again" reload
+        ok "forty clients after that, too" fetch_all "$port"
+    done
+    stop "$nginx"
+    manager_stop
+fi
 finish
