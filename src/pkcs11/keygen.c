@@ -137,7 +137,8 @@ static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted
 
     if (store == NULL)
         return CKR_TOKEN_NOT_PRESENT;
-    key.token = wanted->is_token ? s->slot->token : NULL;
+    /* a private session key, too: Java keeps it by copying it to the token, where all keys are behind the PIN */
+    key.token = wanted->is_token || (wanted->private.flags & DEVID_FLAG_PRIVATE) != 0 ? s->slot->token : NULL;
     rv = configured(s, store, wanted, private_label, &conf);
     if (rv == CKR_OK)
         rv = make_answer(devid_make_key(store, &key, &made, &err), wanted, &err);

@@ -283,6 +283,25 @@ static void private_session_keys_end_with_the_login(void **state)
     assert_rv(sign(session, kept[1]), CKR_OK);
 }
 
+static void a_session_key_is_kept_by_a_copy(void **state)
+{
+    CK_SESSION_HANDLE session = p11_session(vault, CKF_RW_SESSION);
+    CK_ATTRIBUTE token = {CKA_TOKEN, &yes, 1};
+    CK_OBJECT_HANDLE key[2], copy;
+
+    (void)state;
+    assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+    assert_rv(generate(session, &no, &yes, key), CKR_OK);
+    assert_rv(f->C_CopyObject(session, key[1], &token, 1, &copy), CKR_OK);
+    assert_rv(sign(session, copy), CKR_OK);
+    assert_rv(f->C_CloseSession(session), CKR_OK);
+    session = p11_session(vault, CKF_RW_SESSION);
+    assert_int_equal(count(session, CKO_PRIVATE_KEY), 0);
+    assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+    assert_int_equal(count(session, CKO_PRIVATE_KEY), 1);
+    assert_rv(sign(session, copy), CKR_OK);
+}
+
 static void a_key_that_always_asks_is_answered_with_the_pin(void **state)
 {
     CK_SESSION_HANDLE session = p11_session(vault, CKF_RW_SESSION);
@@ -331,6 +350,7 @@ int main(void)
         PIN_TEST(a_key_that_is_not_private_wants_the_login_all_the_same),
         PIN_TEST(private_session_keys_end_with_the_login),
         PIN_TEST(a_private_copy_wants_the_login),
+        PIN_TEST(a_session_key_is_kept_by_a_copy),
         PIN_TEST(a_key_that_always_asks_is_answered_with_the_pin),
     };
 
