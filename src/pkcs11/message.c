@@ -82,6 +82,12 @@ CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *sc
     return CKR_OK;
 }
 
+bool message_salt_fits(const struct devid_public *pub, const struct devid_scheme *scheme)
+{
+    return pub->alg != DEVID_RSA || scheme->padding != DEVID_PSS ||
+           devid_hash_len(scheme->hash) + scheme->salt_len + 2 <= devid_public_sig_len(pub);
+}
+
 struct devid_slice message_block(const struct devid_public *pub, const struct devid_scheme *scheme,
                                  struct devid_slice data, unsigned char *block)
 {

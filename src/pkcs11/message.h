@@ -22,6 +22,8 @@ CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned c
 void message_free(struct message *m);
 /** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE, CKR_DATA_INVALID. */
 CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data);
+/** Whether a key of that size has room for the salt of PSS (RFC 8017, 9.1.1); true of all else. */
+bool message_salt_fits(const struct devid_public *pub, const struct devid_scheme *scheme);
 /**
  * A raw RSA block shorter than the modulus gets zeros in front (PKCS#11, "X.509 (raw) RSA"); all else is given back.
  * \param block room for DEVID_BLOCK_MAX bytes

@@ -34,6 +34,8 @@ static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_
         rv = object_key(&next.object, &next.key);
     if (rv == CKR_OK)
         rv = rv_of(devid_key_can_sign(next.key, &next.scheme, &err), &err);
+    if (rv == CKR_OK && !message_salt_fits(next.object.view->pub, &next.scheme))
+        rv = CKR_MECHANISM_PARAM_INVALID;
     if (rv != CKR_OK) {
         sign_end(&next);
         return rv;

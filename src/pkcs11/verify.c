@@ -29,6 +29,8 @@ static CK_RV verify_begin(struct session *s, const CK_MECHANISM *given, CK_OBJEC
         rv = CKR_KEY_TYPE_INCONSISTENT;
     if (rv == CKR_OK && !mech_can(&next.key, CKF_VERIFY)) /* CKA_VERIFY is false */
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
+    if (rv == CKR_OK && !message_salt_fits(next.key.view->pub, &next.scheme))
+        rv = CKR_MECHANISM_PARAM_INVALID;
     if (rv != CKR_OK) {
         verify_end(&next);
         return rv;

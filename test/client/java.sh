@@ -4,6 +4,7 @@
 . "$DEVID_SRC/test/client/lib.sh"
 
 needs keytool openjdk-17-jdk-headless
+needs pkcs11-tool opensc
 needs swtpm swtpm
 needs tpm2_createek tpm2-tools
 world_start
@@ -20,6 +21,11 @@ EOF
 tool() {
     keytool "$@" -keystore NONE -storetype PKCS11 -storepass 1234 -providerClass sun.security.pkcs11.SunPKCS11 -providerArg pkcs11.cfg
 }
+# objects: all that the token has, a line each
+objects() {
+    pkcs11-tool --module "$DEVID_BUILD/.libs/devid-pkcs11.so" --token-label owner -O 2>/dev/null | grep -A9 Object | grep -E "Object|label|ID:"
+}
+objects >before
 ok "the key store is listed" tool -list
 ok "three keys with certificates" test "$(grep -c PrivateKeyEntry out)" = 3
 ok "a certificate is exported" tool -exportcert -rfc -alias azure:ldevid -file ldevid.pem
@@ -40,6 +46,24 @@ cat made.pem ca-cert.pem >reply.pem
 ok "the certificate is imported, with its chain" tool -importcert -noprompt -alias made -file reply.pem
 ok "a key is deleted" tool -delete -alias made
 ok "and the other one" tool -delete -alias made-rsa
+objects >after
+ok "and nothing stays behind of them" diff before after
+ok "of what there is" test -s after
+
+# A token with a PIN: it is the key store's password.
+vault "$DEVID_BUILD/.libs/devid-pkcs11.so"
+sed "s/^slot = .*/slotListIndex = 2/" pkcs11.cfg >pin.cfg
+vault_tool() {
+    keytool "$@" -keystore NONE -storetype PKCS11 -storepass 123456 -providerClass sun.security.pkcs11.SunPKCS11 -providerArg pin.cfg
+}
+for kind in "EC -groupname secp384r1" "RSA -keysize 2048"; do
+    # shellcheck disable=SC2086  # it is two words more
+    ok "a new key behind the PIN, $kind" vault_tool -genkeypair -alias mine -keyalg $kind -dname CN=mine -providerName SunPKCS11-devid
+    ok "a request by it" vault_tool -certreq -alias mine -file request.pem
+    ok "is good" openssl req -in request.pem -noout -verify
+    ok "it is deleted" vault_tool -delete -alias mine
+done
+ok "none is left" sh -c "! pkcs11-tool --module '$DEVID_BUILD/.libs/devid-pkcs11.so' --token-label vault --login --pin 123456 -O | grep Object"
 
 cat >Client.java <<'EOF'
 import java.io.*;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# GnuTLS on the module: p11tool, and a TLS 1.3 client that has its key in the TPM.
+# GnuTLS on the module: p11tool, certtool, TLS clients and servers that have their keys in the TPM.
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 
@@ -38,6 +38,40 @@ sends "RSA_Decrypt" "an RSA key signs with PSS" \
     tool --test-sign --sign-params=RSA-PSS "pkcs11:token=owner;object=rsa;type=private"
 sends "Sign" "a login that nobody needs" tool --login --set-pin 1234 --test-sign "$ldevid;type=private"
 
+export ORDER=certtool
+cert() {
+    certtool --provider "$module" "$@"
+}
+printf 'cn = "gateway 17"\nca\ncert_signing_key\nsigning_key\ntls_www_client\nexpiration_days = 100\nserial = 1\n' >own.tmpl
+printf 'cn = "customer"\nsigning_key\ntls_www_client\nexpiration_days = 100\nserial = 2\n' >issued.tmpl
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key -subj /CN=other -out other.csr 2>/dev/null
+# each LABEL OPTION...: a request, a certificate of its own, and another's certificate, by that key
+each() {
+    local key="pkcs11:token=owner;object=$1"
+    export ORDER="certtool $*"
+    shift
+    ok "a request" cert --generate-request --load-privkey "$key;type=private" --load-pubkey "$key;type=public" --template own.tmpl \
+        --outfile request.pem "$@"
+    ok "is good" openssl req -in request.pem -noout -verify
+    ok "a self-signed certificate" cert --generate-self-signed --load-privkey "$key;type=private" --load-pubkey "$key;type=public" \
+        --template own.tmpl --outfile own.pem "$@"
+    ok "is good for GnuTLS" certtool --verify --load-ca-certificate own.pem --infile own.pem
+    ok "and for OpenSSL" openssl verify -check_ss_sig -CAfile own.pem own.pem
+    ok "another's certificate is issued with it" cert --generate-certificate --load-request other.csr --load-ca-certificate own.pem \
+        --load-ca-privkey "$key;type=private" --template issued.tmpl --outfile issued.pem "$@"
+    ok "is good for GnuTLS" certtool --verify --load-ca-certificate own.pem --infile issued.pem
+    ok "and for OpenSSL" openssl verify -CAfile own.pem issued.pem
+}
+each azure%3Aldevid
+each wrapped
+each rsa
+each rsa --hash SHA512
+each rsa --sign-params RSA-PSS
+ok "a certificate of the token is shown" cert --certificate-info --infile "$FOLDER/cert.pem"
+ok "a CRL" cert --generate-crl --load-ca-certificate own.pem --load-ca-privkey "pkcs11:token=owner;object=rsa;type=private" \
+    --template own.tmpl --outfile crl.pem
+ok "is good" openssl crl -in crl.pem -noout -CAfile own.pem
+
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out software-key.pem 2>/dev/null
 (
     openssl_conf default-first
@@ -63,6 +97,8 @@ gnutls() {
     wait "$server" 2>/dev/null
     return "$rc"
 }
+ok "an RSA client, TLS1.2" gnutls TLS1.2 rsa
+ok "is let in" grep -q "200 ok" out
 for version in TLS1.2 TLS1.3; do
     sends "Sign" "a client, $version" gnutls "$version" azure%3Aldevid
     ok "is let in" grep -q "200 ok" out
@@ -83,7 +119,7 @@ echo 'cn = mine' >mine.tmpl
 ok "a certificate" certtool --generate-certificate --load-pubkey mine.pub --load-ca-certificate ca-cert.pem --load-ca-privkey ca-key.pem \
     --template mine.tmpl --outfile mine.pem
 ok "is written beside it" tool --login --set-pin 123456 --write --label mine --load-certificate mine.pem pkcs11:token=vault
-# gnutls_pin
+# gnutls_pin VERSION
 gnutls_pin() {
     local port server rc
     port=$(free_port)
@@ -93,12 +129,55 @@ gnutls_pin() {
     wait_port "$port"
     printf 'GET / HTTP/1.0\r\n\r\n' | GNUTLS_PIN=123456 timeout 30 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
         --x509keyfile "pkcs11:token=vault;object=mine;type=private" --x509certfile "pkcs11:token=vault;object=mine;type=cert" \
-        --port "$port" localhost
+        --priority "NORMAL:-VERS-ALL:+VERS-$1" --port "$port" localhost
     rc=$?
     kill "$server" 2>/dev/null
     wait "$server" 2>/dev/null
     return "$rc"
 }
-ok "a client with a key behind a PIN" gnutls_pin
-ok "is let in" grep -q "200 ok" out
+for version in TLS1.2 TLS1.3; do
+    ok "a client with a key behind a PIN, $version" gnutls_pin "$version"
+    ok "is let in" grep -q "200 ok" out
+done
+
+# gnutls-serv listens on every address: it has a network of its own, of which there is only the loopback.
+export ORDER=gnutls-serv
+cat >serve.sh <<'EOF'
+# serve.sh KEY CERTIFICATE CLIENT-OPTION...: its key is in the TPM, and openssl s_client is served
+. "$DEVID_SRC/test/client/lib.sh"
+ip link set lo up
+GNUTLS_PIN=123456 timeout 100 gnutls-serv --provider "$MODULE" --http --port 5556 --x509keyfile "$1" --x509certfile "$2" \
+    --x509cafile ca-cert.pem --require-client-cert >server.log 2>&1 &
+wait_port 5556
+printf 'GET / HTTP/1.0\r\n\r\n' | timeout 60 openssl s_client -connect 127.0.0.1:5556 -ign_eof -CAfile ca-cert.pem \
+    -verify_return_error -key software-key.pem -cert software-cert.pem "${@:3}"
+rc=$?
+kill "$!"
+wait "$!"
+exit "$rc"
+EOF
+# serves KEY CERTIFICATE CLIENT-OPTION...
+serves() {
+    MODULE=$module timeout 100 unshare -rn bash serve.sh "$@" && grep -q "Verification: OK" out.new && grep -q "HTTP/1.0 200" out.new
+}
+if unshare -rn true 2>/dev/null; then
+    for version in -tls1_2 -tls1_3; do
+        for label in azure%3Aldevid wrapped rsa; do
+            ok "a server, $label, $version" serves "pkcs11:token=owner;object=$label;type=private" "pkcs11:token=owner;object=$label;type=cert" "$version"
+        done
+        ok "a server with its key behind a PIN, $version" serves "pkcs11:token=vault;object=mine;type=private" \
+            "pkcs11:token=vault;object=mine;type=cert" "$version"
+    done
+else
+    echo "ok - gnutls-serv # SKIP no network of its own"
+fi
+
+export ORDER=certtool-pin GNUTLS_PIN=123456
+mine="pkcs11:token=vault;object=mine"
+ok "a request with the PIN" certtool --provider "$module" --generate-request --load-privkey "$mine;type=private" --load-pubkey mine.pub \
+    --template own.tmpl --outfile request.pem
+ok "is good" openssl req -in request.pem -noout -verify
+ok "a self-signed certificate with the PIN" certtool --provider "$module" --generate-self-signed --load-privkey "$mine;type=private" \
+    --load-pubkey mine.pub --template own.tmpl --outfile own.pem
+ok "is good" openssl verify -CAfile own.pem own.pem
 finish

@@ -283,6 +283,9 @@ static void parameters_and_lengths_are_checked_before_the_tpm(void **state)
     assert_rv(f->C_SignInit(t->session, &pss, key), CKR_MECHANISM_PARAM_INVALID);
     pss.pParameter = &salty;
     assert_rv(f->C_SignInit(t->session, &pss, key), CKR_MECHANISM_PARAM_INVALID);
+    salty.sLen = 256 - 32 - 2 + 1; /* one more than fits */
+    assert_rv(f->C_SignInit(t->session, &pss, key), CKR_MECHANISM_PARAM_INVALID);
+    assert_rv(f->C_VerifyInit(t->session, &pss, p11_find(t->session, CKO_PUBLIC_KEY, "rsa")), CKR_MECHANISM_PARAM_INVALID);
     assert_rv(f->C_SignInit(t->session, &raw, key), CKR_OK);
     assert_rv(f->C_Sign(t->session, data, 31, sig, &n), CKR_DATA_LEN_RANGE);
     assert_rv(f->C_SignInit(t->session, &rsa_pkcs, key), CKR_OK);
