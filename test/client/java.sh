@@ -3,7 +3,7 @@
 . "$DEVID_SRC/test/tpm/world.sh"
 . "$DEVID_SRC/test/client/lib.sh"
 
-needs keytool openjdk-17-jdk-headless
+needs keytool default-jdk-headless
 needs pkcs11-tool opensc
 needs swtpm swtpm
 needs tpm2_createek tpm2-tools
