@@ -13,6 +13,7 @@ CLIENT_TESTS += test/client/factory.sh
 CLIENT_TESTS += test/client/faults-provision.sh
 CLIENT_TESTS += test/client/faults-recover.sh
 CLIENT_TESTS += test/client/genpkey.sh
+CLIENT_TESTS += test/client/faults-renew.sh
 CLIENT_TESTS += test/client/guide.sh
 CLIENT_TESTS += test/client/haproxy.sh
 CLIENT_TESTS += test/client/java.sh
