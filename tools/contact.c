@@ -67,7 +67,9 @@ static devid_rc authenticate_with(struct tool *tool, const char *name, struct co
 
     if (rc != DEVID_OK)
         return rc;
-    if (identity->n_chain == 0)
+    if (!devid_identity_key_enabled(identity) || !devid_identity_cert_enabled(identity))
+        rc = devid_fail(err, DEVID_E_DENIED, "%s is disabled and authenticates nobody: \"devid enable %s\" switches it on", name, name);
+    else if (identity->n_chain == 0)
         rc = devid_fail(err, DEVID_E_ABSENT, "%s has no certificate to authenticate with: run \"devid provision %s\" before",
                         name, name);
     c->is_counted = identity->pub.is_counted;

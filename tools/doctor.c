@@ -136,6 +136,10 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
             want->role <= DEVID_ROLE_IAK ? "recover" : "provision");
         return;
     }
+    if (found->is_disabled) {
+        good("%s is disabled; \"devid enable %s\" switches it on", want->name, want->name);
+        return;
+    }
     if (!found->has_cert && want->est == NULL) {
         good("%s has a key and needs no certificate", want->name);
         return;

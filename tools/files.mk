@@ -1,6 +1,8 @@
 bin_PROGRAMS += devid
 devid_SOURCES = \
 	tools/batch.c \
+	tools/ask.c \
+	tools/certificate.c \
 	tools/contact.c \
 	tools/contact.h \
 	tools/doctor.c \
@@ -25,7 +27,9 @@ devid_SOURCES = \
 	tools/schedule.h \
 	tools/seed.c \
 	tools/seed.h \
+	tools/sign.c \
 	tools/step.c \
+	tools/switch.c \
 	tools/tool.h \
 	tools/write.c
 devid_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tools

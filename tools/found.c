@@ -103,6 +103,7 @@ static void found_of(struct tool *tool, const struct devid_snapshot *snap, const
         found_renewal(tool, identity, want, found);
     }
     found->has_pem = want->pem != NULL && has_pem(identity, want->pem);
+    found->is_disabled = !devid_identity_key_enabled(identity);
     found_standing(tool, snap, identity, found);
 }
 

@@ -30,6 +30,7 @@ static devid_rc list_json(struct tool *tool, struct devid_error *err)
     struct devid_handles handles = {0};
     struct devid_snapshot *snap = NULL;
     bool first = true;
+    size_t index = 0;
     devid_rc rc = devid_store_snapshot(tool->store, &snap, err);
 
     if (rc != DEVID_OK)
@@ -39,7 +40,7 @@ static devid_rc list_json(struct tool *tool, struct devid_error *err)
     while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL) {
         (void)printf("%s\n  ", first ? "" : ",");
         first = false;
-        rc = out_json_identity(tool, &handles, identity, err);
+        rc = out_json_identity(tool, &handles, identity, index++, err);
     }
     (void)printf("\n]\n");
     devid_handles_free(&handles);
@@ -87,8 +88,11 @@ static devid_rc show_cert(struct tool *tool, const struct devid_handles *handles
     struct devid_bytes subject = {0}, issuer = {0};
     char place[16], before[24], after[24];
     const struct devid_cert *leaf = &identity->chain[0];
+    char fingerprint[65];
     devid_rc rc = devid_cert_name_text(leaf->subject, &subject, err);
 
+    if (rc == DEVID_OK)
+        rc = out_fingerprint(leaf->der, fingerprint, err);
     if (rc == DEVID_OK)
         rc = devid_cert_name_text(leaf->issuer, &issuer, err);
     if (rc == DEVID_OK) {
@@ -97,6 +101,7 @@ static devid_rc show_cert(struct tool *tool, const struct devid_handles *handles
         devid_cert_time_text(leaf->not_after, after);
         (void)printf("certificate  %s, %zu in its chain\n", place, identity->n_chain);
         (void)printf("subject      %s\nissuer       %s\n", (char *)subject.data, (char *)issuer.data);
+        (void)printf("SHA-256      %s%s\n", fingerprint, devid_identity_cert_enabled(identity) ? "" : " (disabled)");
         (void)printf("valid        %s until %s (%s)\n", before, after, out_state(tool, handles, identity, want, (int64_t)time(NULL)));
         if (want != NULL)
             show_renewal(tool, identity, want);
@@ -111,8 +116,11 @@ static devid_rc show_text(struct tool *tool, const struct devid_handles *handles
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     struct devid_bytes uri = {0}, id = {0}, pem = {0};
-    char place[16];
+    char place[16], fingerprint[65];
     devid_rc rc = devid_uri_of(identity, &uri, err);
+
+    if (rc == DEVID_OK)
+        rc = out_fingerprint(devid_slice_of(identity->pub.spki), fingerprint, err);
 
     if (rc == DEVID_OK)
         rc = devid_hex_encode(identity->id, &id, err);
@@ -123,7 +131,8 @@ static devid_rc show_text(struct tool *tool, const struct devid_handles *handles
     out_key_place(identity, place);
     (void)printf("name         %s\ntoken        %s\nrole         %s\nid           %s\nuri          %s\n", identity->label,
                  identity->token, devid_role_name(identity->role), (char *)id.data, (char *)uri.data);
-    (void)printf("key          %s, %s\n", devid_public_name(&identity->pub), place);
+    (void)printf("key          %s, %s%s\nSHA-256      %s\n", devid_public_name(&identity->pub), place,
+                 devid_identity_key_enabled(identity) ? "" : " (disabled)", fingerprint);
     if (identity->n_chain != 0)
         rc = show_cert(tool, handles, identity, want, err);
     else
@@ -137,6 +146,16 @@ out:
     devid_bytes_free(&id);
     devid_bytes_free(&pem);
     return rc;
+}
+
+static size_t index_of(const struct devid_snapshot *snap, const struct devid_identity *wanted)
+{
+    const struct devid_identity *identity = NULL;
+    size_t index = 0;
+
+    while ((identity = devid_snapshot_next(snap, identity)) != NULL && identity != wanted)
+        index++;
+    return index;
 }
 
 devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_error *err)
@@ -153,7 +172,7 @@ devid_rc command_show(struct tool *tool, int argc, char **argv, struct devid_err
     if (rc != DEVID_OK)
         return rc;
     out_handles(tool, &handles);
-    rc = tool->json ? out_json_identity(tool, &handles, identity, err) : show_text(tool, &handles, identity, err);
+    rc = tool->json ? out_json_identity(tool, &handles, identity, index_of(snap, identity), err) : show_text(tool, &handles, identity, err);
     devid_handles_free(&handles);
     if (rc == DEVID_OK && tool->json)
         (void)printf("\n");

@@ -32,6 +32,16 @@ static const struct tool_command commands[] = {
     {"csr", "[--out FILE] NAME", "write a certificate request, signed by the identity's key",
      "  --out FILE  there instead of standard output\n", true, command_csr},
     {"est", "cacerts|csrattrs|enroll|reenroll NAME", "talk to the EST server of one identity by hand", NULL, true, command_est},
+    {"sign", "[--out FILE] NAME FILE", "sign a file's SHA-256, as \"openssl dgst -sha256 -verify\" checks it",
+     "  --out FILE  the signature goes there instead of standard output\n", true, command_sign},
+    {"disable", "[--key] [--certificate] NAME", "hide key and certificates from all programs; the key signs no more",
+     "  --key          the key alone\n  --certificate  the certificate with its chain alone\n", true, command_disable},
+    {"enable", "[--key] [--certificate] NAME", "undo devid disable",
+     "  --key          the key alone\n  --certificate  the certificate with its chain alone\n", true, command_enable},
+    {"certificate", "insert NAME FILE | delete NAME", "give an owner's key a certificate chain, or take it away", NULL, true,
+     command_certificate},
+    {"delete", "[--yes] NAME", "destroy an owner's key, with its certificates", "  --yes  do not ask\n", true, command_delete},
+    {"counters", "[--json]", "how often keys and certificates were made, inserted and deleted", NULL, true, command_counters},
     {"doctor", "", "what does not work, why, and what to do", NULL, false, command_doctor},
 };
 
@@ -41,7 +51,7 @@ static void usage(FILE *to)
 {
     (void)fprintf(to, "usage: devid [--config FILE] COMMAND [OPTIONS]\n\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+        (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
     (void)fprintf(to, "\n  --config FILE   instead of $DEVID_CONF or " DEVID_CONF_DEFAULT "\n"
                       "  --version       print the version\n"
                       "  --help          print this; \"devid COMMAND --help\" tells more. See devid(1).\n");

@@ -70,6 +70,8 @@ const char *out_state(struct tool *tool, const struct devid_handles *handles, co
 
     if (handles->list != NULL && devid_handles_lack(handles, identity))
         return "gone";
+    if (!devid_identity_key_enabled(identity) || (identity->n_chain != 0 && !devid_identity_cert_enabled(identity)))
+        return "disabled";
     if (identity->n_chain == 0)
         return "none";
     if (leaf->not_after <= now)
@@ -122,11 +124,35 @@ devid_rc out_table(struct tool *tool, struct devid_error *err)
     return rc;
 }
 
+devid_rc out_fingerprint(struct devid_slice der, char hex[65], struct devid_error *err)
+{
+    unsigned char digest[32];
+    struct devid_bytes text = {0};
+    devid_rc rc = devid_hash_once(DEVID_SHA256, der, digest, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_hex_encode((struct devid_slice){digest, sizeof digest}, &text, err);
+    (void)snprintf(hex, 65, "%s", rc == DEVID_OK ? (const char *)text.data : "");
+    devid_bytes_free(&text);
+    return rc;
+}
+
+/* IEEE 802.1AR, 7.2: what enumeration tells of a key. */
+static void json_devid(bool *first, const struct devid_identity *identity, size_t index, const char *fingerprint)
+{
+    (void)printf("%s\"index\": %zu, \"enabled\": %s, \"idevid\": %s", *first ? "" : ", ", index,
+                 devid_identity_key_enabled(identity) ? "true" : "false",
+                 identity->role == DEVID_ROLE_IDEVID ? "true" : "false");
+    *first = false;
+    out_json_field(first, "key_sha256", fingerprint);
+}
+
 static void json_cert(bool *first, const struct devid_identity *identity, const char *subject, const char *issuer,
                       const char *serial)
 {
-    char before[24], after[24], place[16];
+    char before[24], after[24], place[16], fingerprint[65];
 
+    (void)out_fingerprint(identity->chain[0].der, fingerprint, NULL);
     devid_cert_time_text(identity->chain[0].not_before, before);
     devid_cert_time_text(identity->chain[0].not_after, after);
     out_cert_place(identity, place);
@@ -136,16 +162,18 @@ static void json_cert(bool *first, const struct devid_identity *identity, const 
     out_json_field(first, "serial", serial);
     out_json_field(first, "not_before", before);
     out_json_field(first, "not_after", after);
-    (void)printf(", \"chain_length\": %zu", identity->n_chain);
+    out_json_field(first, "certificate_sha256", fingerprint);
+    (void)printf(", \"chain_length\": %zu, \"certificate_enabled\": %s", identity->n_chain,
+                 devid_identity_cert_enabled(identity) ? "true" : "false");
 }
 
 devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
-                           struct devid_error *err)
+                           size_t index, struct devid_error *err)
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     struct devid_bytes subject = {0}, issuer = {0}, serial = {0}, id = {0};
     bool first = true;
-    char place[16];
+    char place[16], fingerprint[65];
     devid_rc rc = devid_hex_encode(identity->id, &id, err);
 
     if (rc == DEVID_OK && identity->n_chain != 0) {
@@ -156,6 +184,8 @@ devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handle
             rc = devid_hex_encode((struct devid_slice){identity->chain[0].serial.data + 2,
                                                        identity->chain[0].serial.len - 2}, &serial, err);
     }
+    if (rc == DEVID_OK)
+        rc = out_fingerprint(devid_slice_of(identity->pub.spki), fingerprint, err);
     if (rc != DEVID_OK)
         goto out;
     out_key_place(identity, place);
@@ -167,6 +197,7 @@ devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handle
     out_json_field(&first, "type", devid_public_name(&identity->pub));
     out_json_field(&first, "key", place);
     out_json_field(&first, "state", out_state(tool, handles, identity, want, (int64_t)time(NULL)));
+    json_devid(&first, identity, index, fingerprint);
     if (identity->n_chain != 0)
         json_cert(&first, identity, (const char *)subject.data, (const char *)issuer.data, (const char *)serial.data);
     (void)printf("}");

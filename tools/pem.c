@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The PEM files that clients and servers are given. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "core/keyfile.h"
 #include "core/ref.h"
 #include "core/uri.h"
 #include "tool.h"
+
+#define FILE_MAX (1U << 20)
 
 devid_rc tool_chain_pem(const struct devid_cert *chain, size_t n, struct devid_bytes *out, struct devid_error *err)
 {
@@ -11,6 +17,22 @@ devid_rc tool_chain_pem(const struct devid_cert *chain, size_t n, struct devid_b
 
     for (size_t i = 0; rc == DEVID_OK && i < n; i++)
         rc = devid_pem_append(out, "CERTIFICATE", chain[i].der, err);
+    return rc;
+}
+
+devid_rc tool_pem_remove(const char *path, struct devid_error *err)
+{
+    struct devid_bytes file = {0}, der = {0};
+    devid_rc rc = devid_file_read(path, FILE_MAX, &file, err);
+
+    if (rc == DEVID_E_ABSENT)
+        return DEVID_OK;
+    if (rc == DEVID_OK && devid_pem_find(devid_slice_of(file), DEVID_REF_LABEL, 0, &der, NULL) != DEVID_OK)
+        rc = devid_fail(err, DEVID_E_EXISTS, "%s has no key reference in it: it is not devid's file, and is left alone", path);
+    if (rc == DEVID_OK && unlink(path) != 0 && errno != ENOENT)
+        rc = devid_fail(err, DEVID_E_FILE, "%s cannot be removed: %s", path, strerror(errno));
+    devid_bytes_free(&file);
+    devid_bytes_free(&der);
     return rc;
 }
 

@@ -78,7 +78,7 @@ static size_t plan_one(const struct devid_conf_identity *want, const struct plan
     bool enrolls, renews;
     size_t n = 0;
 
-    if (have->is_gone && !is_primary && want->role != DEVID_ROLE_EK)
+    if (have->is_gone && !have->is_disabled && !is_primary && want->role != DEVID_ROLE_EK)
         have = &nothing; /* of a dead key nothing is of use */
     enrolls = want->est != NULL && (!have->has_cert || have->not_after <= now);
     renews = want->est != NULL && !enrolls && have->due <= now && have->retry <= now;
@@ -90,8 +90,10 @@ static size_t plan_one(const struct devid_conf_identity *want, const struct plan
         add(steps, &n, PLAN_CONFLICT, i);
         return n;
     }
-    if (have->is_gone || have->is_rootless)
+    if ((have->is_gone && want->role <= DEVID_ROLE_IAK) || have->is_rootless)
         add(steps, &n, PLAN_RECOVER, i);
+    if (have->is_disabled)
+        return n; /* nothing can be signed with it, and nothing shall be */
     if (want->role == DEVID_ROLE_EK) {
         if (!have->has_key)
             add(steps, &n, PLAN_ABSENT, i);

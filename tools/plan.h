@@ -27,6 +27,7 @@ enum plan_action {
 /* What the store has of one identity of the file. Zero-initialised: nothing. */
 struct plan_found {
     bool has_key;
+    bool is_disabled; /* somebody switched the key off */
     bool is_gone;    /* the TPM says that it does not have that key any more */
     bool is_rootless; /* a wrapped key whose storage root key was evicted */
     bool is_other;   /* the TPM says that the key's handle holds another key */

@@ -33,6 +33,12 @@ devid_rc command_ref(struct tool *tool, int argc, char **argv, struct devid_erro
 devid_rc command_csr(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_recover(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_sign(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_disable(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_enable(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_certificate(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_delete(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_counters(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err);
 
 /** Usage error: the sentence, exit status 2. */
@@ -202,6 +208,26 @@ devid_rc tool_chain_parse(struct devid_slice pem, struct devid_bytes der[DEVID_C
 devid_rc tool_reference_pem(const struct devid_identity *identity, bool with_chain, struct devid_bytes *out,
                             struct devid_error *err);
 
+/** Remove a file of tool_reference_pem's. One that is not there is no error; DEVID_E_EXISTS if it is something else. */
+devid_rc tool_pem_remove(const char *path, struct devid_error *err);
+
+/* ask.c */
+
+/**
+ * Ask before what cannot be undone; what it is was said already.
+ *
+ * \param is_agreed  an option said yes already: nothing is asked
+ * \param expected   what a person must type; NULL: y
+ * \param option     that says yes, for who has no terminal
+ * \return DEVID_E_DENIED if the answer is no, or nobody is there to give one
+ */
+devid_rc tool_agree(bool is_agreed, const char *expected, const char *option, struct devid_error *err);
+
+/* certificate.c */
+
+/** Destroy the owner's key and remove its file. A handle that holds another key is left alone. */
+devid_rc tool_delete(struct tool *tool, const struct devid_identity *identity, struct devid_error *err);
+
 /* out.c: text for people, JSON for programs */
 
 /** A string as JSON, quotes included. */
@@ -214,15 +240,18 @@ devid_rc out_subject(const struct devid_identity *identity, struct devid_bytes *
 void out_key_place(const struct devid_identity *identity, char buf[16]);
 /** "nv 0x01c90000", "file" or "-"; buf has room for 16 characters. */
 void out_cert_place(const struct devid_identity *identity, char buf[16]);
-/** The word for how an identity stands: "valid", "due", "expired", "not yet", "none", "gone" if the TPM lost its key. A literal. */
+/** The word for how an identity stands: "valid", "due", "expired", "not yet", "none", "gone" if the TPM lost its key, "disabled" if
+ * somebody switched it off, or its certificate. A literal. */
 const char *out_state(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                       const struct devid_conf_identity *want, int64_t now);
 /** The TPM's persistent handles, for out_state; none if it is away: then nothing is gone. */
 void out_handles(struct tool *tool, struct devid_handles *out);
 /** The table of "devid list", also printed at the end of "devid provision". */
 devid_rc out_table(struct tool *tool, struct devid_error *err);
-/** One identity as a JSON object. */
+/** SHA-256 of a certificate's or a SubjectPublicKeyInfo's DER, in hex. */
+devid_rc out_fingerprint(struct devid_slice der, char hex[65], struct devid_error *err);
+/** One identity as a JSON object. \param index  its place in the list, from 0 on */
 devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
-                           struct devid_error *err);
+                           size_t index, struct devid_error *err);
 
 #endif

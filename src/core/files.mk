@@ -9,6 +9,7 @@ libdevid_core_la_SOURCES = \
 	src/core/cert.c \
 	src/core/chip.c src/core/chip.h \
 	src/core/cipher.h \
+	src/core/counters.c src/core/counters.h \
 	src/core/decrypt.c \
 	src/core/der.c src/core/der.h \
 	src/core/ek.c \
@@ -41,6 +42,7 @@ libdevid_core_la_SOURCES = \
 	src/core/srk.c src/core/srk.h \
 	src/core/standing.c \
 	src/core/token.c src/core/token.h \
+	src/core/token_end.c \
 	src/core/token_make.c \
 	src/core/template.c \
 	src/core/variant.c src/core/variant.h \

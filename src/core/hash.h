@@ -79,6 +79,9 @@ struct devid_scheme {
     size_t salt_len;      /* PSS: bytes of salt wanted in the signature */
 };
 
+/** ECDSA: r || s as the SEQUENCE that OpenSSL and X.509 have; RFC 3279, section 2.2.3. *out is freed by the caller. */
+devid_rc devid_ecdsa_der(struct devid_slice sig, struct devid_bytes *out, struct devid_error *err);
+
 /**
  * Check a signature in software.
  *

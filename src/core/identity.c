@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The words for roles. */
+/* The words for roles, and what is switched off. */
 #include "core/identity.h"
 
 #include <string.h>
@@ -28,4 +28,14 @@ bool devid_role_of(const char *name, enum devid_role *out)
             return true;
         }
     return false;
+}
+
+bool devid_identity_key_enabled(const struct devid_identity *identity)
+{
+    return (identity->private_flags & DEVID_FLAG_DISABLED) == 0;
+}
+
+bool devid_identity_cert_enabled(const struct devid_identity *identity)
+{
+    return (identity->cert_flags & DEVID_FLAG_DISABLED) == 0;
 }

@@ -33,6 +33,7 @@ enum devid_flag {
     DEVID_FLAG_KEPT = 8,       /* is never destroyed */
     DEVID_FLAG_HIDDEN = 16,    /* was destroyed alone, or never made: it is shown to no PKCS#11 client */
     DEVID_FLAG_ASKS = 32,      /* private half: wants a login for each use */
+    DEVID_FLAG_DISABLED = 128, /* private half: the key is shown to no client and does not sign; certificate: nor is its chain */
     DEVID_FLAG_REST = 64,      /* an item that is left of an identity, and counts only when that is gone */
 };
 
@@ -92,6 +93,10 @@ struct devid_identity {
     const struct devid_identity *previous; /* NULL: none */
     int64_t replaced;         /* since when, seconds since 1970; 0 without previous */
 };
+
+/** IEEE 802.1AR, 7.2: a key, or a certificate with its chain, may be switched off. Both are enabled unless somebody did. */
+bool devid_identity_key_enabled(const struct devid_identity *identity);
+bool devid_identity_cert_enabled(const struct devid_identity *identity);
 
 /** "ek", "idevid", ... A literal. */
 const char *devid_role_name(enum devid_role role);

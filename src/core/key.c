@@ -10,6 +10,7 @@
 #include "core/cache.h"
 #include "core/kept.h"
 #include "core/keyfile.h"
+#include "core/snapshot.h"
 #include "core/use.h"
 
 static void made_free(struct devid_made *made)
@@ -36,10 +37,37 @@ static devid_rc key_new(struct devid_store *store, struct devid_key **out, struc
     return DEVID_OK;
 }
 
+static devid_rc fail_disabled(const struct devid_identity *identity, struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_DENIED, "%s is disabled: \"devid enable %s\" switches it on", identity->label,
+                      identity->label);
+}
+
+/* The snapshot of a moment ago is the one of now in most cases. */
+devid_rc devid_key_check_enabled(struct devid_key *key, struct devid_error *err)
+{
+    struct devid_slice spki = devid_slice_of(devid_key_facts(key)->spki);
+    const struct devid_identity *identity = NULL;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = devid_store_known(key->store, &snap, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    if (atomic_load(&key->enabled_in) != devid_snapshot_number(snap)) {
+        while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL)
+            if (!devid_identity_key_enabled(identity) && devid_slice_eq(devid_slice_of(identity->pub.spki), spki))
+                rc = fail_disabled(identity, err);
+        if (rc == DEVID_OK)
+            atomic_store(&key->enabled_in, devid_snapshot_number(snap));
+    }
+    devid_snapshot_free(snap);
+    return rc;
+}
+
 devid_rc devid_key_open(struct devid_store *store, struct devid_snapshot *snap, const struct devid_identity *identity,
                         struct devid_key **out, struct devid_error *err)
 {
-    devid_rc rc = key_new(store, out, err);
+    devid_rc rc = devid_identity_key_enabled(identity) ? key_new(store, out, err) : fail_disabled(identity, err);
 
     if (rc == DEVID_OK) {
         (*out)->snap = devid_snapshot_hold(snap);

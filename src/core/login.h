@@ -67,4 +67,11 @@ struct devid_tries {
 /** One TPM2_GetCapability. */
 devid_rc devid_token_tries(struct devid_store *store, struct devid_tries *out, struct devid_error *err);
 
+/**
+ * Remove a token with all that is in its folder; keys at handles are in the TPM still (devid_key_evict before). One that is not
+ * there is no error. May be killed and called again.
+ * \return DEVID_E_DENIED for the manufacturer's
+ */
+devid_rc devid_token_remove(struct devid_store *store, const char *token, struct devid_error *err);
+
 #endif

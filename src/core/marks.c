@@ -13,7 +13,7 @@ static const struct word {
 } flag_names[] = {
     {"private", DEVID_FLAG_PRIVATE}, {"fixed", DEVID_FLAG_FIXED},   {"uncopyable", DEVID_FLAG_UNCOPYABLE},
     {"kept", DEVID_FLAG_KEPT},       {"hidden", DEVID_FLAG_HIDDEN}, {"asks", DEVID_FLAG_ASKS},
-    {"rest", DEVID_FLAG_REST},       {NULL, 0},
+    {"rest", DEVID_FLAG_REST},       {"disabled", DEVID_FLAG_DISABLED}, {NULL, 0},
 }, use_names[] = {
     {"sign", DEVID_FOR_SIGN},       {"verify", DEVID_FOR_VERIFY}, {"decrypt", DEVID_FOR_DECRYPT},
     {"encrypt", DEVID_FOR_ENCRYPT}, {"derive", DEVID_FOR_DERIVE}, {NULL, 0},

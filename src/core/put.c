@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/cache.h"
+#include "core/counters.h"
 #include "core/entry.h"
 #include "core/files.h"
 #include "core/lock.h"
@@ -86,15 +87,22 @@ static devid_rc write_file(const struct place *place, struct devid_slice file, s
     return devid_files_replace((const char *)place->folder.data, place->name, file, 0644, err);
 }
 
-static devid_rc replace(const struct place *place, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc replace(struct devid_store *store, const struct place *place, const struct devid_identity *identity,
+                        struct devid_error *err)
 {
     struct devid_bytes old = {0}, file = {0};
+    struct devid_entry *before = NULL;
     devid_rc rc = devid_file_read(place->path, DEVID_RECORD_MAX, &old, err);
 
+    if (rc == DEVID_OK)
+        (void)devid_entry_read(store, identity->token, devid_slice_of(old), &before, NULL);
     if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
         rc = devid_entry_write(identity, devid_slice_of(old), &file, err);
     if (rc == DEVID_OK)
         rc = write_file(place, devid_slice_of(file), err);
+    if (rc == DEVID_OK)
+        devid_counters_count(store, before != NULL ? &before->identity : NULL, identity);
+    devid_entry_free(before);
     devid_bytes_free(&old);
     devid_bytes_free(&file);
     return rc;
@@ -145,7 +153,7 @@ devid_rc devid_store_put(struct devid_store *store, const struct devid_identity 
     if (rc == DEVID_OK)
         rc = check_parent(&place, identity, err);
     if (rc == DEVID_OK)
-        rc = replace(&place, identity, err);
+        rc = replace(store, &place, identity, err);
     devid_flock_leave(fd);
     if (rc == DEVID_OK)
         put_cache(store, identity);
@@ -207,6 +215,8 @@ devid_rc devid_store_add(struct devid_store *store, const struct devid_identity 
         rc = check_parent(&place, identity, err);
     if (rc == DEVID_OK)
         rc = add(store, &first, (struct devid_slice){0}, NULL, &place, &file, chosen, err);
+    if (rc == DEVID_OK)
+        devid_counters_count(store, NULL, identity);
     devid_flock_leave(fd);
     if (rc == DEVID_OK)
         put_cache(store, identity);
@@ -301,6 +311,8 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
         if (rc == DEVID_OK)
             rc = write_file(&place, devid_slice_of(file), err);
     }
+    if (rc == DEVID_OK)
+        devid_counters_count(store, old, next);
     devid_flock_leave(fd);
     if (rc == DEVID_OK && next == NULL && old->key_place == DEVID_PLACE_HANDLE)
         devid_cache_drop(store, old->handle);
@@ -314,6 +326,7 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
 devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
 {
     struct place place = {0};
+    bool was_there = false;
     int fd = -1;
     devid_rc rc;
 
@@ -322,8 +335,11 @@ devid_rc devid_store_remove(struct devid_store *store, const struct devid_identi
     rc = place_of(store, identity->token, identity->label, &place, err);
     if (rc == DEVID_OK)
         rc = devid_flock_enter((const char *)place.folder.data, &fd, err);
+    was_there = rc == DEVID_OK && access(place.path, F_OK) == 0;
     if (rc == DEVID_OK)
         rc = devid_files_remove((const char *)place.folder.data, place.name, err);
+    if (rc == DEVID_OK && was_there)
+        devid_counters_count(store, identity, NULL);
     devid_flock_leave(fd);
     if (rc == DEVID_OK && identity->key_place == DEVID_PLACE_HANDLE)
         devid_cache_drop(store, identity->handle);

@@ -39,6 +39,13 @@ devid_rc devid_token_read(const char *name, struct devid_slice file, struct devi
 devid_rc devid_token_write(const struct devid_token *token, struct devid_bytes *file, struct devid_error *err);
 void devid_token_free(struct devid_token *token);
 
+/* token_end.c */
+
+/** The file of an object in a token's folder; false if there is none. */
+bool devid_token_object(const char *folder, char name[256]);
+/** Remove the files of all objects of a token, whose folder the caller has locked; what is removed is counted. */
+devid_rc devid_token_empty(struct devid_store *store, const char *folder, const char *token, struct devid_error *err);
+
 /* pin.c */
 
 /** A new salt for a PIN, and the auth value that they make: PBKDF2. Sends nothing. */

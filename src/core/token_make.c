@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tokens with a PIN are made, made anew, and get other PINs: one writer at a time over all processes. Declared in login.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -71,40 +70,6 @@ static devid_rc check_pin(struct devid_slice pin, struct devid_error *err)
                : devid_fail(err, DEVID_E_ARG, "a PIN has %d to %d bytes", DEVID_PIN_MIN, DEVID_PIN_MAX);
 }
 
-static bool is_object(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len > 4 && name[0] != '.' && (strcmp(name + len - 4, ".pem") == 0 || strcmp(name + len - 4, ".obj") == 0);
-}
-
-/* The first object's file of a folder; false if there is none. */
-static bool any_object(const char *folder, char name[256])
-{
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    bool found = false;
-
-    while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
-        found = is_object(entry->d_name);
-        if (found)
-            (void)snprintf(name, 256, "%s", entry->d_name);
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
-    return found;
-}
-
-static devid_rc empty(const struct writing *w, struct devid_error *err)
-{
-    devid_rc rc = DEVID_OK;
-    char name[256];
-
-    while (rc == DEVID_OK && any_object((const char *)w->folder.data, name))
-        rc = devid_files_remove((const char *)w->folder.data, name, err);
-    return rc;
-}
-
 static bool is_configured(const struct devid_conf *conf, const char *token)
 {
     bool found = strcmp(conf->owner_token, token) == 0;
@@ -124,7 +89,7 @@ static devid_rc check_init(struct devid_store *store, const struct writing *w, c
 
     if (strcmp(name, "manufacturer") == 0 || (token != NULL && strcmp(token, "manufacturer") == 0))
         return devid_fail(err, DEVID_E_DENIED, "the manufacturer's token has no PIN, and is not made anew");
-    if (w->token.name == NULL && any_object((const char *)w->folder.data, object))
+    if (w->token.name == NULL && devid_token_object((const char *)w->folder.data, object))
         return devid_fail(err, DEVID_E_DENIED, "token \"%s\" has no PIN and is not empty (%s): what is in it would be lost",
                           token != NULL ? token : name, object);
     if (w->token.name != NULL && token == NULL)
@@ -158,6 +123,7 @@ static devid_rc rename_folder(struct devid_store *store, const struct writing *w
 static devid_rc make_anew(struct devid_store *store, struct writing *w, const char *token, const char *name,
                           struct devid_slice pin, struct devid_error *err)
 {
+    const char *now = token != NULL ? token : name;
     struct devid_token made = {.rounds = ROUNDS};
     TPM2B_AUTH auth = {0};
     devid_rc rc = devid_pin_new(&made, DEVID_SO, pin, &auth, err);
@@ -166,7 +132,7 @@ static devid_rc make_anew(struct devid_store *store, struct writing *w, const ch
         rc = devid_pin_create(store, &auth, &made, err);
     OPENSSL_cleanse(&auth, sizeof auth);
     if (rc == DEVID_OK)
-        rc = empty(w, err);
+        rc = devid_token_empty(store, (const char *)w->folder.data, now, err);
     if (rc == DEVID_OK) {
         devid_token_free(&w->token);
         w->token = made;

@@ -276,8 +276,11 @@ static devid_rc check_handle(struct devid_key *key, struct devid_error *err)
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
 {
     struct healing h = {0};
-    devid_rc rc = check_handle(key, err);
+    devid_rc rc = devid_key_check_enabled(key, err);
 
+    if (rc != DEVID_OK)
+        return rc;
+    rc = check_handle(key, err);
     if (rc != DEVID_OK)
         return name_key(key, rc, err);
     /* tpm2-tools 5.4 say so of keys that have none: to try does no harm where wrong ones are not counted */

@@ -20,6 +20,7 @@ struct devid_key {
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
     TPM2B_AUTH auth;                /* of its own; empty: none. Set before the first use */
     bool lacks_auth;                /* its file says that there is one, and nobody has told it */
+    _Atomic uint64_t enabled_in;    /* number of the snapshot by which it was seen to be enabled; 0: of none yet */
     atomic_bool salts_longest;      /* the chip was seen to put the longest salt that fits into its own PSS */
 };
 
@@ -52,6 +53,13 @@ struct devid_answer {
  * \param out  room for devid_public_sig_len bytes, written on success only; ECDH: of the curve's size, the x coordinate
  */
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err);
+
+/**
+ * Whether nobody has disabled the key since, in whatever process: a stat for each folder of the store. Keys are told by their public
+ * half, so a key file or a handle is no way around it. Sends nothing.
+ * \return DEVID_E_DENIED if somebody has
+ */
+devid_rc devid_key_check_enabled(struct devid_key *key, struct devid_error *err);
 
 /** What is known of the public half: as the identity has it, or as learned. Lives as long as the key. */
 const struct devid_public *devid_key_facts(const struct devid_key *key);

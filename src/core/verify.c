@@ -49,6 +49,17 @@ static int ecdsa_der(struct devid_slice sig, unsigned char **out)
     return len;
 }
 
+devid_rc devid_ecdsa_der(struct devid_slice sig, struct devid_bytes *out, struct devid_error *err)
+{
+    unsigned char *der;
+    int len = ecdsa_der(sig, &der);
+    devid_rc rc = len > 0 ? devid_bytes_copy((struct devid_slice){der, (size_t)len}, out, err)
+                          : devid_fail(err, DEVID_E_MEM, "out of memory");
+
+    OPENSSL_free(der);
+    return rc;
+}
+
 static devid_rc verify_ecdsa(EVP_PKEY *key, EVP_PKEY_CTX *ctx, struct devid_slice digest, struct devid_slice sig,
                              struct devid_error *err)
 {

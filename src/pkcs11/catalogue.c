@@ -191,6 +191,8 @@ static void add_halves(struct catalogue *c, const struct devid_identity *identit
 {
     struct view *v;
 
+    if (!devid_identity_key_enabled(identity))
+        return;
     if ((identity->public_flags & DEVID_FLAG_HIDDEN) == 0) {
         v = view_new(c, identity->token, VIEW_PUBLIC, identity->public_flags);
         v->identity = identity;
@@ -227,6 +229,8 @@ static CK_RV add_chain(struct catalogue *c, const struct devid_identity *identit
 {
     CK_RV rv = CKR_OK;
 
+    if (!devid_identity_cert_enabled(identity))
+        return CKR_OK;
     if (identity->n_chain != 0) {
         struct view *v = view_new(c, identity->token, VIEW_LEAF, identity->cert_flags);
 

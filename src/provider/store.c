@@ -47,7 +47,8 @@ static bool matches(const struct opened *o, const struct devid_identity *identit
 {
     const struct devid_query *q = &o->uri.query;
 
-    return (q->token == NULL || strcmp(q->token, identity->token) == 0) &&
+    return (!o->is_folder || devid_identity_key_enabled(identity)) &&
+           (q->token == NULL || strcmp(q->token, identity->token) == 0) &&
            (q->label == NULL || strcmp(q->label, identity->label) == 0 ||
             strcmp(q->label, identity->public_label) == 0) &&
            (q->id.len == 0 || devid_slice_eq(q->id, identity->id)) &&
@@ -75,7 +76,7 @@ static bool wants_certs(const struct opened *o)
 /* The next of the chain that is wanted, if there is one. */
 static bool find_cert(struct opened *o)
 {
-    if (o->at == NULL || !wants_certs(o))
+    if (o->at == NULL || !wants_certs(o) || !devid_identity_cert_enabled(o->at))
         return false;
     while (o->cert < o->at->n_chain && !search_wants_cert(&o->search, o->at, &o->at->chain[o->cert]))
         o->cert++;
@@ -120,7 +121,11 @@ static devid_rc find_first(struct opened *o, struct devid_error *err)
     o->is_folder = q->label == NULL && q->id.len == 0 && q->handle == 0;
     if (rc == DEVID_OK)
         rc = devid_store_find(store, q, &o->snap, &o->at, err);
-    if (rc == DEVID_OK) {
+    while (rc == DEVID_OK && o->is_folder && o->at != NULL && !matches(o, o->at)) /* a disabled one is not listed */
+        o->at = devid_snapshot_next(o->snap, o->at);
+    if (rc == DEVID_OK && o->at == NULL) {
+        o->step = STEP_DONE;
+    } else if (rc == DEVID_OK) {
         o->step = o->is_folder && !wants_kind(&o->uri) ? STEP_NAME : STEP_KEY;
     } else if (rc == DEVID_E_ABSENT && store != NULL && q->handle != 0) {
         o->step = STEP_KEY; /* the TPM may have it all the same */
@@ -262,7 +267,9 @@ static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHR
     devid_rc rc = DEVID_OK;
 
     wants_private = wants_private && o->expect != OSSL_STORE_INFO_PUBKEY;
-    if (wants_private)
+    if (o->at != NULL && !devid_identity_key_enabled(o->at))
+        rc = devid_fail(&err, DEVID_E_DENIED, "%s is disabled: \"devid enable %s\" switches it on", o->at->label, o->at->label);
+    if (rc == DEVID_OK && wants_private)
         rc = ask_pin(o, ask, ask_arg, &err);
     if (rc == DEVID_OK)
         rc = key_at_hand(o, wants_private, &pk, &err);

@@ -26,6 +26,7 @@ CLIENT_TESTS += test/client/nss.sh
 CLIENT_TESTS += test/client/openssh.sh
 CLIENT_TESTS += test/client/openssl.sh
 CLIENT_TESTS += test/client/openvpn.sh
+CLIENT_TESTS += test/client/operations.sh
 CLIENT_TESTS += test/client/p11-kit.sh
 CLIENT_TESTS += test/client/p11tool.sh
 CLIENT_TESTS += test/client/paho.sh

@@ -22,6 +22,13 @@ test_tpm_test_discover_CPPFLAGS = $(MAKE_TEST_CPPFLAGS)
 test_tpm_test_discover_CFLAGS = $(MAKE_TEST_CFLAGS)
 test_tpm_test_discover_LDADD = $(MAKE_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_enabled
+TESTS += test/tpm/test_enabled
+test_tpm_test_enabled_SOURCES = test/tpm/test_enabled.c test/tpm/keys.c test/tpm/keys.h $(MAKE_TEST_SOURCES)
+test_tpm_test_enabled_CPPFLAGS = $(MAKE_TEST_CPPFLAGS)
+test_tpm_test_enabled_CFLAGS = $(MAKE_TEST_CFLAGS)
+test_tpm_test_enabled_LDADD = $(MAKE_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_hwserial
 TESTS += test/tpm/test_hwserial
 test_tpm_test_hwserial_SOURCES = test/tpm/test_hwserial.c test/unit/soft.c $(MAKE_TEST_SOURCES)
