@@ -8,6 +8,7 @@ guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/apache.md \
+	doc/guide/transfer.md \
 	doc/guide/curl.md \
 	doc/guide/haproxy.md \
 	doc/guide/java.md \

@@ -2,9 +2,12 @@ bin_PROGRAMS += devid
 devid_SOURCES = \
 	tools/batch.c \
 	tools/ask.c \
+	tools/belongings.c \
+	tools/belongings.h \
 	tools/certificate.c \
 	tools/contact.c \
 	tools/contact.h \
+	tools/disown.c \
 	tools/doctor.c \
 	tools/enroll.c \
 	tools/est.c \
@@ -12,6 +15,8 @@ devid_SOURCES = \
 	tools/hook.c \
 	tools/kept.c \
 	tools/kept.h \
+	tools/leave.c \
+	tools/leave.h \
 	tools/list.c \
 	tools/main.c \
 	tools/out.c \

@@ -41,6 +41,20 @@ static const struct tool_command commands[] = {
     {"certificate", "insert NAME FILE | delete NAME", "give an owner's key a certificate chain, or take it away", NULL, true,
      command_certificate},
     {"delete", "[--yes] NAME", "destroy an owner's key, with its certificates", "  --yes  do not ask\n", true, command_delete},
+    {"disown", "[--dry-run] [--yes] [--keep-secrets]", "remove all that is of this device's owner; the manufacturer's keys stay",
+     "  --dry-run       only say what would be done\n"
+     "  --yes           do not ask\n"
+     "  --keep-secrets  the files of secrets that devid.conf names stay\n", true, command_disown},
+    {"retire", "[--dry-run] [--yes] [--keep-secrets] [--clear-tpm] [--change-eps]",
+     "as disown; the TPM may be cleared, or its identity be ended",
+     "  --dry-run       only say what would be done\n"
+     "  --yes           do not ask\n"
+     "  --keep-secrets  the files of secrets that devid.conf names stay\n"
+     "  --clear-tpm     TPM2_Clear, then EK, IDevID and IAK are recovered\n"
+     "  --change-eps    TPM2_ChangeEPS: EK, IDevID and IAK are gone for ever\n"
+     "  --yes-destroy-identity  do not ask for the device's serial number before --change-eps\n"
+     "  --platform      TPM2_Clear is authorised by the platform hierarchy, not by lockout\n"
+     "  --auth-file FILE  the password of that hierarchy\n", true, command_retire},
     {"counters", "[--json]", "how often keys and certificates were made, inserted and deleted", NULL, true, command_counters},
     {"doctor", "", "what does not work, why, and what to do", NULL, false, command_doctor},
 };

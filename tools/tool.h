@@ -38,6 +38,8 @@ devid_rc command_disable(struct tool *tool, int argc, char **argv, struct devid_
 devid_rc command_enable(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_certificate(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_delete(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_disown(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_retire(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_counters(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err);
 

@@ -47,6 +47,7 @@ libdevid_core_la_SOURCES = \
 	src/core/template.c \
 	src/core/variant.c src/core/variant.h \
 	src/core/verify.c \
+	src/core/wipe.c src/core/wipe.h \
 	src/core/wrapped.c \
 	src/core/cert.h src/core/conf.h src/core/files.h src/core/hash.h src/core/identity.h \
 	src/core/key.h src/core/keyfile.h src/core/lock.h src/core/make.h src/core/nv.h \

@@ -43,6 +43,13 @@ static devid_rc fail_disabled(const struct devid_identity *identity, struct devi
                       identity->label);
 }
 
+/* Its key, or the one before, which a renewal replaced. */
+static bool is_of(const struct devid_identity *identity, struct devid_slice spki)
+{
+    return devid_slice_eq(devid_slice_of(identity->pub.spki), spki) ||
+           (identity->previous != NULL && devid_slice_eq(devid_slice_of(identity->previous->pub.spki), spki));
+}
+
 /* The snapshot of a moment ago is the one of now in most cases. */
 devid_rc devid_key_check_enabled(struct devid_key *key, struct devid_error *err)
 {
@@ -55,7 +62,7 @@ devid_rc devid_key_check_enabled(struct devid_key *key, struct devid_error *err)
         return rc;
     if (atomic_load(&key->enabled_in) != devid_snapshot_number(snap)) {
         while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL)
-            if (!devid_identity_key_enabled(identity) && devid_slice_eq(devid_slice_of(identity->pub.spki), spki))
+            if (!devid_identity_key_enabled(identity) && is_of(identity, spki))
                 rc = fail_disabled(identity, err);
         if (rc == DEVID_OK)
             atomic_store(&key->enabled_in, devid_snapshot_number(snap));

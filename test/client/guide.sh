@@ -62,7 +62,7 @@ guide() {
 for file in "$DEVID_SRC"/doc/guide/*.md; do
     name=$(basename "$file" .md)
     case $name in
-    README) continue ;;
+    README | transfer) continue ;; # the latter takes the keys away
     programs) ;; # test/lint/programs compares it with the scripts
     curl) guide curl curl ;;
     java) guide java keytool ;;
@@ -88,6 +88,8 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     esac
     ok "$name is in the list" grep -q "($name.md)" "$DEVID_SRC/doc/guide/README.md"
 done
+guide transfer
+ok "transfer is in the list" grep -q "(transfer.md)" "$DEVID_SRC/doc/guide/README.md"
 kill "$server"
 wait "$server" 2>/dev/null
 finish
