@@ -32,6 +32,7 @@ CLIENT_TESTS += test/client/operations.sh
 CLIENT_TESTS += test/client/p11-kit.sh
 CLIENT_TESTS += test/client/p11tool.sh
 CLIENT_TESTS += test/client/paho.sh
+CLIENT_TESTS += test/client/pkcs11-provider.sh
 CLIENT_TESTS += test/client/pkcs11-tool.sh
 CLIENT_TESTS += test/client/postgres.sh
 CLIENT_TESTS += test/client/provision-faults.sh
@@ -53,6 +54,9 @@ EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/keys.sh
 EXTRA_DIST += test/client/lib.sh
+# not run by "make check": it takes long, and wants a newer Python than Debian 12 has
+EXTRA_DIST += test/client/pkcs11-check
+EXTRA_DIST += test/client/pkcs11-check.inherent
 EXTRA_DIST += test/client/registry.sh
 EXTRA_DIST += test/client/renew-lib.sh
 EXTRA_DIST += test/client/renew-session.py

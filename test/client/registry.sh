@@ -33,3 +33,19 @@ fetch_python() {
     from_registry venv sh -c '/usr/bin/python3 -m venv venv && venv/bin/pip -q install python-pkcs11==0.10.1' || return 1
     PATH=$DEVID_BUILD/test/client/packages/venv/bin:$PATH
 }
+
+# fetch_pkcs11_provider: PKCS11_PROVIDER is its module, of the system, or of the backports of Debian 12
+fetch_pkcs11_provider() {
+    local where
+    PKCS11_PROVIDER=$(openssl version -m | sed 's/.*"\(.*\)"/\1/')/pkcs11.so
+    [ -f "$PKCS11_PROVIDER" ] && return
+    # shellcheck disable=SC2016  # apt's own
+    where=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Codename: bookworm' 2>/dev/null | head -1)
+    [ -n "$where" ] || { echo "pkcs11-provider is needed: apt-get install pkcs11-provider"; return 1; }
+    # shellcheck disable=SC2016  # sh -c expands it
+    from_registry provider sh -c 'mkdir -p provider/lists/partial provider/cache/archives/partial && cd provider &&
+        echo "deb $1 bookworm-backports main" >sources.list &&
+        options="-qq -o Dir::Etc::sourcelist=$PWD/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/cache" &&
+        apt-get $options update && apt-get $options download pkcs11-provider && dpkg -x pkcs11-provider_*.deb .' sh "$where" || return 1
+    PKCS11_PROVIDER=$(find "$DEVID_BUILD/test/client/packages/provider" -name pkcs11.so)
+}
