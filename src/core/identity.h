@@ -48,6 +48,14 @@ enum devid_usage {
 
 #define DEVID_TEMPLATE_MAX 1024
 
+/* What a client said of one half of a key, beside label, id and flags. */
+struct devid_said {
+    struct devid_slice subject; /* CKA_SUBJECT: a Name, DER; empty: the certificate's */
+    const char *mechanisms;     /* CKA_ALLOWED_MECHANISMS: "1041 1044", hexadecimal; NULL: all that the key can do */
+};
+
+#define DEVID_SUBJECT_MAX 4096 /* bytes that are kept */
+
 /* A parent that is at no handle: the storage key of the token, which has a PIN. As a handle it is the null hierarchy's. */
 #define DEVID_PARENT_PIN 0x40000007U
 
@@ -69,6 +77,7 @@ struct devid_identity {
     const char *cert_label;    /* of the chain's first */
     struct devid_slice public_id, cert_id;
     unsigned private_flags, public_flags, cert_flags; /* enum devid_flag */
+    struct devid_said private_said, public_said;
     unsigned not_for;          /* enum devid_usage: what the key could do, and its maker did not want */
 
     enum devid_place key_place;

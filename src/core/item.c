@@ -35,6 +35,7 @@ void devid_item_free(struct devid_item_entry *e)
     devid_bytes_free(&e->object_id);
     devid_bytes_free(&e->content);
     devid_bytes_free(&e->file);
+    devid_said_free(&e->kept);
     devid_public_free(&e->item.pub);
     free(e);
 }
@@ -121,6 +122,8 @@ devid_rc devid_item_read(const char *token, const char *name, struct devid_slice
     if (rc == DEVID_OK)
         rc = devid_id_read(&record, "object-id", none, &e->object_id, err);
     if (rc == DEVID_OK)
+        rc = devid_said_read(&record, "", &e->kept, &e->item.said, err);
+    if (rc == DEVID_OK)
         rc = read_content(e, &record, err);
     e->item.flags = devid_flags_read(devid_record_get(&record, "flags"));
     e->item.not_for = devid_uses_read(devid_record_get(&record, "not-for"));
@@ -166,6 +169,8 @@ devid_rc devid_item_write(const struct devid_item *item, struct devid_slice old,
         rc = devid_flags_write(&record, "flags", item->flags, err);
     if (rc == DEVID_OK)
         rc = devid_uses_write(&record, item->not_for, err);
+    if (rc == DEVID_OK)
+        rc = devid_said_write(&record, "", &item->said, err);
     if (rc == DEVID_OK)
         rc = devid_record_set(&record, "empty", is_empty ? "yes" : NULL, err);
     devid_bytes_free(&record.rest);

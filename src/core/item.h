@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What PKCS#11 clients keep in a token and is no identity: data, certificates of others, public keys. Each is a file,
- * STATE/TOKEN/NAME.obj: "field: value" lines (format, kind, label, id, flags, not-for, application, object-id), then one PEM
- * block: DEVID DATA, CERTIFICATE or PUBLIC KEY. Unknown fields are kept. Written as identities are: store.h.
+ * STATE/TOKEN/NAME.obj: "field: value" lines (format, kind, label, id, flags, not-for, subject, mechanisms, application, object-id), then
+ * one PEM block: DEVID DATA, CERTIFICATE or PUBLIC KEY. Unknown fields are kept. Written as identities are: store.h.
  */
 #ifndef DEVID_CORE_ITEM_H
 #define DEVID_CORE_ITEM_H
@@ -28,6 +28,7 @@ struct devid_item {
     struct devid_cert cert;       /* certificate: read from content; not needed for writing */
     struct devid_public pub;      /* public key: the same */
     unsigned not_for;             /* public key: enum devid_usage */
+    struct devid_said said;       /* public key */
 };
 
 #endif

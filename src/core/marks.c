@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What clients chose for one object of an identity alone: labels, ids, flags. */
+/* What clients chose for one object of an identity alone: labels, ids, flags, and what else they said of a key. */
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +85,14 @@ void devid_marks_free(struct devid_entry *e)
     devid_bytes_free(&e->public_id);
     devid_bytes_free(&e->cert_id);
     devid_bytes_free(&e->was);
+    devid_said_free(&e->private_kept);
+    devid_said_free(&e->public_kept);
+}
+
+void devid_said_free(struct devid_kept *kept)
+{
+    devid_bytes_free(&kept->subject);
+    devid_bytes_free(&kept->mechanisms);
 }
 
 static devid_rc read_label(const struct devid_record *record, const char *field, const char *usual,
@@ -112,33 +120,77 @@ devid_rc devid_entry_default_id(const struct devid_public *pub, unsigned char id
     return devid_hash_once(DEVID_SHA1, (struct devid_slice){bits.data + 1, bits.len - 1}, id, err);
 }
 
-devid_rc devid_id_read(const struct devid_record *record, const char *field, struct devid_slice usual,
-                       struct devid_bytes *out, struct devid_error *err)
+/* A field in hexadecimal of at most max bytes; usual if there is none. */
+static devid_rc read_hex(const struct devid_record *record, const char *field, size_t max, struct devid_slice usual,
+                         struct devid_bytes *out, struct devid_error *err)
 {
     const char *hex = devid_record_get(record, field);
 
     if (hex == NULL)
         return devid_bytes_copy(usual, out, err);
-    if (strlen(hex) > 2 * DEVID_ID_MAX)
-        return devid_fail(err, DEVID_E_DATA, "its %s is longer than %d bytes", field, DEVID_ID_MAX);
+    if (strlen(hex) > 2 * max)
+        return devid_fail(err, DEVID_E_DATA, "its %s is longer than %zu bytes", field, max);
     return devid_hex_decode(hex, out, err);
+}
+
+/* Nothing is written of what is empty. */
+static devid_rc write_hex(struct devid_record *record, const char *field, size_t max, struct devid_slice value,
+                          struct devid_error *err)
+{
+    struct devid_bytes hex = {0};
+    devid_rc rc;
+
+    if (value.len == 0)
+        return devid_record_set(record, field, NULL, err);
+    if (value.len > max)
+        return devid_fail(err, DEVID_E_ARG, "%s has at most %zu bytes, not %zu", field, max, value.len);
+    rc = devid_hex_encode(value, &hex, err);
+    if (rc == DEVID_OK)
+        rc = devid_record_set(record, field, (const char *)hex.data, err);
+    devid_bytes_free(&hex);
+    return rc;
+}
+
+devid_rc devid_id_read(const struct devid_record *record, const char *field, struct devid_slice usual,
+                       struct devid_bytes *out, struct devid_error *err)
+{
+    return read_hex(record, field, DEVID_ID_MAX, usual, out, err);
 }
 
 devid_rc devid_id_write(struct devid_record *record, const char *field, struct devid_slice id, struct devid_slice usual,
                         struct devid_error *err)
 {
-    struct devid_bytes hex = {0};
+    return write_hex(record, field, DEVID_ID_MAX, devid_slice_eq(id, usual) ? (struct devid_slice){0} : id, err);
+}
+
+devid_rc devid_said_read(const struct devid_record *record, const char *which, struct devid_kept *kept,
+                         struct devid_said *said, struct devid_error *err)
+{
+    const char *mechanisms;
+    char field[32];
     devid_rc rc;
 
-    if (id.len == 0 || devid_slice_eq(id, usual))
-        return devid_record_set(record, field, NULL, err);
-    if (id.len > DEVID_ID_MAX)
-        return devid_fail(err, DEVID_E_ARG, "an id of at most %d bytes is expected", DEVID_ID_MAX);
-    rc = devid_hex_encode(id, &hex, err);
-    if (rc == DEVID_OK)
-        rc = devid_record_set(record, field, (const char *)hex.data, err);
-    devid_bytes_free(&hex);
+    (void)snprintf(field, sizeof field, "%ssubject", which);
+    rc = read_hex(record, field, DEVID_SUBJECT_MAX, (struct devid_slice){0}, &kept->subject, err);
+    (void)snprintf(field, sizeof field, "%smechanisms", which);
+    mechanisms = devid_record_get(record, field);
+    if (rc == DEVID_OK && mechanisms != NULL)
+        rc = devid_bytes_copy(devid_slice_text(mechanisms), &kept->mechanisms, err);
+    said->subject = devid_slice_of(kept->subject);
+    said->mechanisms = (const char *)kept->mechanisms.data;
     return rc;
+}
+
+devid_rc devid_said_write(struct devid_record *record, const char *which, const struct devid_said *said,
+                          struct devid_error *err)
+{
+    char field[32];
+    devid_rc rc;
+
+    (void)snprintf(field, sizeof field, "%ssubject", which);
+    rc = write_hex(record, field, DEVID_SUBJECT_MAX, said->subject, err);
+    (void)snprintf(field, sizeof field, "%smechanisms", which);
+    return rc == DEVID_OK ? devid_record_set(record, field, said->mechanisms, err) : rc;
 }
 
 devid_rc devid_marks_read(struct devid_entry *e, const struct devid_record *record, struct devid_error *err)
@@ -156,6 +208,10 @@ devid_rc devid_marks_read(struct devid_entry *e, const struct devid_record *reco
         rc = devid_id_read(record, "public-id", id, &e->public_id, err);
     if (rc == DEVID_OK)
         rc = devid_id_read(record, "certificate-id", id, &e->cert_id, err);
+    if (rc == DEVID_OK)
+        rc = devid_said_read(record, "private-", &e->private_kept, &identity->private_said, err);
+    if (rc == DEVID_OK)
+        rc = devid_said_read(record, "public-", &e->public_kept, &identity->public_said, err);
     if (rc == DEVID_OK && was != NULL)
         rc = devid_bytes_copy(devid_slice_text(was), &e->was, err);
     identity->public_id = devid_slice_of(e->public_id);
@@ -193,6 +249,10 @@ devid_rc devid_marks_write(struct devid_record *record, const struct devid_ident
         rc = devid_flags_write(record, "public-flags", identity->public_flags, err);
     if (rc == DEVID_OK)
         rc = devid_flags_write(record, "certificate-flags", identity->cert_flags, err);
+    if (rc == DEVID_OK)
+        rc = devid_said_write(record, "private-", &identity->private_said, err);
+    if (rc == DEVID_OK)
+        rc = devid_said_write(record, "public-", &identity->public_said, err);
     return rc == DEVID_OK ? devid_uses_write(record, identity->not_for, err) : rc;
 }
 

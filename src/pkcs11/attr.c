@@ -172,14 +172,6 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_
     return session_leave(s, rv);
 }
 
-bool attr_is_known(CK_ATTRIBUTE_TYPE type)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].type == type)
-            return true;
-    return false;
-}
-
 CK_ULONG attr_sum(const struct object *o)
 {
     CK_ULONG sum = 0;

@@ -10,46 +10,27 @@
 
 /* What an object may become. */
 struct change {
-    bool has_label, has_id, has_application, has_object_id, has_value;
+    const struct template *to;
     struct devid_bytes label, application;
-    struct devid_slice id, object_id, value;
 };
 
-static bool is_modifiable(const struct view *v, CK_ATTRIBUTE_TYPE type)
+static enum template_for change_of(const struct view *v)
 {
-    if (type == CKA_LABEL)
-        return true;
     if (v->kind == VIEW_DATA)
-        return type == CKA_APPLICATION || type == CKA_OBJECT_ID || type == CKA_VALUE;
-    return type == CKA_ID;
+        return TEMPLATE_CHANGE_DATA;
+    return (v->kind & (VIEW_PRIVATE | VIEW_PUBLICS)) != 0 ? TEMPLATE_CHANGE_KEY : TEMPLATE_CHANGE_CERT;
 }
 
-static CK_RV check_types(const struct object *o, const struct template *t)
+static bool has(const struct change *c, CK_ATTRIBUTE_TYPE type)
 {
-    for (CK_ULONG i = 0; i < t->n; i++)
-        if (!is_modifiable(o->view, t->list[i].type))
-            return attr_is_known(t->list[i].type) ? CKR_ATTRIBUTE_READ_ONLY : CKR_ATTRIBUTE_TYPE_INVALID;
-    return CKR_OK;
+    return template_find(c->to, type) != NULL;
 }
 
-static CK_RV change_take(const struct template *t, struct change *c)
+/* Nothing, if the attribute is to stay as it is. */
+static void set_bytes(const struct change *c, CK_ATTRIBUTE_TYPE type, struct devid_slice *out)
 {
-    CK_RV rv = template_text(t, CKA_LABEL, "", &c->label);
-
-    if (rv == CKR_OK)
-        rv = template_text(t, CKA_APPLICATION, "", &c->application);
-    c->has_label = template_find(t, CKA_LABEL) != NULL;
-    c->has_application = template_find(t, CKA_APPLICATION) != NULL;
-    c->has_id = template_find(t, CKA_ID) != NULL;
-    c->has_object_id = template_find(t, CKA_OBJECT_ID) != NULL;
-    c->has_value = template_find(t, CKA_VALUE) != NULL;
-    c->id = template_bytes(t, CKA_ID);
-    c->object_id = template_bytes(t, CKA_OBJECT_ID);
-    c->value = template_bytes(t, CKA_VALUE);
-    if (c->label.len > LABEL_MAX || c->application.len > LABEL_MAX || c->id.len > ID_MAX || c->object_id.len > ID_MAX ||
-        c->value.len > DEVID_ITEM_DATA_MAX)
-        rv = CKR_ATTRIBUTE_VALUE_INVALID;
-    return rv;
+    if (has(c, type))
+        *out = template_bytes(c->to, type);
 }
 
 /* A key that the configuration names is found by that name. */
@@ -57,7 +38,7 @@ static CK_RV check_name(const struct object *o, const struct change *c)
 {
     bool is_half = o->view->kind == VIEW_PRIVATE || o->view->kind == VIEW_PUBLIC;
 
-    if (!is_half || !c->has_label || devid_slice_eq(devid_slice_of(c->label), o->view->label))
+    if (!is_half || !has(c, CKA_LABEL) || devid_slice_eq(devid_slice_of(c->label), o->view->label))
         return CKR_OK;
     return object_is_provisioned(o) ? CKR_ACTION_PROHIBITED : CKR_OK;
 }
@@ -69,22 +50,21 @@ static CK_RV change_identity(const struct object *o, const struct change *c)
 
     switch (o->view->kind) {
     case VIEW_PRIVATE:
-        if (c->has_label && strcmp(label, next.private_label) != 0)
+        if (has(c, CKA_LABEL) && strcmp(label, next.private_label) != 0)
             next.label = next.private_label = label;
-        if (c->has_id)
-            next.id = c->id;
+        set_bytes(c, CKA_ID, &next.id);
+        set_bytes(c, CKA_SUBJECT, &next.private_said.subject);
         break;
     case VIEW_PUBLIC:
-        if (c->has_label)
+        if (has(c, CKA_LABEL))
             next.public_label = label;
-        if (c->has_id)
-            next.public_id = c->id;
+        set_bytes(c, CKA_ID, &next.public_id);
+        set_bytes(c, CKA_SUBJECT, &next.public_said.subject);
         break;
     case VIEW_LEAF:
-        if (c->has_label)
+        if (has(c, CKA_LABEL))
             next.cert_label = label;
-        if (c->has_id)
-            next.cert_id = c->id;
+        set_bytes(c, CKA_ID, &next.cert_id);
         break;
     default: return CKR_ACTION_PROHIBITED;
     }
@@ -97,35 +77,33 @@ static CK_RV change_item(const struct object *o, const struct change *c)
 {
     struct devid_item next = *o->view->item;
 
-    if (c->has_label)
+    if (has(c, CKA_LABEL))
         next.label = (const char *)c->label.data;
-    if (c->has_application)
+    if (has(c, CKA_APPLICATION))
         next.application = (const char *)c->application.data;
-    if (c->has_id)
-        next.id = c->id;
-    if (c->has_object_id)
-        next.object_id = c->object_id;
-    if (c->has_value)
-        next.content = c->value;
+    set_bytes(c, CKA_ID, &next.id);
+    set_bytes(c, CKA_SUBJECT, &next.said.subject);
+    set_bytes(c, CKA_OBJECT_ID, &next.object_id);
+    set_bytes(c, CKA_VALUE, &next.content);
     return object_put_item(o, &next);
 }
 
 static CK_RV change_once(const struct session *s, CK_OBJECT_HANDLE handle, const struct template *t)
 {
-    struct change change = {0};
+    struct change change = {.to = t};
     struct object o = {0};
     CK_RV rv = object_find(s, handle, &o);
 
     if (rv == CKR_OK && !o.catalogue->is_session && !session_is_rw(s))
         rv = CKR_SESSION_READ_ONLY;
-    if (rv == CKR_OK && (t->list == NULL || template_is_sane(t) != CKR_OK))
-        rv = CKR_ARGUMENTS_BAD;
     if (rv == CKR_OK)
-        rv = check_types(&o, t);
+        rv = t->list != NULL ? template_check(t, change_of(o.view)) : CKR_ARGUMENTS_BAD;
     if (rv == CKR_OK && !object_may(&o, DEVID_FLAG_FIXED))
         rv = CKR_ACTION_PROHIBITED;
     if (rv == CKR_OK)
-        rv = change_take(t, &change);
+        rv = template_text(t, CKA_LABEL, "", &change.label);
+    if (rv == CKR_OK)
+        rv = template_text(t, CKA_APPLICATION, "", &change.application);
     if (rv == CKR_OK)
         rv = check_name(&o, &change);
     if (rv == CKR_OK && t->n != 0)

@@ -58,7 +58,7 @@ static CK_RV copy(const struct session *s, CK_OBJECT_HANDLE handle, const struct
     if (rv == CKR_OK && !object_may(&o, DEVID_FLAG_UNCOPYABLE))
         rv = CKR_ACTION_PROHIBITED;
     if (rv == CKR_OK)
-        rv = template_check_copy(t);
+        rv = template_check(t, TEMPLATE_COPY);
     if (rv == CKR_OK && o.view->kind == VIEW_DATA && template_find(t, CKA_ID) != NULL)
         rv = CKR_TEMPLATE_INCONSISTENT;
     /* what was private stays so */

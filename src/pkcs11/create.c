@@ -29,8 +29,6 @@ static CK_RV create_data(const struct session *s, const struct template *t, stru
     item->application = (const char *)application.data;
     item->object_id = template_bytes(t, CKA_OBJECT_ID);
     item->content = template_bytes(t, CKA_VALUE);
-    if (rv == CKR_OK && item->content.len > DEVID_ITEM_DATA_MAX)
-        rv = CKR_ATTRIBUTE_VALUE_INVALID;
     if (rv == CKR_OK)
         rv = item_add(s, item, template_bool(t, CKA_TOKEN, false), handle);
     devid_bytes_free(&application);
@@ -73,16 +71,21 @@ static CK_RV create_public(const struct session *s, const struct template *t, st
                            CK_OBJECT_HANDLE *handle)
 {
     struct devid_slice info = template_bytes(t, CKA_PUBLIC_KEY_INFO);
+    struct devid_bytes mechanisms = {0};
     struct devid_public pub = {0};
     CK_RV rv = public_take(t, &pub);
 
+    if (rv == CKR_OK)
+        rv = allowed_take(template_bytes(t, CKA_ALLOWED_MECHANISMS), pub.alg, &mechanisms);
     if (rv == CKR_OK && info.len != 0 && !devid_slice_eq(info, devid_slice_of(pub.spki)))
         rv = CKR_TEMPLATE_INCONSISTENT;
     item->kind = DEVID_ITEM_PUBLIC;
     item->content = devid_slice_of(pub.spki);
     item->not_for = template_not_for(t);
+    item->said = (struct devid_said){template_bytes(t, CKA_SUBJECT), (const char *)mechanisms.data};
     if (rv == CKR_OK)
         rv = item_add(s, item, template_bool(t, CKA_TOKEN, false), handle);
+    devid_bytes_free(&mechanisms);
     devid_public_free(&pub);
     return rv;
 }
@@ -230,7 +233,7 @@ static CK_RV create_check(const struct session *s, const struct template *t, CK_
         return CKR_TEMPLATE_INCONSISTENT;
     if (*class != CKO_DATA && *class != CKO_CERTIFICATE && *class != CKO_PUBLIC_KEY)
         return CKR_ATTRIBUTE_VALUE_INVALID;
-    return template_check_new(t, *class);
+    return template_check(t, *class == CKO_DATA ? TEMPLATE_DATA : *class == CKO_CERTIFICATE ? TEMPLATE_CERT : TEMPLATE_KEY);
 }
 
 static CK_RV create(const struct session *s, const struct template *t, CK_OBJECT_HANDLE *handle)

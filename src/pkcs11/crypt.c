@@ -26,11 +26,11 @@ static CK_RV crypt_prepare(struct session *s, const CK_MECHANISM *given, CK_OBJE
         rv = object_find_key(s, handle, is_encrypt ? VIEW_PUBLIC : VIEW_PRIVATE, &next->object);
     if (rv == CKR_OK && next->object.view->pub->alg != next->mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && next->object.view->kind != VIEW_KEY) /* no TPM has a part in another one's */
         rv = object_key(&next->object, &next->key);
-    if (rv == CKR_OK) /* what nobody could decrypt is not encrypted either */
+    if (rv == CKR_OK && next->key != NULL) /* what nobody could decrypt is not encrypted either */
         rv = rv_of(devid_key_can_decrypt(next->key, &err), &err);
-    if (rv == CKR_OK && !object_is_for(&next->object, is_encrypt ? DEVID_FOR_ENCRYPT : DEVID_FOR_DECRYPT))
+    if (rv == CKR_OK && !mech_is_wanted(&next->object, next->mech, is_encrypt ? DEVID_FOR_ENCRYPT : DEVID_FOR_DECRYPT))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
     if (rv == CKR_OK && !is_encrypt)
         next->asks = (next->object.view->flags & DEVID_FLAG_ASKS) != 0;

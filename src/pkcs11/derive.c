@@ -110,7 +110,7 @@ static CK_RV derive_with(const struct session *s, const struct derivation *d, st
 }
 
 static CK_RV derive(const struct session *s, const CK_MECHANISM *given, CK_OBJECT_HANDLE handle,
-                    struct pair_template template, CK_OBJECT_HANDLE *made)
+                    struct template template, CK_OBJECT_HANDLE *made)
 {
     const struct mechanism *mech = mech_find(given->mechanism, CKF_DERIVE);
     struct secret_wanted wanted;
@@ -131,7 +131,7 @@ static CK_RV derive(const struct session *s, const CK_MECHANISM *given, CK_OBJEC
         rv = object_find_key(s, handle, VIEW_PRIVATE, &o);
     if (rv == CKR_OK && o.view->pub->alg != mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
-    if (rv == CKR_OK && !object_is_for(&o, DEVID_FOR_DERIVE))
+    if (rv == CKR_OK && !mech_is_wanted(&o, mech, DEVID_FOR_DERIVE))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
     if (rv == CKR_OK && (o.view->flags & DEVID_FLAG_ASKS) != 0) /* there is no moment between to answer */
         rv = CKR_USER_NOT_LOGGED_IN;
@@ -157,5 +157,5 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM *given, CK_OBJECT_HANDL
         return rv;
     if (given == NULL)
         return session_leave(s, CKR_ARGUMENTS_BAD);
-    return session_leave(s, derive(s, given, key, (struct pair_template){template, n}, made));
+    return session_leave(s, derive(s, given, key, (struct template){template, n}, made));
 }

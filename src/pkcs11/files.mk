@@ -8,6 +8,7 @@ devid_pkcs11_la_DEPENDENCIES = libdevid-core.la dist/pkcs11.map
 EXTRA_DIST += dist/pkcs11.map
 devid_pkcs11_la_SOURCES = \
 	src/pkcs11/absent.c \
+	src/pkcs11/allowed.c \
 	src/pkcs11/attr.c src/pkcs11/attr.h \
 	src/pkcs11/catalogue.c \
 	src/pkcs11/change.c \

@@ -115,17 +115,33 @@ static CK_RV settle(const struct session *s, struct devid_store *store, const st
     return rv;
 }
 
-static CK_RV label_take(struct devid_slice label, struct devid_bytes *out)
-{
-    static const unsigned char none[1];
-    struct devid_error err = {0};
+/* A half's texts, as C has them. */
+struct texts {
+    struct devid_bytes label, mechanisms;
+};
 
-    return rv_of(devid_bytes_copy(label.data != NULL ? label : (struct devid_slice){none, 0}, out, &err), &err);
+static CK_RV texts_take(const struct half_wanted *half, enum devid_alg alg, struct texts *out)
+{
+    struct devid_error err = {0};
+    CK_RV rv = allowed_take(half->mechanisms, alg, &out->mechanisms);
+
+    return rv == CKR_OK ? rv_of(devid_bytes_copy(half->label, &out->label, &err), &err) : rv;
 }
 
-/* The pair, as the templates want it, with its labels as C has them. */
-static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted, const char *private_label,
-                       const char *public_label, CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+static void texts_free(struct texts *texts)
+{
+    devid_bytes_free(&texts->label);
+    devid_bytes_free(&texts->mechanisms);
+}
+
+static struct devid_said said_of(const struct half_wanted *half, const struct texts *texts)
+{
+    return (struct devid_said){half->subject, (const char *)texts->mechanisms.data};
+}
+
+/* The pair, as the templates want it. */
+static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted, const struct texts *private,
+                       const struct texts *public, CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
     const struct devid_conf_identity *conf = NULL;
     struct devid_store *store = module_store();
@@ -139,16 +155,18 @@ static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted
         return CKR_TOKEN_NOT_PRESENT;
     /* a private session key, too: Java keeps it by copying it to the token, where all keys are behind the PIN */
     key.token = wanted->is_token || (wanted->private.flags & DEVID_FLAG_PRIVATE) != 0 ? s->slot->token : NULL;
-    rv = configured(s, store, wanted, private_label, &conf);
+    rv = configured(s, store, wanted, (const char *)private->label.data, &conf);
     if (rv == CKR_OK)
         rv = make_answer(devid_make_key(store, &key, &made, &err), wanted, &err);
     if (rv != CKR_OK)
         return rv;
     pair.role = conf != NULL ? conf->role : DEVID_ROLE_CLIENT;
-    pair.private_label = private_label;
-    pair.public_label = public_label;
+    pair.private_label = (const char *)private->label.data;
+    pair.public_label = (const char *)public->label.data;
     pair.id = wanted->private.id;
     pair.public_id = wanted->public.id;
+    pair.private_said = said_of(&wanted->private, private);
+    pair.public_said = said_of(&wanted->public, public);
     pair.private_flags = wanted->private.flags;
     pair.public_flags = wanted->public.flags;
     pair.not_for = wanted->not_for;
@@ -161,11 +179,11 @@ static CK_RV pair_make(const struct session *s, const struct pair_wanted *wanted
     return rv == CKR_OK ? settle(s, store, conf, *private_key) : rv;
 }
 
-static CK_RV generate(const struct session *s, enum devid_alg alg, struct pair_template public, struct pair_template private,
+static CK_RV generate(const struct session *s, enum devid_alg alg, struct template public, struct template private,
                       CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
-    struct devid_bytes private_label = {0}, public_label = {0};
     CK_OBJECT_HANDLE made[2] = {CK_INVALID_HANDLE, CK_INVALID_HANDLE};
+    struct texts of_public = {0}, of_private = {0};
     struct pair_wanted wanted;
     CK_RV rv;
 
@@ -175,18 +193,17 @@ static CK_RV generate(const struct session *s, enum devid_alg alg, struct pair_t
     if (rv == CKR_OK)
         rv = session_check(s, &wanted);
     if (rv == CKR_OK)
-        rv = label_take(wanted.private.label, &private_label);
+        rv = texts_take(&wanted.private, alg, &of_private);
     if (rv == CKR_OK)
-        rv = label_take(wanted.public.label, &public_label);
+        rv = texts_take(&wanted.public, alg, &of_public);
     if (rv == CKR_OK)
-        rv = pair_make(s, &wanted, (const char *)private_label.data, (const char *)public_label.data, &made[0],
-                       &made[1]);
+        rv = pair_make(s, &wanted, &of_private, &of_public, &made[0], &made[1]);
     if (rv == CKR_OK) {
         *public_key = made[0];
         *private_key = made[1];
     }
-    devid_bytes_free(&private_label);
-    devid_bytes_free(&public_label);
+    texts_free(&of_private);
+    texts_free(&of_public);
     return rv;
 }
 
@@ -194,7 +211,7 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *given, CK_ATTRIB
                         CK_ULONG n_public, CK_ATTRIBUTE *private_template, CK_ULONG n_private,
                         CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
-    const struct pair_template public = {public_template, n_public}, private = {private_template, n_private};
+    const struct template public = {public_template, n_public}, private = {private_template, n_private};
     const struct mechanism *mech = NULL;
     struct session *s;
     CK_RV rv = mechanism_check(given, &mech);

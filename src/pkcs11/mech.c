@@ -39,6 +39,8 @@ static const struct mechanism rows[] = {
 
 #define N_ROWS (sizeof rows / sizeof rows[0])
 
+_Static_assert(N_ROWS <= DEVID_MECHANISMS_MAX, "a list has room for every row");
+
 const struct mechanism *mech_row(size_t i)
 {
     return i < N_ROWS ? &rows[i] : NULL;
@@ -193,6 +195,8 @@ static size_t rows_that_work(const struct object *o, CK_FLAGS use, CK_MECHANISM_
     else if (object_key(o, &key) != CKR_OK)
         return 0;
     for (size_t i = 0; i < N_ROWS; i++) {
+        if (!allowed_has(o, rows[i].type))
+            continue;
         if (key == NULL ? rows[i].alg != o->view->pub->alg || (rows[i].flags & use) == 0 : !row_works(&rows[i], key, use))
             continue;
         if (list != NULL)
@@ -204,10 +208,17 @@ static size_t rows_that_work(const struct object *o, CK_FLAGS use, CK_MECHANISM_
 
 size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list)
 {
-    return rows_that_work(o, SIGNS | CRYPTS | CKF_DERIVE, list);
+    size_t n;
+
+    return allowed_list(o, list, &n) ? n : rows_that_work(o, SIGNS | CRYPTS | CKF_DERIVE, list);
 }
 
 bool mech_can(const struct object *o, CK_FLAGS use)
 {
     return rows_that_work(o, use, NULL) != 0;
+}
+
+bool mech_is_wanted(const struct object *o, const struct mechanism *mech, enum devid_usage usage)
+{
+    return object_is_for(o, usage) && allowed_has(o, mech->type);
 }

@@ -248,8 +248,8 @@ CK_RV object_key(const struct object *o, struct devid_key **out);
  * The caller has checked that the session may (CKR_SESSION_READ_ONLY); a write-protected token is refused here.
  *
  * \param pair      pub, key_place with handle and object or with parent and blob, as made; private_label and public_label (texts
- *                  without line ends, "" allowed); id, public_id (empty: the usual one); private_flags, public_flags, not_for. token
- *                  is set here, and label where it is NULL: it is the name in the store, private_label if that is free. Lent
+ *                  without line ends, "" allowed); id, public_id (empty: the usual one); what was said of each half, private_flags,
+ *                  public_flags, not_for. token is set here, and label where it is NULL: it is the name in the store, private_label if that is free. Lent
  * \param is_token  false: session objects; of a key that is wrapped
  */
 CK_RV object_add_pair(const struct session *s, const struct devid_identity *pair, bool is_token,
@@ -268,8 +268,6 @@ struct attr_value {
 /** CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or the value. Sends nothing. */
 CK_RV attr_get(const struct object *o, CK_ATTRIBUTE_TYPE type, struct attr_value *out);
 void attr_free(struct attr_value *v);
-/** True if some object or other has it. */
-bool attr_is_known(CK_ATTRIBUTE_TYPE type);
 /** Bytes of all values: what C_GetObjectSize calls the size. */
 CK_ULONG attr_sum(const struct object *o);
 /** True if every attribute of the template is there and the same. */
@@ -296,10 +294,28 @@ CK_RV mech_take(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism 
 /** The same for CKF_ENCRYPT or CKF_DECRYPT. \param cipher its label is the caller's */
 CK_RV mech_take_cipher(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out,
                        struct devid_cipher *cipher);
-/** What this very key works with. \param list room for every row; NULL to count only */
+/** What this very key works with, or its maker's list. \param list room for DEVID_MECHANISMS_MAX */
 size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list);
 /** True if there is any mechanism by which this very key can be used so: CKF_SIGN, CKF_DECRYPT, ... */
 bool mech_can(const struct object *o, CK_FLAGS use);
+
+/** False if the key's maker wanted no such use of it, or not by this mechanism. The key itself may still be unable to. */
+bool mech_is_wanted(const struct object *o, const struct mechanism *mech, enum devid_usage usage);
+
+/* allowed.c */
+
+#define DEVID_MECHANISMS_MAX 32 /* of a client's list; more than any key has */
+
+/**
+ * CKA_ALLOWED_MECHANISMS of a template, as the store keeps it.
+ * \param line  freed by the caller; stays empty for an empty list, which says nothing
+ * \return CKR_TEMPLATE_INCONSISTENT for what no key of that kind does; CKR_ATTRIBUTE_VALUE_INVALID: longer than all there is
+ */
+CK_RV allowed_take(struct devid_slice list, enum devid_alg alg, struct devid_bytes *line);
+/** The list as it was given; false if none was: then all is allowed that the key can do. */
+bool allowed_list(const struct object *o, CK_MECHANISM_TYPE list[DEVID_MECHANISMS_MAX], size_t *n);
+/** True without a list. */
+bool allowed_has(const struct object *o, CK_MECHANISM_TYPE type);
 
 /* session.c */
 

@@ -4,14 +4,11 @@
 #define DEVID_PKCS11_PAIR_H
 
 #include "core/make.h"
-#include "pkcs11/p11v3.h"
-
-#define PAIR_ID_MAX 128     /* bytes of a CKA_ID: core's limit */
-#define PAIR_LABEL_MAX 255  /* bytes of a CKA_LABEL */
+#include "pkcs11/template.h"
 
 /* One half. Slices are the caller's. */
 struct half_wanted {
-    struct devid_slice label, id;
+    struct devid_slice label, id, subject, mechanisms; /* mechanisms: as CKA_ALLOWED_MECHANISMS has them */
     unsigned flags; /* enum devid_flag */
 };
 
@@ -22,12 +19,6 @@ struct pair_wanted {
     struct half_wanted public, private;
 };
 
-/* A list of attributes as it came. */
-struct pair_template {
-    const CK_ATTRIBUTE *attributes;
-    CK_ULONG n;
-};
-
 /**
  * What a client sends that wants a key pair. Nothing but the templates is looked at.
  *
@@ -36,7 +27,7 @@ struct pair_template {
  *         CKR_TEMPLATE_INCONSISTENT for what contradicts itself or a TPM; CKR_KEY_SIZE_RANGE; CKR_DOMAIN_PARAMS_INVALID;
  *         CKR_CURVE_NOT_SUPPORTED
  */
-CK_RV pair_take(enum devid_alg alg, struct pair_template public, struct pair_template private, struct pair_wanted *out);
+CK_RV pair_take(enum devid_alg alg, struct template public, struct template private, struct pair_wanted *out);
 
 struct secret_wanted {
     CK_KEY_TYPE type; /* CKK_GENERIC_SECRET or CKK_AES */
@@ -46,7 +37,7 @@ struct secret_wanted {
 };
 
 /** The same for a secret key that is derived: it lives as long as a session, and who says nothing may read it. */
-CK_RV secret_take(struct pair_template t, struct secret_wanted *out);
+CK_RV secret_take(struct template t, struct secret_wanted *out);
 
 /**
  * The bits of a named curve.

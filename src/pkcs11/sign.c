@@ -28,7 +28,7 @@ static CK_RV sign_begin(struct session *s, const CK_MECHANISM *given, CK_OBJECT_
         rv = object_find_key(s, handle, VIEW_PRIVATE, &next.object);
     if (rv == CKR_OK && next.object.view->pub->alg != next.mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
-    if (rv == CKR_OK && !object_is_for(&next.object, DEVID_FOR_SIGN))
+    if (rv == CKR_OK && !mech_is_wanted(&next.object, next.mech, DEVID_FOR_SIGN))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
     if (rv == CKR_OK)
         rv = object_key(&next.object, &next.key);

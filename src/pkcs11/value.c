@@ -171,9 +171,16 @@ CK_RV attr_get_subject(const struct object *o, CK_ULONG arg, struct attr_value *
 {
     const struct devid_identity *identity = o->view->identity;
 
+    struct devid_slice said = o->view->kind == VIEW_PRIVATE  ? identity->private_said.subject
+                              : o->view->kind == VIEW_PUBLIC ? identity->public_said.subject
+                              : o->view->kind == VIEW_KEY    ? o->view->item->said.subject
+                                                             : (struct devid_slice){0};
+
     (void)arg;
     if (o->view->cert != NULL)
         return give_slice(out, o->view->cert->subject);
+    if (said.len != 0)
+        return give_slice(out, said);
     return identity != NULL && identity->n_chain > 0 ? give_slice(out, identity->chain[0].subject) : give(out, "", 0);
 }
 
@@ -227,14 +234,10 @@ CK_RV attr_get_can(const struct object *o, CK_ULONG use, struct attr_value *out)
 
 CK_RV attr_get_allowed(const struct object *o, CK_ULONG arg, struct attr_value *out)
 {
-    struct devid_error err = {0};
-    size_t len = mech_allowed(o, NULL) * sizeof(CK_MECHANISM_TYPE);
+    _Static_assert(sizeof out->room >= DEVID_MECHANISMS_MAX * sizeof(CK_MECHANISM_TYPE), "a list is a value");
 
     (void)arg;
-    if (len > sizeof out->room)
-        return rv_of(devid_fail(&err, DEVID_E_ROOM, "%zu bytes of mechanisms are more than foreseen", len), &err);
-    (void)mech_allowed(o, (CK_MECHANISM_TYPE *)(void *)out->room);
-    return give(out, out->room, len);
+    return give(out, out->room, mech_allowed(o, (CK_MECHANISM_TYPE *)(void *)out->room) * sizeof(CK_MECHANISM_TYPE));
 }
 
 /* The TPM made it and it never leaves: TPMA_OBJECT fixedTPM, fixedParent, sensitiveDataOrigin. */

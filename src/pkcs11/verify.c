@@ -27,7 +27,7 @@ static CK_RV verify_begin(struct session *s, const CK_MECHANISM *given, CK_OBJEC
         rv = object_find_key(s, handle, VIEW_PUBLIC, &next.key);
     if (rv == CKR_OK && next.key.view->pub->alg != next.mech->alg)
         rv = CKR_KEY_TYPE_INCONSISTENT;
-    if (rv == CKR_OK && !mech_can(&next.key, CKF_VERIFY)) /* CKA_VERIFY is false */
+    if (rv == CKR_OK && !(mech_can(&next.key, CKF_VERIFY) && mech_is_wanted(&next.key, next.mech, DEVID_FOR_VERIFY)))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
     if (rv == CKR_OK && !message_salt_fits(next.key.view->pub, &next.scheme))
         rv = CKR_MECHANISM_PARAM_INVALID;

@@ -85,6 +85,7 @@ CK_RV item_of_view(const struct view *v, char name[DEVID_ITEM_NAME + 1], struct 
     case VIEW_PUBLIC:
         out->kind = DEVID_ITEM_PUBLIC;
         out->not_for = v->identity->not_for;
+        out->said = v->identity->public_said;
         return CKR_OK;
     case VIEW_LEAF:
     case VIEW_ISSUER:

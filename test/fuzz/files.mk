@@ -96,7 +96,7 @@ test_fuzz_uri_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_uri_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_uri_LDADD = $(FUZZ_LIBS)
 
-test_fuzz_template_SOURCES = test/fuzz/template.c src/pkcs11/pair.c $(FUZZ_MAIN)
+test_fuzz_template_SOURCES = test/fuzz/template.c src/pkcs11/pair.c src/pkcs11/rv.c src/pkcs11/template.c $(FUZZ_MAIN)
 test_fuzz_template_CFLAGS = $(FUZZ_CFLAGS) $(P11KIT_CFLAGS)
 test_fuzz_template_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_template_LDADD = $(FUZZ_LIBS)

@@ -43,8 +43,8 @@ static bool is_sound(const struct pair_wanted *w, enum devid_alg alg)
     bool is_size = alg == DEVID_EC ? curve_params(w->key.bits).len != 0
                                    : w->key.bits == 2048 || w->key.bits == 3072 || w->key.bits == 4096;
 
-    return w->key.alg == alg && is_size && (w->key.signs || w->key.decrypts) && w->private.id.len <= PAIR_ID_MAX &&
-           w->public.id.len <= PAIR_ID_MAX && w->private.label.len <= PAIR_LABEL_MAX &&
+    return w->key.alg == alg && is_size && (w->key.signs || w->key.decrypts) && w->private.id.len <= ID_MAX &&
+           w->public.id.len <= ID_MAX && w->private.label.len <= LABEL_MAX &&
            (w->private.label.len == 0 || memchr(w->private.label.data, '\n', w->private.label.len) == NULL);
 }
 
@@ -61,8 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     alg = (data[0] & 1) != 0 ? DEVID_RSA : DEVID_EC;
     for (size_t at = 1; at + 6 <= len;)
         at += take(data + at, len - at, halves);
-    if (pair_take(alg, (struct pair_template){halves[0].attributes, halves[0].n},
-                  (struct pair_template){halves[1].attributes, halves[1].n}, &wanted) == CKR_OK && !is_sound(&wanted, alg))
+    if (pair_take(alg, (struct template){halves[0].attributes, halves[0].n},
+                  (struct template){halves[1].attributes, halves[1].n}, &wanted) == CKR_OK && !is_sound(&wanted, alg))
         abort();
     for (size_t h = 0; h < 2; h++)
         for (CK_ULONG i = 0; i < halves[h].n; i++)

@@ -230,7 +230,9 @@ static void data_and_public_keys_are_kept_in_the_token(void **state)
     CK_ATTRIBUTE d[] = {{CKA_CLASS, &data, sizeof data}, {CKA_TOKEN, &yes, 1}, {CKA_LABEL, TEXT("note")},
                         {CKA_APPLICATION, TEXT("test")}, {CKA_VALUE, TEXT("first")}};
     CK_ATTRIBUTE changed = {CKA_VALUE, TEXT("second")};
-    CK_ULONG size = 0;
+    CK_MECHANISM pkcs1 = {CKM_RSA_PKCS, NULL, 0};
+    unsigned char out[256];
+    CK_ULONG size = sizeof out;
     char value[16];
 
     assert_int_equal(p11_attr(t->session, from, CKA_MODULUS, modulus, sizeof modulus), 256);
@@ -241,6 +243,9 @@ static void data_and_public_keys_are_kept_in_the_token(void **state)
     k[5].pValue = e;
     k[5].ulValueLen = sizeof e;
     assert_rv(f->C_CreateObject(t->session, k, 6, &key), CKR_OK);
+    assert_rv(f->C_EncryptInit(t->session, &pkcs1, key), CKR_OK);
+    assert_rv(f->C_Encrypt(t->session, modulus, 8, out, &size), CKR_OK);
+    assert_int_equal(size, 256);
     assert_rv(f->C_CreateObject(maker, d, 5, &note), CKR_TOKEN_WRITE_PROTECTED);
     assert_rv(f->C_CreateObject(t->session, d, 5, &note), CKR_OK);
     assert_rv(f->C_SetAttributeValue(t->session, note, &changed, 1), CKR_OK);
@@ -274,7 +279,7 @@ static void nonsense_has_its_own_answer(void **state)
                  {{CKA_UNIQUE_ID, &odd, sizeof odd}, CKR_ATTRIBUTE_READ_ONLY},
                  {{CKA_PRIVATE, &odd, sizeof odd}, CKR_ATTRIBUTE_VALUE_INVALID},
                  {{CKA_LABEL, TEXT("two\nlines")}, CKR_ATTRIBUTE_VALUE_INVALID},
-                 {{CKA_CLASS, &data, sizeof data}, CKR_TEMPLATE_INCONSISTENT},
+                 {{CKA_CLASS, &public_key, sizeof public_key}, CKR_TEMPLATE_INCONSISTENT},
                  {{CKA_VALUE, NULL, 3}, CKR_ARGUMENTS_BAD}};
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -299,6 +304,95 @@ static void fixed_objects_stay_as_they_are(void **state)
     assert_rv(f->C_CopyObject(session, made, NULL, 0, &copy), CKR_ACTION_PROHIBITED);
     assert_rv(f->C_DestroyObject(session, made), CKR_ACTION_PROHIBITED);
     assert_rv(f->C_CloseSession(session), CKR_OK);
+}
+
+/* Who gives a list of mechanisms has a key that knows no other: over processes, copies, and the end of its pair. */
+static void a_key_does_what_its_list_of_mechanisms_says(void **state)
+{
+    static unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    CK_MECHANISM_TYPE list[] = {CKM_ECDSA_SHA384, CKM_ECDSA_SHA256}, got[32], odd[] = {CKM_ECDSA, CKM_RSA_PKCS};
+    CK_MECHANISM mech = {CKM_EC_KEY_PAIR_GEN, NULL, 0}, ecdsa = {CKM_ECDSA, NULL, 0}, sha256 = {CKM_ECDSA_SHA256, NULL, 0};
+    CK_MECHANISM ecdh = {CKM_ECDH1_DERIVE, NULL, 0};
+    CK_ATTRIBUTE pub[] = {{CKA_EC_PARAMS, p256, sizeof p256}, {CKA_TOKEN, &yes, 1}, {CKA_LABEL, TEXT("listed")},
+                          {CKA_ALLOWED_MECHANISMS, &list[1], sizeof list[1]}};
+    CK_ATTRIBUTE priv[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, TEXT("listed")}, {CKA_ALLOWED_MECHANISMS, list, sizeof list}};
+    CK_ATTRIBUTE bad = {CKA_ALLOWED_MECHANISMS, odd, sizeof odd}, renamed = {CKA_LABEL, TEXT("copied")};
+    CK_OBJECT_HANDLE public, private, copy;
+    struct p11 *t = *state;
+    CK_BBOOL can = CK_TRUE;
+
+    priv[2] = bad;
+    assert_rv(f->C_GenerateKeyPair(t->session, &mech, pub, 4, priv, 3, &public, &private), CKR_TEMPLATE_INCONSISTENT);
+    assert_commands(t, "");
+    priv[2] = (CK_ATTRIBUTE){CKA_ALLOWED_MECHANISMS, list, sizeof list};
+    assert_rv(f->C_GenerateKeyPair(t->session, &mech, pub, 4, priv, 3, &public, &private), CKR_OK);
+    assert_rv(f->C_CopyObject(t->session, private, &renamed, 1, &copy), CKR_OK);
+    assert_rv(f->C_Finalize(NULL), CKR_OK);
+    assert_rv(f->C_Initialize(NULL), CKR_OK);
+    t->session = p11_session(OWNER, CKF_RW_SESSION);
+    for (int i = 0; i < 2; i++) {
+        private = p11_find(t->session, CKO_PRIVATE_KEY, i == 0 ? "listed" : "copied");
+        assert_int_equal(p11_attr(t->session, private, CKA_ALLOWED_MECHANISMS, got, sizeof got), sizeof list);
+        assert_memory_equal(got, list, sizeof list);
+        assert_rv(f->C_SignInit(t->session, &ecdsa, private), CKR_KEY_FUNCTION_NOT_PERMITTED);
+        assert_rv(f->C_DeriveKey(t->session, &ecdh, private, NULL, 0, &copy), CKR_KEY_FUNCTION_NOT_PERMITTED);
+        assert_int_equal(p11_attr(t->session, private, CKA_DERIVE, &can, 1), 1);
+        assert_int_equal(can, CK_FALSE);
+        assert_rv(f->C_SignInit(t->session, &sha256, private), CKR_OK);
+        assert_rv(f->C_SignInit(t->session, NULL, private), CKR_OK);
+        assert_rv(f->C_DestroyObject(t->session, private), CKR_OK);
+    }
+    public = p11_find(t->session, CKO_PUBLIC_KEY, "listed"); /* on its own now */
+    assert_int_equal(p11_attr(t->session, public, CKA_ALLOWED_MECHANISMS, got, sizeof got), sizeof list[1]);
+    assert_rv(f->C_VerifyInit(t->session, &ecdsa, public), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    assert_rv(f->C_VerifyInit(t->session, &sha256, public), CKR_OK);
+    assert_rv(f->C_DestroyObject(t->session, public), CKR_OK);
+}
+
+static void assert_subject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const void *expected, CK_ULONG len)
+{
+    unsigned char got[256];
+
+    assert_int_equal(p11_attr(session, key, CKA_SUBJECT, got, sizeof got), len);
+    assert_memory_equal(got, expected, len);
+}
+
+/* Each half has the subject that it was given; without one it has its certificate's, or none. */
+static void a_subject_is_kept_or_is_the_certificates(void **state)
+{
+    static unsigned char x[] = {0x30, 0x0c, 0x31, 0x0a, 0x30, 0x08, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x01, 'x'};
+    CK_ATTRIBUTE to_x = {CKA_SUBJECT, x, sizeof x}, cut = {CKA_SUBJECT, x, sizeof x - 1}, none = {CKA_SUBJECT, NULL, 0};
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE by_subject[] = {{CKA_CLASS, &class, sizeof class}, {CKA_SUBJECT, x, sizeof x}};
+    CK_OBJECT_HANDLE public, private;
+    unsigned char of_cert[256];
+    struct p11 *t = *state;
+    CK_ULONG len;
+
+    generate(t, "named", true, &public, &private);
+    assert_subject(t->session, private, "", 0);
+    assert_rv(f->C_SetAttributeValue(t->session, private, &cut, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    assert_rv(f->C_SetAttributeValue(t->session, private, &to_x, 1), CKR_OK);
+    assert_rv(f->C_Finalize(NULL), CKR_OK);
+    assert_rv(f->C_Initialize(NULL), CKR_OK);
+    t->session = p11_session(OWNER, CKF_RW_SESSION);
+    private = p11_find(t->session, CKO_PRIVATE_KEY, "named");
+    public = p11_find(t->session, CKO_PUBLIC_KEY, "named");
+    assert_subject(t->session, private, x, sizeof x);
+    assert_subject(t->session, public, "", 0);
+    assert_int_equal(p11_count(t->session, by_subject, 2), 1);
+    assert_rv(f->C_DestroyObject(t->session, private), CKR_OK);
+    assert_rv(f->C_SetAttributeValue(t->session, public, &to_x, 1), CKR_OK); /* an item by now */
+    assert_subject(t->session, public, x, sizeof x);
+    assert_rv(f->C_DestroyObject(t->session, public), CKR_OK);
+
+    private = p11_find(t->session, CKO_PRIVATE_KEY, "wrapped");
+    len = p11_attr(t->session, p11_find(t->session, CKO_CERTIFICATE, "wrapped"), CKA_SUBJECT, of_cert, sizeof of_cert);
+    assert_subject(t->session, private, of_cert, len);
+    assert_rv(f->C_SetAttributeValue(t->session, private, &to_x, 1), CKR_OK);
+    assert_subject(t->session, private, x, sizeof x);
+    assert_rv(f->C_SetAttributeValue(t->session, private, &none, 1), CKR_OK);
+    assert_subject(t->session, private, of_cert, len);
 }
 
 /* The last: it takes the key out of the TPM. */
@@ -326,6 +420,8 @@ int main(void)
         P11_TEST(data_and_public_keys_are_kept_in_the_token),
         P11_TEST(nonsense_has_its_own_answer),
         P11_TEST(fixed_objects_stay_as_they_are),
+        P11_TEST(a_key_does_what_its_list_of_mechanisms_says),
+        P11_TEST(a_subject_is_kept_or_is_the_certificates),
         P11_TEST(a_key_at_a_handle_is_evicted),
     };
 

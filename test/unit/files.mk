@@ -95,7 +95,7 @@ test_unit_test_uri_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += test/unit/test_pair
 TESTS += test/unit/test_pair
-test_unit_test_pair_SOURCES = test/unit/test_pair.c src/pkcs11/pair.c
+test_unit_test_pair_SOURCES = test/unit/test_pair.c src/pkcs11/pair.c src/pkcs11/rv.c src/pkcs11/template.c
 test_unit_test_pair_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_pair_CFLAGS = $(UNIT_CFLAGS) $(P11KIT_CFLAGS)
 test_unit_test_pair_LDADD = $(UNIT_LIBS)

@@ -16,6 +16,7 @@ static const CK_KEY_TYPE rsa_type = CKK_RSA;
 static const unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 static const unsigned char k256[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a}; /* secp256k1 */
 static const unsigned char f4[] = {0, 1, 0, 1}, three[] = {3}, long_f4[] = {1, 0, 0, 0, 0, 1, 0, 1};
+static const unsigned char name[] = {0x30, 0x0c, 0x31, 0x0a, 0x30, 0x08, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x01, 0x78}; /* CN=x */
 static const unsigned char lines[] = "two\nlines", nul[] = "nul";
 static const CK_ATTRIBUTE curve = {CKA_EC_PARAMS, V(p256)}, size = {CKA_MODULUS_BITS, V(bits2048)};
 
@@ -24,7 +25,7 @@ static CK_RV with(enum devid_alg alg, int half, CK_ATTRIBUTE more, struct pair_w
 {
     const CK_ATTRIBUTE public[] = {alg == DEVID_EC ? curve : size, more};
 
-    return pair_take(alg, (struct pair_template){public, half == 0 ? 2 : 1}, (struct pair_template){&more, half == 1 ? 1 : 0}, out);
+    return pair_take(alg, (struct template){public, half == 0 ? 2 : 1}, (struct template){&more, half == 1 ? 1 : 0}, out);
 }
 
 static void assert_code(enum devid_alg alg, int half, CK_ATTRIBUTE more, CK_RV expected)
@@ -50,8 +51,11 @@ static void a_wrong_value_has_its_code(void **state)
         {DEVID_EC, 1, {CKA_LABEL, V(lines)}, CKR_ATTRIBUTE_VALUE_INVALID},
         {DEVID_EC, 1, {CKA_LABEL, V(nul)}, CKR_ATTRIBUTE_VALUE_INVALID},
         {DEVID_EC, 1, {CKA_START_DATE, V(yes)}, CKR_ATTRIBUTE_VALUE_INVALID},
-        {DEVID_EC, 1, {CKA_ALLOWED_MECHANISMS, NULL, 0}, CKR_ATTRIBUTE_VALUE_INVALID},
-        {DEVID_EC, 1, {CKA_ALLOWED_MECHANISMS, V(bits2048)}, CKR_TEMPLATE_INCONSISTENT},
+        {DEVID_EC, 1, {CKA_ALLOWED_MECHANISMS, NULL, 0}, CKR_OK}, /* says nothing */
+        {DEVID_EC, 1, {CKA_ALLOWED_MECHANISMS, V(f4)}, CKR_ATTRIBUTE_VALUE_INVALID},
+        {DEVID_EC, 1, {CKA_SUBJECT, V(name)}, CKR_OK},
+        {DEVID_EC, 0, {CKA_SUBJECT, NULL, 0}, CKR_OK},
+        {DEVID_EC, 0, {CKA_SUBJECT, V(p256)}, CKR_ATTRIBUTE_VALUE_INVALID}, /* no Name */
         {DEVID_EC, 0, {CKA_CLASS, V(secret_class)}, CKR_TEMPLATE_INCONSISTENT},
         {DEVID_EC, 1, {CKA_CLASS, V(public_class)}, CKR_TEMPLATE_INCONSISTENT},
         {DEVID_EC, 0, {CKA_KEY_TYPE, V(rsa_type)}, CKR_TEMPLATE_INCONSISTENT},
@@ -68,7 +72,7 @@ static void a_wrong_value_has_its_code(void **state)
         {DEVID_EC, 0, {CKA_EC_POINT, V(p256)}, CKR_ATTRIBUTE_READ_ONLY},
         {DEVID_EC, 0, {CKA_TRUSTED, V(yes)}, CKR_ATTRIBUTE_READ_ONLY},
         {DEVID_EC, 0, {CKA_TRUSTED, V(no)}, CKR_OK},
-        {DEVID_EC, 0, {CKA_CERTIFICATE_TYPE, V(bits2048)}, CKR_ATTRIBUTE_TYPE_INVALID},
+        {DEVID_EC, 0, {CKA_CERTIFICATE_TYPE, V(bits2048)}, CKR_TEMPLATE_INCONSISTENT},
         {DEVID_EC, 1, {CKA_VENDOR_DEFINED | 7, V(yes)}, CKR_ATTRIBUTE_TYPE_INVALID},
         {DEVID_RSA, 0, {CKA_PUBLIC_EXPONENT, V(f4)}, CKR_OK},
         {DEVID_RSA, 0, {CKA_PUBLIC_EXPONENT, V(three)}, CKR_ATTRIBUTE_VALUE_INVALID},
@@ -88,19 +92,19 @@ static CK_RV only(enum devid_alg alg, CK_ATTRIBUTE a)
 {
     struct pair_wanted out;
 
-    return pair_take(alg, (struct pair_template){&a, 1}, (struct pair_template){NULL, 0}, &out);
+    return pair_take(alg, (struct template){&a, 1}, (struct template){NULL, 0}, &out);
 }
 
 /* Case 68. */
 static void sizes_and_curves_that_there_are_not_have_codes_of_their_own(void **state)
 {
-    static const unsigned char name[] = {0x13, 0x05, 'c', 'u', 'r', 'v', 'e'}, cut[] = {0x06, 0x08, 0x2a, 0x86};
+    static const unsigned char named[] = {0x13, 0x05, 'c', 'u', 'r', 'v', 'e'}, cut[] = {0x06, 0x08, 0x2a, 0x86};
 
     (void)state;
     assert_int_equal(only(DEVID_EC, (CK_ATTRIBUTE){CKA_TOKEN, V(yes)}), CKR_TEMPLATE_INCOMPLETE);
     assert_int_equal(only(DEVID_RSA, (CK_ATTRIBUTE){CKA_TOKEN, V(yes)}), CKR_TEMPLATE_INCOMPLETE);
     assert_int_equal(only(DEVID_EC, (CK_ATTRIBUTE){CKA_EC_PARAMS, V(k256)}), CKR_CURVE_NOT_SUPPORTED);
-    assert_int_equal(only(DEVID_EC, (CK_ATTRIBUTE){CKA_EC_PARAMS, V(name)}), CKR_CURVE_NOT_SUPPORTED);
+    assert_int_equal(only(DEVID_EC, (CK_ATTRIBUTE){CKA_EC_PARAMS, V(named)}), CKR_CURVE_NOT_SUPPORTED);
     assert_int_equal(only(DEVID_EC, (CK_ATTRIBUTE){CKA_EC_PARAMS, V(cut)}), CKR_DOMAIN_PARAMS_INVALID);
     assert_int_equal(only(DEVID_EC, (CK_ATTRIBUTE){CKA_EC_PARAMS, NULL, 0}), CKR_DOMAIN_PARAMS_INVALID);
     assert_int_equal(only(DEVID_RSA, (CK_ATTRIBUTE){CKA_MODULUS_BITS, V(bits2049)}), CKR_KEY_SIZE_RANGE);
@@ -144,7 +148,7 @@ static void who_names_a_use_wants_no_other(void **state)
     assert_int_equal(out.not_for, DEVID_FOR_DECRYPT);
     assert_int_equal(with(DEVID_RSA, 1, not_decrypts, &out), CKR_OK);
     assert_true(out.key.signs && !out.key.decrypts);
-    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){&curve, 1}, (struct pair_template){none, 2}, &out),
+    assert_int_equal(pair_take(DEVID_EC, (struct template){&curve, 1}, (struct template){none, 2}, &out),
                      CKR_TEMPLATE_INCONSISTENT);
 }
 
@@ -158,16 +162,16 @@ static void what_is_said_of_the_objects_is_kept(void **state)
     struct pair_wanted out;
 
     (void)state;
-    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){public, 2}, (struct pair_template){private, 6}, &out), CKR_OK);
+    assert_int_equal(pair_take(DEVID_EC, (struct template){public, 2}, (struct template){private, 6}, &out), CKR_OK);
     assert_int_equal(out.private.flags, DEVID_FLAG_PRIVATE | DEVID_FLAG_FIXED | DEVID_FLAG_UNCOPYABLE |
                                             DEVID_FLAG_KEPT | DEVID_FLAG_ASKS);
     assert_int_equal(out.public.flags, DEVID_FLAG_PRIVATE);
     assert_int_equal(out.private.id.len, sizeof f4);
     assert_int_equal(out.public.id.len, 0);
     assert_true(out.is_token);
-    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){public, 1}, (struct pair_template){asks, 2}, &out),
+    assert_int_equal(pair_take(DEVID_EC, (struct template){public, 1}, (struct template){asks, 2}, &out),
                      CKR_TEMPLATE_INCONSISTENT);
-    assert_int_equal(pair_take(DEVID_EC, (struct pair_template){passing, 2}, (struct pair_template){private, 6}, &out),
+    assert_int_equal(pair_take(DEVID_EC, (struct template){passing, 2}, (struct template){private, 6}, &out),
                      CKR_TEMPLATE_INCONSISTENT);
 }
 
