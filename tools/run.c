@@ -147,7 +147,8 @@ static devid_rc sweep(struct tool *tool, struct devid_error *err)
     devid_rc rc = devid_make_sweep(tool->store, err);
 
     for (size_t i = 0; rc == DEVID_OK && i < n + conf->n_identities; i++) {
-        rc = devid_store_folder(tool->store, i < n ? folders[i] : conf->identities[i - n].token, &folder, err);
+        rc = i < n ? devid_store_folder(tool->store, folders[i], &folder, err)
+                   : devid_store_token_folder(tool->store, conf->identities[i - n].token, &folder, err);
         if (rc == DEVID_OK)
             devid_files_sweep((const char *)folder.data);
         devid_bytes_free(&folder);

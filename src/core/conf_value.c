@@ -63,12 +63,11 @@ static void set_path(struct conf_builder *b, const char **target, const char *va
     free(path);
 }
 
-/* It becomes a folder of the state, and a label in PKCS#11. */
+/* It becomes a label in PKCS#11. */
 static void set_token(struct conf_builder *b, const char *name, const char **target, const char *value)
 {
-    if (value[0] == '.' || strchr(value, '/') != NULL || strlen(value) > CONF_TOKEN_MAX)
-        conf_fail(b, b->line, name, "\"%s\" is no name of a token: at most %d bytes, no '/', no '.' at its beginning", value,
-                  CONF_TOKEN_MAX);
+    if (strlen(value) > CONF_TOKEN_MAX)
+        conf_fail(b, b->line, name, "\"%s\" is no name of a token: at most %d bytes", value, CONF_TOKEN_MAX);
     set_text(b, target, value);
 }
 

@@ -193,3 +193,25 @@ devid_rc devid_files_name(const char *label, struct devid_bytes *out, struct dev
     *out = (struct devid_bytes){(unsigned char *)name, len};
     return DEVID_OK;
 }
+
+bool devid_files_label(const char *name, size_t len, char label[256])
+{
+    size_t n = 0;
+
+    if (len > 255)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] == '%' && i + 2 < len) {
+            const char hex[] = {name[i + 1], name[i + 2], 0};
+
+            label[n] = (char)strtoul(hex, NULL, 16);
+            i += 2;
+        } else {
+            label[n] = name[i];
+        }
+        if (label[n++] == 0)
+            return false;
+    }
+    label[n] = 0;
+    return true;
+}

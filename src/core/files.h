@@ -28,6 +28,8 @@ void devid_files_sweep(const char *folder);
 
 /** NAME of a label: bytes outside [A-Za-z0-9._-], and a leading dot, as %XX. *out is NUL-terminated. */
 devid_rc devid_files_name(const char *label, struct devid_bytes *out, struct devid_error *err);
+/** The reverse, of len bytes. False if the label would be longer than 255 bytes, or have a NUL in it. */
+bool devid_files_label(const char *name, size_t len, char label[256]);
 
 /* A record: "field: value" lines, then anything (PEM blocks). Unknown fields survive a rewrite. */
 struct devid_record {

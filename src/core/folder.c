@@ -163,7 +163,7 @@ devid_rc devid_folder_read(struct devid_store *store, const char *token, const s
     struct dirent *entry;
     struct reading r = {.store = store, .token = token, .before = before, .snap = snap};
     DIR *dir;
-    devid_rc rc = devid_store_folder(store, token, &folder, err);
+    devid_rc rc = devid_store_token_folder(store, token, &folder, err);
 
     if (rc != DEVID_OK)
         return rc;

@@ -26,6 +26,11 @@ devid_rc devid_type1_encode(struct devid_slice data, size_t len, unsigned char *
 /** The data of such a block; false if it is none. */
 bool devid_type1_decode(struct devid_slice block, struct devid_slice *data);
 
+#define DEVID_DIGEST_INFO_MAX (19 + DEVID_HASH_MAX)
+
+/** The DigestInfo of a digest of the hash's length, in info. */
+struct devid_slice devid_digest_info_make(enum devid_hash hash, struct devid_slice digest,
+                                          unsigned char info[DEVID_DIGEST_INFO_MAX]);
 /** A DigestInfo of SHA-1 or SHA-2: its hash, and the digest inside; false for anything else. */
 bool devid_digest_info(struct devid_slice info, enum devid_hash *hash, struct devid_slice *digest);
 

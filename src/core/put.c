@@ -36,9 +36,13 @@ devid_rc devid_put_name(const char *label, char name[256], struct devid_error *e
 
 devid_rc devid_put_token(const char *token, struct devid_error *err)
 {
-    if (token[0] == 0 || token[0] == '.' || strchr(token, '/') != NULL || strpbrk(token, "\r\n") != NULL)
-        return devid_fail(err, DEVID_E_ARG, "\"%s\" is no name of a token", token);
-    return DEVID_OK;
+    struct devid_bytes folder = {0};
+    devid_rc rc = devid_files_name(token, &folder, err);
+
+    if (rc == DEVID_OK && (folder.len == 0 || folder.len > 255 || strpbrk(token, "\r\n") != NULL))
+        rc = devid_fail(err, DEVID_E_ARG, "\"%s\" is no name of a token", token);
+    devid_bytes_free(&folder);
+    return rc;
 }
 
 static devid_rc place_of(const struct devid_store *store, const char *token, const char *label, struct place *place,
@@ -49,7 +53,7 @@ static devid_rc place_of(const struct devid_store *store, const char *token, con
     if (rc == DEVID_OK)
         rc = devid_put_name(label, place->name, err);
     if (rc == DEVID_OK)
-        rc = devid_store_folder(store, token, &place->folder, err);
+        rc = devid_store_token_folder(store, token, &place->folder, err);
     if (rc == DEVID_OK && (size_t)snprintf(place->path, sizeof place->path, "%s/%s", (const char *)place->folder.data,
                                            place->name) >= sizeof place->path)
         rc = devid_fail(err, DEVID_E_ARG, "the path of the state folder is too long");

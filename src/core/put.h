@@ -12,7 +12,7 @@
 devid_rc devid_put_found(struct devid_store *store, const struct devid_conf_identity *want, struct devid_slice file,
                          struct devid_error *err);
 
-/** A client may name tokens: none of them is a path. \return DEVID_E_ARG */
+/** A client may name tokens: by a line of text whose folder a file system takes. \return DEVID_E_ARG */
 devid_rc devid_put_token(const char *token, struct devid_error *err);
 
 /** The name of a label's file: "NAME.pem". \return DEVID_E_ARG if no folder takes a name as long */

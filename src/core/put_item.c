@@ -23,7 +23,7 @@ static devid_rc place_of(const struct devid_store *store, const char *token, con
         (strlen(name) != DEVID_ITEM_NAME || strspn(name, "0123456789abcdef") != DEVID_ITEM_NAME))
         rc = devid_fail(err, DEVID_E_ARG, "\"%s\" is no name of an item", name);
     (void)snprintf(place->name, sizeof place->name, "%.*s.obj", DEVID_ITEM_NAME, name);
-    return rc == DEVID_OK ? devid_store_folder(store, token, &place->folder, err) : rc;
+    return rc == DEVID_OK ? devid_store_token_folder(store, token, &place->folder, err) : rc;
 }
 
 static devid_rc check_unchanged(const struct item_place *place, const struct devid_item_entry *old,

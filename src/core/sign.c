@@ -52,6 +52,9 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
         return devid_fail(err, DEVID_E_KEY, "the key is not for signing");
     if (pub->alg == DEVID_EC || is_raw_rsa(pub))
         return DEVID_OK;
+    if (scheme->hash != DEVID_HASH_NONE && devid_alg_of_hash(scheme->hash) == TPM2_ALG_NULL)
+        return devid_fail(err, DEVID_E_KEY, "a TPM does not know %s, and the key may not be used without a scheme",
+                          devid_hash_name(scheme->hash));
     if (pub->has_scheme && scheme->padding != DEVID_RAW &&
         (scheme->padding != pub->padding || (scheme->hash != pub->hash && scheme->hash != DEVID_HASH_NONE)))
         return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s with %s",
@@ -130,11 +133,16 @@ static devid_rc use_block(const struct devid_public *pub, struct devid_slice blo
 static devid_rc use_pkcs1(const struct devid_public *pub, enum devid_hash hash, struct devid_slice data,
                           struct devid_use *use, struct devid_error *err)
 {
-    unsigned char block[MODULUS_MAX];
+    unsigned char block[MODULUS_MAX], info[DEVID_DIGEST_INFO_MAX];
     struct devid_slice digest = data;
+    bool is_named = hash != DEVID_HASH_NONE; /* else a DigestInfo says it, or nothing does */
     devid_rc rc;
 
-    if (hash != DEVID_HASH_NONE || devid_digest_info(data, &hash, &digest)) {
+    if (is_named && devid_alg_of_hash(hash) == TPM2_ALG_NULL) {
+        if (data.len != devid_hash_len(hash))
+            return devid_fail(err, DEVID_E_DATA, "a digest of %zu bytes is expected, not %zu", devid_hash_len(hash), data.len);
+        data = devid_digest_info_make(hash, digest, info);
+    } else if (is_named || (devid_digest_info(data, &hash, &digest) && devid_alg_of_hash(hash) != TPM2_ALG_NULL)) {
         if (pub->has_scheme && pub->hash != hash)
             return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s", devid_hash_name(pub->hash));
         return use_scheme(TPM2_ALG_RSASSA, hash, digest, use, err);

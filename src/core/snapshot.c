@@ -257,33 +257,12 @@ const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *sn
     return place < snap->n_entries ? &snap->entries[place]->identity : NULL;
 }
 
-/* The reverse of devid_files_name. */
-static bool label_of(const char *file, char label[256])
-{
-    size_t len = strlen(file), n = 0;
-
-    if (len < 5 || len > 255)
-        return false;
-    for (size_t i = 0; i < len - 4; i++) {
-        char hex[3] = {file[i + 1], file[i + 1] != 0 ? file[i + 2] : 0, 0};
-
-        if (file[i] == '%' && i + 2 < len - 4) {
-            label[n++] = (char)strtoul(hex, NULL, 16);
-            i += 2;
-        } else {
-            label[n++] = file[i];
-        }
-    }
-    label[n] = 0;
-    return true;
-}
-
 struct devid_entry *devid_snapshot_entry(const struct devid_snapshot *snap, const char *token, const char *file)
 {
+    size_t place, len = strlen(file);
     char label[256];
-    size_t place;
 
-    if (snap == NULL || !label_of(file, label))
+    if (snap == NULL || len < 5 || !devid_files_label(file, len - 4, label)) /* without ".pem" */
         return NULL;
     place = place_of(snap, token, label);
     return place < snap->n_entries && strcmp(snap->entries[place]->identity.token, token) == 0 &&

@@ -115,17 +115,29 @@ uint64_t devid_store_commands(struct devid_store *store)
     return devid_tpm_commands(store->tpm);
 }
 
-devid_rc devid_store_folder(const struct devid_store *store, const char *token, struct devid_bytes *out,
+devid_rc devid_store_folder(const struct devid_store *store, const char *name, struct devid_bytes *out,
                             struct devid_error *err)
 {
-    size_t room = strlen(store->conf->state) + strlen(token) + 2;
+    size_t room = strlen(store->conf->state) + strlen(name) + 2;
     char *path = malloc(room);
 
     if (path == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    (void)snprintf(path, room, "%s%s%s", store->conf->state, token[0] != 0 ? "/" : "", token);
+    (void)snprintf(path, room, "%s%s%s", store->conf->state, name[0] != 0 ? "/" : "", name);
     *out = (struct devid_bytes){(unsigned char *)path, strlen(path)};
     return DEVID_OK;
+}
+
+devid_rc devid_store_token_folder(const struct devid_store *store, const char *token, struct devid_bytes *out,
+                                  struct devid_error *err)
+{
+    struct devid_bytes name = {0};
+    devid_rc rc = devid_files_name(token, &name, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_store_folder(store, (const char *)name.data, out, err);
+    devid_bytes_free(&name);
+    return rc;
 }
 
 /* What a thread that does not exist here was just changing is not freed, and made anew. */
@@ -237,7 +249,7 @@ static devid_rc read_folders(struct devid_store *store, struct devid_snapshot **
         for (size_t i = 0; rc == DEVID_OK && i < store->watch.n_seen; i++)
             if (store->watch.seen[i].token[0] != 0)
                 rc = devid_folder_read(store, store->watch.seen[i].token, store->snap, snap, err);
-        if (rc == DEVID_OK && !devid_watch_changed(&store->watch, store->conf))
+        if (rc == DEVID_OK && !devid_watch_changed(&store->watch))
             break;
     }
     *out = snap;
@@ -280,7 +292,7 @@ static devid_rc get_snapshot(struct devid_store *store, bool ask, struct devid_s
     devid_rc rc = DEVID_OK;
 
     store_enter(store);
-    if (store->snap == NULL || !devid_watch_holds(&store->watch, store->conf) || (ask && !has_answer(store)))
+    if (store->snap == NULL || !devid_watch_holds(&store->watch) || (ask && !has_answer(store)))
         rc = renew_snapshot(store, ask, err);
     if (rc == DEVID_OK)
         *out = devid_snapshot_hold(store->snap);

@@ -150,8 +150,11 @@ devid_rc devid_snapshot_of_item(const struct devid_item *item, struct devid_snap
 /** Remove the file and cache of an identity; its key in the TPM is not touched. DEVID_E_DENIED if read-only. */
 devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
 
-/** The folder of a token, "STATE/TOKEN"; *out is NUL-terminated and freed by the caller. */
-devid_rc devid_store_folder(const struct devid_store *store, const char *token, struct devid_bytes *out,
+/** The folder of a token: "STATE/TOKEN", as devid_files_name spells it; *out is NUL-terminated and freed by the caller. */
+devid_rc devid_store_token_folder(const struct devid_store *store, const char *token, struct devid_bytes *out,
+                                  struct devid_error *err);
+/** The same for what is no token's: a name that begins with a dot. */
+devid_rc devid_store_folder(const struct devid_store *store, const char *name, struct devid_bytes *out,
                             struct devid_error *err);
 
 #endif

@@ -36,7 +36,7 @@ static devid_rc writing_begin(struct devid_store *store, const char *name, struc
 
     *w = (struct writing){.fd = -1};
     if (rc == DEVID_OK)
-        rc = devid_store_folder(store, name, &w->folder, err);
+        rc = devid_store_token_folder(store, name, &w->folder, err);
     if (rc == DEVID_OK)
         rc = devid_files_make_folder((const char *)w->folder.data, err);
     if (rc == DEVID_OK)
@@ -100,7 +100,7 @@ static devid_rc check_init(struct devid_store *store, const struct writing *w, c
         return devid_fail(err, DEVID_E_ARG, "devid.conf names token \"%s\": it keeps its name", token);
     rc = devid_put_token(name, err);
     if (rc == DEVID_OK)
-        rc = devid_store_folder(store, name, &to, err);
+        rc = devid_store_token_folder(store, name, &to, err);
     if (rc == DEVID_OK && (access((const char *)to.data, F_OK) == 0 || is_configured(devid_store_conf(store), name)))
         rc = devid_fail(err, DEVID_E_EXISTS, "there is a token \"%s\" already", name);
     devid_bytes_free(&to);
@@ -110,7 +110,7 @@ static devid_rc check_init(struct devid_store *store, const struct writing *w, c
 static devid_rc rename_folder(struct devid_store *store, const struct writing *w, const char *name, struct devid_error *err)
 {
     struct devid_bytes to = {0};
-    devid_rc rc = devid_store_folder(store, name, &to, err);
+    devid_rc rc = devid_store_token_folder(store, name, &to, err);
 
     if (rc == DEVID_OK && rename((const char *)w->folder.data, (const char *)to.data) != 0)
         rc = devid_fail(err, DEVID_E_FILE, "%s cannot be renamed to %s: %s", (const char *)w->folder.data,

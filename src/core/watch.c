@@ -9,10 +9,15 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "core/files.h"
+#include "core/log.h"
+
 void devid_watch_free(struct devid_watch *w)
 {
-    for (size_t i = 0; i < w->n_seen; i++)
+    for (size_t i = 0; i < w->n_seen; i++) {
         free(w->seen[i].token);
+        free(w->seen[i].folder);
+    }
     free(w->seen);
     *w = (struct devid_watch){0};
 }
@@ -22,14 +27,27 @@ int64_t devid_watch_ns(const struct timespec *t)
     return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
-static int64_t changed_at(const struct devid_conf *conf, const char *token)
+static int64_t changed_at(const char *folder)
 {
-    char path[4096];
     struct stat st;
 
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", conf->state, token) >= sizeof path || stat(path, &st) != 0)
-        return -1;
-    return devid_watch_ns(&st.st_mtim);
+    return stat(folder, &st) == 0 ? devid_watch_ns(&st.st_mtim) : -1;
+}
+
+static char *folder_of(const struct devid_conf *conf, const char *token)
+{
+    struct devid_bytes name = {0};
+    char *path = NULL;
+    size_t room;
+
+    if (devid_files_name(token, &name, NULL) == DEVID_OK) {
+        room = strlen(conf->state) + name.len + 2;
+        path = malloc(room);
+        if (path != NULL)
+            (void)snprintf(path, room, "%s/%s", conf->state, (const char *)name.data);
+    }
+    devid_bytes_free(&name);
+    return path;
 }
 
 static devid_rc look_at(struct devid_watch *w, const struct devid_conf *conf, const char *token, struct devid_error *err)
@@ -45,15 +63,35 @@ static devid_rc look_at(struct devid_watch *w, const struct devid_conf *conf, co
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     w->seen = seen;
     seen += w->n_seen;
-    seen->token = strdup(token);
-    if (seen->token == NULL)
-        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    *seen = (struct devid_seen){.token = strdup(token), .folder = folder_of(conf, token)};
     w->n_seen++;
-    seen->when = changed_at(conf, token);
+    if (seen->token == NULL || seen->folder == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    seen->when = changed_at(seen->folder);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     if (seen->when + DEVID_WATCH_SETTLED_NS > devid_watch_ns(&now))
         w->is_settled = false;
     return DEVID_OK;
+}
+
+/* A folder of the state is a token's if it is spelled so: two of one token would hide each other. */
+static devid_rc look_at_folder(struct devid_watch *w, const struct devid_conf *conf, const char *folder,
+                               struct devid_error *err)
+{
+    struct devid_bytes name = {0};
+    char token[256];
+    bool is_token;
+    devid_rc rc = DEVID_OK;
+
+    if (!devid_files_label(folder, strlen(folder), token))
+        return DEVID_OK;
+    rc = devid_files_name(token, &name, err);
+    is_token = rc == DEVID_OK && strcmp((const char *)name.data, folder) == 0;
+    if (rc == DEVID_OK && !is_token)
+        devid_log(DEVID_LOG_ERROR, "core/watch", "%s/%s is passed over: a token of that name has the folder %s", conf->state,
+                  folder, (const char *)name.data);
+    devid_bytes_free(&name);
+    return is_token ? look_at(w, conf, token, err) : rc;
 }
 
 devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, struct devid_error *err)
@@ -72,7 +110,7 @@ devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, 
     dir = opendir(conf->state);
     while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL)
         if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK))
-            rc = look_at(w, conf, entry->d_name, err);
+            rc = look_at_folder(w, conf, entry->d_name, err);
     if (dir != NULL)
         (void)closedir(dir);
     if (rc != DEVID_OK)
@@ -80,15 +118,15 @@ devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, 
     return rc;
 }
 
-bool devid_watch_changed(const struct devid_watch *w, const struct devid_conf *conf)
+bool devid_watch_changed(const struct devid_watch *w)
 {
     for (size_t i = 0; i < w->n_seen; i++)
-        if (changed_at(conf, w->seen[i].token) != w->seen[i].when)
+        if (changed_at(w->seen[i].folder) != w->seen[i].when)
             return true;
     return false;
 }
 
-bool devid_watch_holds(const struct devid_watch *w, const struct devid_conf *conf)
+bool devid_watch_holds(const struct devid_watch *w)
 {
-    return w->is_settled && !devid_watch_changed(w, conf);
+    return w->is_settled && !devid_watch_changed(w);
 }

@@ -10,6 +10,7 @@
 struct devid_watch {
     struct devid_seen {
         char *token;  /* "": the state folder itself, where tokens come and go */
+        char *folder; /* its path */
         int64_t when; /* ns since 1970; -1: it is not there */
     } *seen;
     size_t n_seen;
@@ -30,9 +31,9 @@ void devid_watch_free(struct devid_watch *w);
 devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, struct devid_error *err);
 
 /** True if the folders say that something was changed since the look. */
-bool devid_watch_changed(const struct devid_watch *w, const struct devid_conf *conf);
+bool devid_watch_changed(const struct devid_watch *w);
 
 /** True if nothing was changed since the look. */
-bool devid_watch_holds(const struct devid_watch *w, const struct devid_conf *conf);
+bool devid_watch_holds(const struct devid_watch *w);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 #define DIGITS (2 * sizeof(CK_MECHANISM_TYPE) + 1) /* and the space before */
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "pkcs11/mech.h"
 #include "pkcs11/pair.h"
 #include "pkcs11/template.h"
 #include "pkcs11/write.h"

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 void crypt_end(struct crypting *op)
 {
@@ -132,14 +132,12 @@ static CK_RV encrypt(struct crypting *op, const struct devid_slice *whole, unsig
 static CK_RV decrypt_input(const struct crypting *op, struct devid_slice block, struct devid_secret *text)
 {
     struct devid_error err = {0};
-    devid_rc rc;
 
     if (op->asks)
         return CKR_USER_NOT_LOGGED_IN;
     if (block.len != devid_key_public(op->key)->modulus.len)
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
-    rc = devid_key_decrypt(op->key, &op->cipher, block, text, &err);
-    return rc == DEVID_E_DATA ? CKR_ENCRYPTED_DATA_INVALID : rv_of(rc, &err);
+    return rv_of_key(devid_key_decrypt(op->key, &op->cipher, block, text, &err), &err, CKR_ENCRYPTED_DATA_INVALID);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pkcs11/mech.h"
 #include "pkcs11/pair.h"
 #include "pkcs11/secret.h"
 
@@ -16,6 +17,7 @@ static bool hash_of_kdf(CK_ULONG kdf, enum devid_hash *hash)
     switch (kdf) {
     case CKD_NULL:       *hash = DEVID_HASH_NONE; return true;
     case CKD_SHA1_KDF:   *hash = DEVID_SHA1; return true;
+    case CKD_SHA224_KDF: *hash = DEVID_SHA224; return true;
     case CKD_SHA256_KDF: *hash = DEVID_SHA256; return true;
     case CKD_SHA384_KDF: *hash = DEVID_SHA384; return true;
     case CKD_SHA512_KDF: *hash = DEVID_SHA512; return true;
@@ -85,7 +87,6 @@ static CK_RV derive_with(const struct session *s, const struct derivation *d, st
     struct devid_secret z = {0};
     struct devid_error err = {0};
     size_t len;
-    devid_rc rc;
     CK_RV rv = length_take(d, wanted, (devid_key_public(key)->bits + 7U) / 8U, &len);
 
     if (rv != CKR_OK)
@@ -96,10 +97,8 @@ static CK_RV derive_with(const struct session *s, const struct derivation *d, st
     *secret = (struct secret){.type = wanted->type, .is_sensitive = wanted->is_sensitive,
                               .is_extractable = wanted->is_extractable};
     rv = rv_of(devid_bytes_copy(wanted->half.id, &secret->id, &err), &err);
-    if (rv == CKR_OK) {
-        rc = devid_key_ecdh(key, d->point, &z, &err);
-        rv = rc == DEVID_E_DATA ? CKR_MECHANISM_PARAM_INVALID : rv_of(rc, &err);
-    }
+    if (rv == CKR_OK)
+        rv = rv_of_key(devid_key_ecdh(key, d->point, &z, &err), &err, CKR_MECHANISM_PARAM_INVALID);
     if (rv == CKR_OK)
         rv = value_make(d, (struct devid_slice){z.data, z.len}, len, &secret->value);
     devid_secret_free(&z);

@@ -80,10 +80,9 @@ static CK_RV destroy_issuer(const struct object *o)
     return rv;
 }
 
-/* Session objects: the public half goes on as an object of its own, in the same place. */
-static CK_RV destroy_loose_private(const struct object *o)
+/* Session objects: the public half goes on as an object of its own, in the same place; one of those in flags goes, too. */
+static CK_RV destroy_loose_private(const struct catalogue *c, unsigned flags)
 {
-    const struct catalogue *c = o->catalogue;
     struct devid_snapshot *snap = NULL;
     char name[DEVID_ITEM_NAME + 1];
     struct devid_error err = {0};
@@ -92,7 +91,7 @@ static CK_RV destroy_loose_private(const struct object *o)
     CK_RV rv = CKR_OK;
 
     for (size_t i = 0; rv == CKR_OK && i < c->n_views; i++) {
-        if (c->views[i].kind != VIEW_PUBLIC)
+        if (c->views[i].kind != VIEW_PUBLIC || (c->views[i].flags & flags) != 0)
             continue;
         rv = item_of_view(&c->views[i], name, &item);
         if (rv == CKR_OK)
@@ -107,6 +106,27 @@ static CK_RV destroy_loose_private(const struct object *o)
     return rv;
 }
 
+static bool has_private(const struct catalogue *c, const char *token)
+{
+    for (size_t i = 0; i < c->n_views; i++)
+        if ((c->views[i].flags & DEVID_FLAG_PRIVATE) != 0 && strcmp(c->views[i].token, token) == 0)
+            return true;
+    return false;
+}
+
+void destroy_private_loose(const char *token)
+{
+    struct catalogue **list = NULL;
+    size_t n = 0;
+
+    if (loose_list(&list, &n) != CKR_OK)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (has_private(list[i], token) && destroy_loose_private(list[i], DEVID_FLAG_PRIVATE) == CKR_HOST_MEMORY)
+            (void)loose_replace(list[i], NULL);
+    loose_list_free(list, n);
+}
+
 /* The TPM first: a key that no file tells of could not be removed by anybody who does not know its handle. */
 static CK_RV destroy_private(const struct object *o)
 {
@@ -114,7 +134,7 @@ static CK_RV destroy_private(const struct object *o)
     CK_RV rv;
 
     if (o->catalogue->is_session)
-        return destroy_loose_private(o);
+        return destroy_loose_private(o->catalogue, 0);
     rv = item_keep_others(o, VIEW_PUBLIC | VIEW_LEAF | VIEW_ISSUER);
     if (rv == CKR_OK)
         rv = rv_of(devid_key_evict(o->catalogue->store, o->view->identity, &err), &err);

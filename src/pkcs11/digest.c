@@ -2,7 +2,7 @@
 /* Digests: PKCS#11 2.40, 5.10. In software; nobody needs to be logged in. */
 #include <string.h>
 
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 void digest_end(struct digesting *op)
 {

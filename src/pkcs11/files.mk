@@ -23,7 +23,7 @@ devid_pkcs11_la_SOURCES = \
 	src/pkcs11/general.c \
 	src/pkcs11/keygen.c \
 	src/pkcs11/loose.c \
-	src/pkcs11/mech.c \
+	src/pkcs11/mech.c src/pkcs11/mech.h \
 	src/pkcs11/message.c src/pkcs11/message.h \
 	src/pkcs11/module.c src/pkcs11/module.h \
 	src/pkcs11/object.c \

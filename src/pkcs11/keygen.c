@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/make.h"
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 #include "pkcs11/pair.h"
 
 /* Which mechanism comes first of all questions, even before the session: Azure's key service falls back on this answer only. */
@@ -60,7 +60,7 @@ static CK_RV configured(const struct session *s, struct devid_store *store, cons
 /* What a TPM does not have is told by its answer to the template. */
 static CK_RV make_answer(devid_rc rc, const struct pair_wanted *wanted, const struct devid_error *err)
 {
-    CK_RV rv = rv_of(rc, err);
+    CK_RV rv = rv_of_key(rc, err, CKR_DEVICE_ERROR);
 
     if (rc == DEVID_E_KEY && err->handle == 0)
         return wanted->key.alg == DEVID_EC ? CKR_CURVE_NOT_SUPPORTED : CKR_KEY_SIZE_RANGE;

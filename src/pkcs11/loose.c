@@ -96,25 +96,15 @@ void loose_list_free(struct catalogue **list, size_t n)
     free(list);
 }
 
-static bool is_private(const struct loose *l, const char *token)
-{
-    for (size_t i = 0; i < l->catalogue->n_views; i++)
-        if ((l->catalogue->views[i].flags & DEVID_FLAG_PRIVATE) != 0 && strcmp(l->catalogue->views[i].token, token) == 0)
-            return true;
-    return false;
-}
-
-/* token NULL: those of a session, 0: all. */
-static void end(CK_SESSION_HANDLE session, const char *token)
+void loose_end(CK_SESSION_HANDLE session)
 {
     struct loose **at = &the.loose;
 
     (void)pthread_mutex_lock(&the.current);
     while (*at != NULL) {
         struct loose *l = *at;
-        bool ends = token != NULL ? is_private(l, token) : session == 0 || l->session == session;
 
-        if (!ends) {
+        if (session != 0 && l->session != session) {
             at = &l->next;
             continue;
         }
@@ -123,16 +113,6 @@ static void end(CK_SESSION_HANDLE session, const char *token)
         the.dead = l;
     }
     (void)pthread_mutex_unlock(&the.current);
-}
-
-void loose_end(CK_SESSION_HANDLE session)
-{
-    end(session, NULL);
-}
-
-void loose_end_private(const char *token)
-{
-    end(0, token);
 }
 
 void loose_bury(void)

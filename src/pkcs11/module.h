@@ -34,6 +34,12 @@ static inline bool is_wild(const void *data, CK_ULONG len)
 
 /** The only place that knows both languages; also logs the sentence, which PKCS#11 has no room for. */
 CK_RV rv_of(devid_rc rc, const struct devid_error *err);
+/**
+ * The same of a command with a key whose object is there: if the TPM does not have it, or says that it is another TPM's, that is
+ * an error of the device.
+ * \param of_data  what malformed input is called there
+ */
+CK_RV rv_of_key(devid_rc rc, const struct devid_error *err, CK_RV of_data);
 
 /* general.c */
 
@@ -209,8 +215,8 @@ CK_RV loose_list(struct catalogue ***list, size_t *n);
 void loose_list_free(struct catalogue **list, size_t n);
 /** Between table_enter and _leave: the session is closed. 0: all. */
 void loose_end(CK_SESSION_HANDLE session);
-/** The private ones of a token: its user logs out. */
-void loose_end_private(const char *token);
+/** destroy.c: the private ones of a token, whose user logs out; public halves of them go on. Not between table_enter and _leave. */
+void destroy_private_loose(const char *token);
 /** Free what loose_end found: without the table's lock, for it may ask the TPM to flush a key. */
 void loose_bury(void);
 
@@ -273,50 +279,6 @@ CK_ULONG attr_sum(const struct object *o);
 /** True if every attribute of the template is there and the same. */
 bool attr_match(const struct object *o, const CK_ATTRIBUTE *template, CK_ULONG n);
 
-/* mech.c */
-
-struct mechanism {
-    CK_MECHANISM_TYPE type;
-    CK_FLAGS flags;             /* what it does: CKF_SIGN, CKF_DIGEST, ... */
-    enum devid_alg alg;         /* of the key; nothing for a digest */
-    enum devid_padding padding; /* CKF_SIGN, CKF_VERIFY */
-    enum devid_hash hash;       /* of the data; DEVID_HASH_NONE: it is given as it is to be signed */
-    enum devid_cipher_padding cipher; /* CKF_ENCRYPT, CKF_DECRYPT */
-};
-
-/** The i-th row, NULL after the last. */
-const struct mechanism *mech_row(size_t i);
-const struct mechanism *mech_find(CK_MECHANISM_TYPE type, CK_FLAGS use);
-/** Between table_enter and _leave: false if devid.conf switches it off. */
-bool mech_is_offered(const struct mechanism *mech);
-/** A mechanism as the caller gave it, with its parameter. CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID. */
-CK_RV mech_take(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out, struct devid_scheme *scheme);
-/** The same for CKF_ENCRYPT or CKF_DECRYPT. \param cipher its label is the caller's */
-CK_RV mech_take_cipher(const CK_MECHANISM *given, CK_FLAGS use, const struct mechanism **out,
-                       struct devid_cipher *cipher);
-/** What this very key works with, or its maker's list. \param list room for DEVID_MECHANISMS_MAX */
-size_t mech_allowed(const struct object *o, CK_MECHANISM_TYPE *list);
-/** True if there is any mechanism by which this very key can be used so: CKF_SIGN, CKF_DECRYPT, ... */
-bool mech_can(const struct object *o, CK_FLAGS use);
-
-/** False if the key's maker wanted no such use of it, or not by this mechanism. The key itself may still be unable to. */
-bool mech_is_wanted(const struct object *o, const struct mechanism *mech, enum devid_usage usage);
-
-/* allowed.c */
-
-#define DEVID_MECHANISMS_MAX 32 /* of a client's list; more than any key has */
-
-/**
- * CKA_ALLOWED_MECHANISMS of a template, as the store keeps it.
- * \param line  freed by the caller; stays empty for an empty list, which says nothing
- * \return CKR_TEMPLATE_INCONSISTENT for what no key of that kind does; CKR_ATTRIBUTE_VALUE_INVALID: longer than all there is
- */
-CK_RV allowed_take(struct devid_slice list, enum devid_alg alg, struct devid_bytes *line);
-/** The list as it was given; false if none was: then all is allowed that the key can do. */
-bool allowed_list(const struct object *o, CK_MECHANISM_TYPE list[DEVID_MECHANISMS_MAX], size_t *n);
-/** True without a list. */
-bool allowed_has(const struct object *o, CK_MECHANISM_TYPE type);
-
 /* session.c */
 
 struct finding {
@@ -324,6 +286,8 @@ struct finding {
     CK_OBJECT_HANDLE *found;
     size_t n_found, next;
 };
+
+struct mechanism;
 
 struct signing {
     const struct mechanism *mech; /* NULL: none is active */

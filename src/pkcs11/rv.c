@@ -5,6 +5,8 @@
 /* TPM_RC_OBJECT_MEMORY, _SESSION_MEMORY, _MEMORY: TPM 2.0 Library, Part 2, 6.6.3. */
 #define TPM_RC_FIRST_MEMORY 0x902U
 #define TPM_RC_LAST_MEMORY 0x904U
+#define TPM_RC_INTEGRITY 0x09fU
+#define TPM_RC_FORMAT_1 0x0bfU /* its bits, without the parameter's or handle's number */
 #define TSS_LAYER 0xffff0000U
 
 static bool is_out_of_memory(uint32_t tss)
@@ -40,4 +42,14 @@ CK_RV rv_of(devid_rc rc, const struct devid_error *err)
     if (rc != DEVID_OK && err != NULL)
         devid_log(DEVID_LOG_ERROR, "pkcs11", "%s", err->text);
     return answer(rc, err);
+}
+
+CK_RV rv_of_key(devid_rc rc, const struct devid_error *err, CK_RV of_data)
+{
+    bool is_foreign = (err->tss & TSS_LAYER) == 0 && (err->tss & TPM_RC_FORMAT_1) == TPM_RC_INTEGRITY;
+    CK_RV rv = rv_of(rc, err);
+
+    if (rc == DEVID_E_ABSENT || (rc == DEVID_E_DATA && is_foreign))
+        return CKR_DEVICE_ERROR;
+    return rc == DEVID_E_DATA ? of_data : rv;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Signing: PKCS#11 2.40, 5.11. Hashing is software's; the TPM gets one command a signature. */
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 void sign_end(struct signing *op)
 {
@@ -68,7 +68,7 @@ static CK_RV sign_input(struct signing *op, struct devid_slice in, unsigned char
     if (rv != CKR_OK)
         return rv;
     in = message_block(pub, &op->scheme, in, block);
-    rv = rv_of(devid_key_sign(op->key, &op->scheme, in, sig, &len, &err), &err);
+    rv = rv_of_key(devid_key_sign(op->key, &op->scheme, in, sig, &len, &err), &err, CKR_DATA_INVALID);
     if (rv == CKR_OK)
         *sig_len = len;
     return rv;

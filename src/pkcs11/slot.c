@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 const char slot_manufacturer[] = "manufacturer";
 

@@ -23,7 +23,7 @@ static CK_RV pin_rv(devid_rc rc, const struct devid_error *err)
 
     switch (rc) {
     case DEVID_E_AUTH:   return CKR_PIN_INCORRECT;
-    case DEVID_E_ABSENT: return CKR_USER_PIN_NOT_INITIALIZED;
+    case DEVID_E_ABSENT: return err->tss != 0 ? CKR_DEVICE_ERROR : CKR_USER_PIN_NOT_INITIALIZED; /* it is not in the TPM */
     case DEVID_E_DENIED: return CKR_TOKEN_WRITE_PROTECTED;
     case DEVID_E_EXISTS: return CKR_ARGUMENTS_BAD;
     case DEVID_E_DATA:
@@ -191,7 +191,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle)
     if (now == LOGIN_NONE)
         return pins_leave(CKR_USER_NOT_LOGGED_IN);
     if (slot_has_pin(slot, NULL))
-        loose_end_private(slot->token);
+        destroy_private_loose(slot->token);
     (void)pthread_mutex_lock(&the.table);
     slot_logout(slot);
     (void)pthread_mutex_unlock(&the.table);

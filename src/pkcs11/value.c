@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pkcs11/attr.h"
+#include "pkcs11/mech.h"
 #include "pkcs11/pair.h"
 
 static CK_RV give(struct attr_value *out, const void *data, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Verification: PKCS#11 2.40, 5.13. All of it in software; every answer ends the operation. */
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 void verify_end(struct verifying *op)
 {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pkcs11/module.h"
+#include "pkcs11/mech.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -310,6 +310,8 @@ static void rsa_signs_as_far_as_the_key_lets_it(void **state)
     assert_rv(f->C_SignInit(t->session, &raw, pair.private), CKR_OK);
     assert_rv(f->C_Sign(t->session, block, sizeof block, sig, &n), CKR_KEY_FUNCTION_NOT_PERMITTED);
     assert_commands(t, "");
+    mech = (CK_MECHANISM){CKM_SHA224_RSA_PKCS, NULL, 0}; /* no chip knows that hash */
+    assert_rv(f->C_SignInit(t->session, &mech, pair.private), CKR_KEY_FUNCTION_NOT_PERMITTED);
     pss_take(&pss, &mech, 20); /* neither the hash's length nor the longest: no chip makes it */
     world_forget_commands(t->world);
     assert_rv(f->C_SignInit(t->session, &mech, pair.private), CKR_OK);

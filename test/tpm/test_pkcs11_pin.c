@@ -189,7 +189,9 @@ static void flags_tell_what_the_tpm_has_counted(void **state)
     assert_int_equal(token_flags(vault) & all, low | final); /* the emulator has three */
     assert_rv(f->C_Login(session, CKU_USER, PIN("12345")), CKR_PIN_INCORRECT);
     assert_int_equal(token_flags(vault) & all, low | locked);
-    assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_PIN_LOCKED);
+    for (int i = 0; i < 32; i++)
+        assert_rv(f->C_Login(session, CKU_USER, PIN("12345")), CKR_PIN_LOCKED);
+    assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_PIN_LOCKED); /* the right one, too */
     assert_int_equal(token_flags(OWNER) & all, 0);
     by_hand(t->world, "tpm2_dictionarylockout -c");
     assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
@@ -239,7 +241,7 @@ static void a_token_made_anew_is_empty(void **state)
     assert_rv(init_token(free_slot(), "vault", "87654321"), CKR_ARGUMENTS_BAD);
     assert_rv(init_token(free_slot(), "new", "876"), CKR_PIN_LEN_RANGE);
     assert_rv(init_token(free_slot(), "", "87654321"), CKR_ARGUMENTS_BAD);
-    assert_rv(init_token(free_slot(), "a/b", "87654321"), CKR_ARGUMENTS_BAD);
+    assert_rv(init_token(free_slot(), "two\nlines", "87654321"), CKR_ARGUMENTS_BAD);
     assert_rv(init_token(MANUFACTURER, "manufacturer", "87654321"), CKR_TOKEN_WRITE_PROTECTED);
     session = p11_session(vault, 0);
     assert_int_equal(count(session, CKO_PRIVATE_KEY), 1);
@@ -250,6 +252,48 @@ static void a_token_made_anew_is_empty(void **state)
     assert_int_equal(info.flags & CKF_USER_PIN_INITIALIZED, 0);
     session = p11_session(vault, 0);
     assert_int_equal(count(session, CKO_PRIVATE_KEY), 0);
+}
+
+/* What a label is to a file system, no client knows of. */
+static void a_label_is_any_text(void **state)
+{
+    static const char *const labels[] = {"a/b", "..", ".token", "50%41 \303\251", "manufacturer/../owner", "12345678901234567890123456789012"};
+    CK_TOKEN_INFO info;
+    CK_SLOT_ID slots[16];
+    CK_ULONG n;
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        char expected[33] = "                                ";
+        CK_SLOT_ID slot = free_slot();
+        CK_OBJECT_HANDLE key[2];
+        CK_SESSION_HANDLE session;
+        bool found = false;
+
+        memcpy(expected, labels[i], strlen(labels[i]));
+        assert_rv(init_token(slot, labels[i], "87654321"), CKR_OK);
+        session = p11_session(slot, CKF_RW_SESSION);
+        assert_rv(f->C_Login(session, CKU_SO, PIN("87654321")), CKR_OK);
+        assert_rv(f->C_InitPIN(session, PIN("123456")), CKR_OK);
+        assert_rv(f->C_Logout(session), CKR_OK);
+        assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+        assert_rv(generate(session, &yes, &yes, key), CKR_OK);
+        assert_rv(f->C_Finalize(NULL), CKR_OK); /* the next process knows it by its folder */
+        assert_rv(f->C_Initialize(NULL), CKR_OK);
+        n = 16;
+        assert_rv(f->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+        for (CK_ULONG j = 0; j < n && !found; j++) {
+            slot = slots[j];
+            assert_rv(f->C_GetTokenInfo(slot, &info), CKR_OK);
+            found = memcmp(info.label, expected, 32) == 0;
+        }
+        assert_true(found);
+        session = p11_session(slot, CKF_RW_SESSION);
+        assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+        assert_rv(sign(session, p11_find(session, CKO_PRIVATE_KEY, "k")), CKR_OK);
+        assert_rv(f->C_CloseSession(session), CKR_OK);
+        assert_rv(init_token(slot, "again", "87654321"), CKR_OK); /* renamed, and emptied */
+        by_hand(((struct p11 *)*state)->world, "! ls -A state | grep -q %% && rm -r state/again");
+    }
 }
 
 /* Not hidden, but of no use to who is not logged in. */
@@ -281,6 +325,7 @@ static void private_session_keys_end_with_the_login(void **state)
     assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
     assert_rv(sign(session, key[1]), CKR_KEY_HANDLE_INVALID);
     assert_rv(sign(session, kept[1]), CKR_OK);
+    assert_rv(f->C_VerifyInit(session, &ecdsa, key[0]), CKR_OK); /* the public half was never private */
 }
 
 static void a_session_key_is_kept_by_a_copy(void **state)
@@ -347,6 +392,7 @@ int main(void)
         PIN_TEST(flags_tell_what_the_tpm_has_counted),
         PIN_TEST(pins_are_changed),
         PIN_TEST(a_token_made_anew_is_empty),
+        PIN_TEST(a_label_is_any_text),
         PIN_TEST(a_key_that_is_not_private_wants_the_login_all_the_same),
         PIN_TEST(private_session_keys_end_with_the_login),
         PIN_TEST(a_private_copy_wants_the_login),

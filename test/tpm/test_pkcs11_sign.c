@@ -57,11 +57,13 @@ static void every_hashing_mechanism_signs_with_one_command(void **state)
         {CKM_SHA1_RSA_PKCS, "rsa", "SHA1", "pkcs1"},          {CKM_SHA256_RSA_PKCS, "rsa", "SHA256", "pkcs1"},
         {CKM_SHA384_RSA_PKCS, "rsa", "SHA384", "pkcs1"},      {CKM_SHA512_RSA_PKCS, "rsa", "SHA512", "pkcs1"},
         {CKM_SHA256_RSA_PKCS_PSS, "rsa", "SHA256", "pss"},    {CKM_SHA384_RSA_PKCS_PSS, "rsa", "SHA384", "pss"},
-        {CKM_SHA512_RSA_PKCS_PSS, "rsa", "SHA512", "pss"},
+        {CKM_SHA512_RSA_PKCS_PSS, "rsa", "SHA512", "pss"},    {CKM_SHA224_RSA_PKCS_PSS, "rsa", "SHA224", "pss"},
+        {CKM_ECDSA_SHA224, "azure:ldevid", "SHA224", NULL},   {CKM_SHA224_RSA_PKCS, "rsa", "SHA224", "pkcs1"},
     };
     static const CK_RSA_PKCS_PSS_PARAMS pss[] = {{CKM_SHA256, CKG_MGF1_SHA256, 32},
                                                  {CKM_SHA384, CKG_MGF1_SHA384, 48},
-                                                 {CKM_SHA512, CKG_MGF1_SHA512, 64}};
+                                                 {CKM_SHA512, CKG_MGF1_SHA512, 64},
+                                                 {CKM_SHA224, CKG_MGF1_SHA224, 28}};
     struct p11 *t = *state;
     unsigned char sig[256];
     CK_ULONG n;
@@ -73,7 +75,7 @@ static void every_hashing_mechanism_signs_with_one_command(void **state)
         CK_OBJECT_HANDLE public = p11_find(t->session, CKO_PUBLIC_KEY, c->label);
         CK_MECHANISM mech = {c->type, NULL, 0};
 
-        if (i >= 8)
+        if (i >= 8 && i < 12)
             mech = (CK_MECHANISM){c->type, (void *)(uintptr_t)&pss[i - 8], sizeof pss[0]};
         world_forget_commands(t->world);
         n = sizeof sig;
@@ -172,13 +174,21 @@ static void a_signature_begins_only_where_it_can_end(void **state)
     assert_commands(t, "");
 }
 
-/* Cases 54 and 58. */
+/* Cases 52, 54 and 58. */
 static void operations_keep_their_order(void **state)
 {
     struct p11 *t = *state;
     CK_OBJECT_HANDLE key = p11_find(t->session, CKO_PRIVATE_KEY, "azure:ldevid");
     unsigned char sig[64];
     CK_ULONG n = sizeof sig;
+
+    assert_rv(f->C_SignInit(t->session, &ecdsa, key), CKR_OK);
+    assert_rv(f->C_Sign(t->session, digest, 32, sig, NULL), CKR_ARGUMENTS_BAD);
+    assert_rv(f->C_SignFinal(t->session, sig, &n), CKR_OPERATION_NOT_INITIALIZED);
+    assert_rv(f->C_SignInit(t->session, &ecdsa_sha256, key), CKR_OK);
+    assert_rv(f->C_SignUpdate(t->session, digest, 32), CKR_OK);
+    assert_rv(f->C_SignFinal(t->session, sig, NULL), CKR_ARGUMENTS_BAD);
+    assert_rv(f->C_SignFinal(t->session, sig, &n), CKR_OPERATION_NOT_INITIALIZED);
 
     assert_rv(f->C_Sign(t->session, digest, 32, sig, &n), CKR_OPERATION_NOT_INITIALIZED);
     assert_rv(f->C_SignUpdate(t->session, digest, 32), CKR_OPERATION_NOT_INITIALIZED);
@@ -296,6 +306,31 @@ static void parameters_and_lengths_are_checked_before_the_tpm(void **state)
     assert_commands(t, "");
 }
 
+static void every_digest_is_the_one_of_openssl(void **state)
+{
+    static const struct {
+        CK_MECHANISM_TYPE type;
+        const char *name;
+    } cases[] = {{CKM_SHA_1, "SHA1"}, {CKM_SHA224, "SHA224"}, {CKM_SHA256, "SHA256"}, {CKM_SHA384, "SHA384"}, {CKM_SHA512, "SHA512"}};
+    struct p11 *t = *state;
+    unsigned char sum[64], expected[64];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CK_MECHANISM mech = {cases[i].type, NULL, 0};
+        CK_ULONG n = sizeof sum;
+        unsigned len;
+
+        assert_int_equal(EVP_Digest(message, sizeof message, expected, &len, EVP_get_digestbyname(cases[i].name), NULL), 1);
+        assert_rv(f->C_DigestInit(t->session, &mech), CKR_OK);
+        assert_rv(f->C_DigestUpdate(t->session, message, 5), CKR_OK);
+        assert_rv(f->C_DigestUpdate(t->session, message + 5, sizeof message - 5), CKR_OK);
+        assert_rv(f->C_DigestFinal(t->session, sum, &n), CKR_OK);
+        assert_int_equal(n, len);
+        assert_memory_equal(sum, expected, n);
+    }
+    assert_commands(t, "");
+}
+
 /* Cases 51, 52 and 64. */
 static void digests_need_no_login_and_bear_wild_lengths(void **state)
 {
@@ -348,6 +383,7 @@ int main(void)
         P11_TEST(sessions_do_not_mix_their_signatures),
         P11_TEST(a_signature_of_a_wrong_length_is_told_apart),
         P11_TEST(parameters_and_lengths_are_checked_before_the_tpm),
+        P11_TEST(every_digest_is_the_one_of_openssl),
         P11_TEST(digests_need_no_login_and_bear_wild_lengths),
     };
 

@@ -268,6 +268,7 @@ static void a_label_becomes_a_name_that_no_folder_minds(void **state)
         {"a/b", "a%2Fb"},       {"a%3Ab", "a%253Ab"},               {"a b_-.Z9", "a%20b_-.Z9"}, {"", ""},
         {"\xc3\xa4", "%C3%A4"}, {"a\nb", "a%0Ab"},
     };
+    char label[256];
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -276,8 +277,11 @@ static void a_label_becomes_a_name_that_no_folder_minds(void **state)
         assert_int_equal(devid_files_name(cases[i].label, &name, NULL), DEVID_OK);
         assert_string_equal((char *)name.data, cases[i].name);
         assert_int_equal(name.len, strlen(cases[i].name));
+        assert_true(devid_files_label((char *)name.data, name.len, label));
+        assert_string_equal(label, cases[i].label);
         devid_bytes_free(&name);
     }
+    assert_false(devid_files_label("a%00b", 5, label));
 }
 
 /* ---- records ---- */
