@@ -1,8 +1,8 @@
 # files of test/lint: habits that a machine keeps. "make check" runs LINTS; "make lint" runs them and the slower ones.
-LINTS = test/lint/arrows test/lint/exports test/lint/headers test/lint/man test/lint/programs test/lint/size
+LINTS = test/lint/arrows test/lint/cases test/lint/exports test/lint/headers test/lint/man test/lint/programs test/lint/size
 SLOW_LINTS = test/lint/must_use
 TESTS += $(LINTS)
-EXTRA_DIST += $(LINTS) $(SLOW_LINTS)
+EXTRA_DIST += $(LINTS) $(SLOW_LINTS) test/CONFORMANCE.md
 AM_TESTS_ENVIRONMENT += DEVID_CC='$(CC)'; export DEVID_CC; DEVID_INCLUDES='$(CORE_CFLAGS) $(CURL_CFLAGS)'; export DEVID_INCLUDES;
 
 lint: all

@@ -37,6 +37,13 @@ test_tpm_test_pkcs11_derive_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
 test_tpm_test_pkcs11_derive_CFLAGS = $(PKCS11_TEST_CFLAGS)
 test_tpm_test_pkcs11_derive_LDADD = $(PKCS11_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_pkcs11_faults
+TESTS += test/tpm/test_pkcs11_faults
+test_tpm_test_pkcs11_faults_SOURCES = test/tpm/test_pkcs11_faults.c $(PKCS11_TEST_SOURCES)
+test_tpm_test_pkcs11_faults_CPPFLAGS = $(PKCS11_TEST_CPPFLAGS)
+test_tpm_test_pkcs11_faults_CFLAGS = $(PKCS11_TEST_CFLAGS)
+test_tpm_test_pkcs11_faults_LDADD = $(PKCS11_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_pkcs11_keygen
 TESTS += test/tpm/test_pkcs11_keygen
 test_tpm_test_pkcs11_keygen_SOURCES = test/tpm/test_pkcs11_keygen.c $(PKCS11_TEST_SOURCES)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The module's frame: lists, initialisation, slots, tokens, sessions, login. */
-#include <string.h>
+#include <dirent.h>
 #include <dlfcn.h>
+#include <string.h>
 
 #include "tpm/pkcs11_face.h"
 
@@ -80,6 +81,50 @@ static void nothing_works_before_initialisation(void **state)
     assert_rv(f->C_GenerateKey(1, &mech, NULL, 0, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
     assert_rv(f->C_WrapKey(1, &mech, 1, 1, NULL, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
     assert_rv(f->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetSlotInfo(0, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetTokenInfo(0, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetMechanismList(0, NULL, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetMechanismInfo(0, CKM_ECDSA, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_InitToken(0, NULL, 0, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_InitPIN(1, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_SetPIN(1, NULL, 0, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_CloseAllSessions(0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetSessionInfo(1, NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetOperationState(1, NULL, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_Login(1, CKU_USER, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_Logout(1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_CreateObject(1, NULL, 0, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_CopyObject(1, 1, NULL, 0, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_DestroyObject(1, 1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetObjectSize(1, 1, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GetAttributeValue(1, 1, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_SetAttributeValue(1, 1, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_FindObjectsInit(1, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_FindObjects(1, &n, 1, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_FindObjectsFinal(1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_EncryptInit(1, &mech, 1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_DecryptInit(1, &mech, 1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_DigestInit(1, &mech), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_Sign(1, NULL, 0, NULL, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_VerifyInit(1, &mech, 1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GenerateKeyPair(1, &mech, NULL, 0, NULL, 0, &n, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_DeriveKey(1, &mech, 1, NULL, 0, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_SeedRandom(1, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f->C_GenerateRandom(1, NULL, 0), CKR_CRYPTOKI_NOT_INITIALIZED);
+}
+
+/* What the kernel calls tasks of this process. */
+static int n_threads(void)
+{
+    struct dirent *entry;
+    DIR *dir = opendir("/proc/self/task");
+    int n = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL)
+        n += entry->d_name[0] != '.';
+    (void)closedir(dir);
+    return n;
 }
 
 static CK_RV make(void **m) { *m = NULL; return CKR_OK; }
@@ -89,6 +134,11 @@ static CK_RV use(void *m) { (void)m; return CKR_OK; }
 static void initialisation_checks_its_arguments(void **state)
 {
     CK_C_INITIALIZE_ARGS args = {0};
+    CK_MECHANISM mech = {CKM_ECDSA, NULL, 0};
+    unsigned char digest[32] = {1}, sig[64];
+    CK_ULONG n = sizeof sig;
+    CK_SESSION_HANDLE session;
+    int threads = n_threads();
 
     (void)state;
     args.pReserved = &args;
@@ -101,6 +151,10 @@ static void initialisation_checks_its_arguments(void **state)
     args.flags = CKF_LIBRARY_CANT_CREATE_OS_THREADS | CKF_OS_LOCKING_OK;
     assert_rv(f->C_Initialize(&args), CKR_OK);
     assert_rv(f->C_Initialize(&args), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    session = p11_session(OWNER, 0);
+    assert_rv(f->C_SignInit(session, &mech, p11_find(session, CKO_PRIVATE_KEY, "azure:ldevid")), CKR_OK);
+    assert_rv(f->C_Sign(session, digest, sizeof digest, sig, &n), CKR_OK);
+    assert_int_equal(n_threads(), threads); /* none of its own: it may not */
     assert_rv(f->C_Finalize(&args), CKR_ARGUMENTS_BAD);
     assert_rv(f->C_Finalize(NULL), CKR_OK);
 }
@@ -335,6 +389,74 @@ static void pins_are_refused_where_there_are_none(void **state)
     assert_commands(t, "");
 }
 
+/* The list of 3.0, initialised. */
+static CK_FUNCTION_LIST_3_0 *list_3_0(struct p11 *t)
+{
+    CK_RV (*get)(unsigned char *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS);
+    CK_VERSION v3 = {3, 0};
+    CK_INTERFACE *one = NULL;
+
+    *(void **)&get = dlsym(t->module, "C_GetInterface");
+    assert_rv(get((unsigned char *)"PKCS 11", &v3, &one, 0), CKR_OK);
+    return one->pFunctionList;
+}
+
+/* Case 39. Clients of 2.40 would not know what to do with them. */
+static void profiles_are_shown_to_clients_of_3_0(void **state)
+{
+    static const CK_SLOT_ID slots[] = {MANUFACTURER, OWNER};
+    static const CK_ULONG expected[] = {CKP_BASELINE_PROVIDER, CKP_AUTHENTICATION_TOKEN, CKP_PUBLIC_CERTIFICATES_TOKEN};
+    struct p11 *t = *state;
+    CK_FUNCTION_LIST_3_0 *f3 = list_3_0(t);
+    CK_OBJECT_CLASS class = CKO_PROFILE;
+    CK_ATTRIBUTE profiles = {CKA_CLASS, &class, sizeof class};
+    CK_OBJECT_HANDLE found[8];
+    CK_SESSION_HANDLE session;
+    CK_ULONG n, id;
+
+    assert_int_equal(p11_count(t->session, &profiles, 1), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_rv(f3->C_OpenSession(slots[i], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session), CKR_OK);
+        assert_rv(f3->C_FindObjectsInit(session, &profiles, 1), CKR_OK);
+        assert_rv(f3->C_FindObjects(session, found, 8, &n), CKR_OK);
+        assert_rv(f3->C_FindObjectsFinal(session), CKR_OK);
+        assert_int_equal(n, 3);
+        for (CK_ULONG j = 0; j < n; j++) {
+            assert_int_equal(p11_attr(session, found[j], CKA_PROFILE_ID, &id, sizeof id), sizeof id);
+            assert_int_equal(id, expected[j]);
+            assert_rv(f3->C_DestroyObject(session, found[j]), CKR_ACTION_PROHIBITED);
+        }
+    }
+    assert_commands(t, "");
+}
+
+/* What 3.0 adds: an operation ends by its name, or with all others; messages are no thing of a TPM's. */
+static void operations_are_cancelled_by_3_0(void **state)
+{
+    struct p11 *t = *state;
+    CK_FUNCTION_LIST_3_0 *f3 = list_3_0(t);
+    CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0}, sha = {CKM_SHA256, NULL, 0};
+    CK_OBJECT_HANDLE key = p11_find(t->session, CKO_PRIVATE_KEY, "azure:ldevid");
+    CK_INFO info;
+
+    assert_rv(f3->C_GetInfo(&info), CKR_OK);
+    assert_int_equal(info.cryptokiVersion.major, 3);
+    assert_rv(f3->C_SessionCancel(t->session + 99, CKF_SIGN), CKR_SESSION_HANDLE_INVALID);
+    assert_rv(f3->C_SignInit(t->session, &ecdsa, key), CKR_OK);
+    assert_rv(f3->C_DigestInit(t->session, &sha), CKR_OK);
+    assert_rv(f3->C_FindObjectsInit(t->session, NULL, 0), CKR_OK);
+    assert_rv(f3->C_SessionCancel(t->session, CKF_DIGEST), CKR_OK);
+    assert_rv(f3->C_DigestInit(t->session, &sha), CKR_OK);
+    assert_rv(f3->C_SignInit(t->session, &ecdsa, key), CKR_OPERATION_ACTIVE);
+    assert_rv(f3->C_SessionCancel(t->session, CKF_SIGN | CKF_DIGEST | CKF_FIND_OBJECTS), CKR_OK);
+    assert_rv(f3->C_SignInit(t->session, &ecdsa, key), CKR_OK);
+    assert_rv(f3->C_FindObjectsInit(t->session, NULL, 0), CKR_OK);
+    assert_rv(f3->C_MessageSignInit(t->session, &ecdsa, key), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_rv(f3->C_LoginUser(t->session, CKU_USER, (unsigned char *)"1234", 4, NULL, 0), CKR_OK);
+    assert_rv(f3->C_LoginUser(t->session, CKU_USER, (unsigned char *)"1234", 4, (unsigned char *)"me", 2), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_commands(t, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +465,8 @@ int main(void)
         P11_RAW_TEST(initialisation_checks_its_arguments),
         P11_RAW_TEST(it_can_be_initialised_again_and_again),
         P11_TEST(slots_are_listed),
+        P11_TEST(profiles_are_shown_to_clients_of_3_0),
+        P11_TEST(operations_are_cancelled_by_3_0),
         P11_TEST(an_unknown_slot_is_refused_everywhere),
         P11_TEST(tokens_are_described_truly),
         P11_TEST(mechanisms_are_listed_as_they_are),

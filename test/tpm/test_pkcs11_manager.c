@@ -133,6 +133,27 @@ static void a_key_behind_a_pin_is_loaded_once_a_login(void **state)
     assert_commands(t, "FlushContext Load StartAuthSession Load ReadPublic FlushContext Sign");
 }
 
+/* Case 67. What was loaded is gone with it; a signature that has begun is made all the same, or is an error of the device. */
+static void the_manager_may_be_restarted(void **state)
+{
+    struct p11 *t = *state;
+    CK_OBJECT_HANDLE key = p11_find(t->session, CKO_PRIVATE_KEY, "wrapped");
+    unsigned char sig[64];
+    CK_ULONG n = sizeof sig;
+    CK_RV rv;
+
+    sign(t, key);
+    assert_rv(f->C_SignInit(t->session, &ecdsa, key), CKR_OK);
+    manager_restart(manager);
+    rv = f->C_Sign(t->session, digest, sizeof digest, sig, &n);
+    assert_true(rv == CKR_OK || rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_REMOVED);
+    sign(t, key);
+    assert_rv(f->C_Finalize(NULL), CKR_OK);
+    assert_rv(f->C_Initialize(NULL), CKR_OK);
+    t->session = p11_session(OWNER, 0);
+    sign(t, p11_find(t->session, CKO_PRIVATE_KEY, "wrapped"));
+}
+
 static char *self;
 
 /* One of many processes: from nothing to three signatures. Its exit status. */
@@ -194,6 +215,7 @@ int main(int argc, char **argv)
         TEST(a_session_key_is_loaded_once_and_not_kept),
         TEST(sixteen_processes_at_once),
         TEST(a_key_behind_a_pin_is_loaded_once_a_login),
+        TEST(the_manager_may_be_restarted),
     };
 
     self = argv[0];

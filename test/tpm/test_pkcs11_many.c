@@ -121,38 +121,7 @@ static void write_bytes(const char *path, const unsigned char *data, size_t len)
     assert_int_equal(close(fd), 0);
 }
 
-/* The file of one key at any length: that key may be missing, all else is there and works. */
-static void a_file_that_is_cut_hides_nothing_else(void **state)
-{
-    struct p11 *t = *state;
-    unsigned char data[8192];
-    char path[512];
-    size_t len;
-    FILE *file;
-
-    (void)snprintf(path, sizeof path, "%s/state/owner/wrapped.pem", world_folder(t->world));
-    assert_non_null(file = fopen(path, "r"));
-    len = fread(data, 1, sizeof data, file);
-    assert_int_equal(fclose(file), 0);
-    assert_true(len > 500 && len < sizeof data);
-    for (size_t cut = 0; cut < len; cut += 1 + cut % 11) {
-        CK_TOKEN_INFO info;
-
-        write_bytes(path, data, cut);
-        assert_rv(f->C_Initialize(NULL), CKR_OK);
-        assert_rv(f->C_GetTokenInfo(OWNER, &info), CKR_OK);
-        t->session = p11_session(OWNER, 0);
-        assert_rv(sign(t->session, find(t->session, "azure:ldevid")), CKR_OK);
-        assert_int_not_equal(find(t->session, "rsa"), 0);
-        assert_rv(f->C_Finalize(NULL), CKR_OK);
-    }
-    write_bytes(path, data, len);
-    assert_rv(f->C_Initialize(NULL), CKR_OK);
-    t->session = p11_session(OWNER, 0);
-    assert_rv(sign(t->session, find(t->session, "wrapped")), CKR_OK);
-}
-
-/* Nor does a token whose PIN's file is damaged: its own keys stay hidden. */
+/* A token whose PIN's file is damaged: its keys stay hidden. */
 static void a_pin_file_that_is_cut_opens_nothing(void **state)
 {
     static CK_BBOOL yes = CK_TRUE;
@@ -223,7 +192,6 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         P11_RAW_TEST(sixty_four_processes_at_once),
         P11_RAW_TEST(a_thousand_loads),
-        P11_RAW_TEST(a_file_that_is_cut_hides_nothing_else),
         P11_RAW_TEST(a_pin_file_that_is_cut_opens_nothing),
         P11_RAW_TEST(a_signature_does_not_outlive_the_login),
     };

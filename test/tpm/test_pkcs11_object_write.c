@@ -50,6 +50,26 @@ static void assert_signs(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
     assert_int_equal(len, 64);
 }
 
+/* Case 46: a key stays what it was made. */
+static void what_a_key_is_does_not_change(void **state)
+{
+    struct p11 *t = *state;
+    CK_ATTRIBUTE wrong[] = {{CKA_CLASS, &data, sizeof data}, {CKA_SENSITIVE, &no, 1}, {CKA_EXTRACTABLE, &yes, 1},
+                            {CKA_SIGN, &no, 1},              {CKA_PRIVATE, &yes, 1},  {CKA_TOKEN, &no, 1}};
+    CK_OBJECT_HANDLE public, private;
+
+    generate(t, "same", true, &public, &private);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CK_ATTRIBUTE with_label[] = {{CKA_LABEL, TEXT("other")}, wrong[i]};
+
+        assert_rv(f->C_SetAttributeValue(t->session, private, with_label, 2), CKR_ATTRIBUTE_READ_ONLY);
+        assert_int_equal(p11_find(t->session, CKO_PRIVATE_KEY, "same"), private); /* all of it, or nothing */
+    }
+    assert_signs(t->session, private);
+    assert_rv(f->C_DestroyObject(t->session, public), CKR_OK);
+    assert_rv(f->C_DestroyObject(t->session, private), CKR_OK);
+}
+
 /* Azure's rotation: public, then private, each by its label alone. Handles stay, and no name is seen twice. */
 static void halves_are_renamed_one_by_one(void **state)
 {
@@ -412,6 +432,7 @@ static void a_key_at_a_handle_is_evicted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        P11_TEST(what_a_key_is_does_not_change),
         P11_TEST(halves_are_renamed_one_by_one),
         P11_TEST(a_public_half_outlives_its_key),
         P11_TEST(a_certificate_joins_its_key),

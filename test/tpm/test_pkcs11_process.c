@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Threads, forks, a TPM that is gone, a configuration that is wrong. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -272,23 +274,96 @@ static void a_broken_configuration_breaks_no_program(void **state)
     free(before);
 }
 
-/* Case 67. The last test: the TPM does not come back. */
-static void a_tpm_that_goes_is_an_error_of_the_device(void **state)
+/* Standard error goes to a file, as long as a test looks whether anything is written to it. */
+static int hush(struct p11 *t)
+{
+    int before = dup(STDERR_FILENO), file;
+    char path[512];
+
+    (void)snprintf(path, sizeof path, "%s/stderr", world_folder(t->world));
+    file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(before >= 0 && file >= 0);
+    assert_true(dup2(file, STDERR_FILENO) >= 0);
+    (void)close(file);
+    return before;
+}
+
+static void assert_nothing_said(int before)
+{
+    struct stat st;
+
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    (void)close(before);
+    assert_int_equal(st.st_size, 0);
+}
+
+static bool is_about_the_device(CK_RV rv)
+{
+    return rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR || rv == CKR_TOKEN_NOT_PRESENT;
+}
+
+/* Case 67. No restart is needed, and no new session: the TPM is back, and goes on. */
+static void a_tpm_that_goes_is_an_error_of_the_device_until_it_comes_back(void **state)
 {
     struct p11 *t = *state;
     CK_OBJECT_HANDLE key = p11_find(t->session, CKO_PRIVATE_KEY, "azure:ldevid");
+    int before = hush(t);
     unsigned char sig[64];
     CK_ULONG n = sizeof sig;
+    CK_SLOT_ID slots[8];
     CK_TOKEN_INFO info;
-    CK_RV rv;
 
+    assert_rv(sign_by_label(t->session, "wrapped", sig), CKR_OK);
     assert_rv(f->C_SignInit(t->session, &ecdsa, key), CKR_OK);
     world_stop_tpm(t->world);
-    rv = f->C_Sign(t->session, digest, sizeof digest, sig, &n);
-    assert_true(rv == CKR_DEVICE_REMOVED || rv == CKR_DEVICE_ERROR);
+    assert_true(is_about_the_device(f->C_Sign(t->session, digest, sizeof digest, sig, &n)));
+    assert_true(is_about_the_device(sign_by_label(t->session, "wrapped", sig)));
     assert_rv(f->C_GetTokenInfo(OWNER, &info), CKR_OK); /* what is known stays known */
     assert_rv(f->C_Finalize(NULL), CKR_OK);
-    assert_rv(f->C_Initialize(NULL), CKR_OK);
+    assert_rv(f->C_Initialize(NULL), CKR_OK); /* nor does a program notice that begins without it */
+    n = 8;
+    assert_rv(f->C_GetSlotList(CK_FALSE, slots, &n), CKR_OK);
+    t->session = p11_session(OWNER, CKF_RW_SESSION);
+    assert_true(is_about_the_device(sign_by_label(t->session, "azure:ldevid", sig)));
+    world_start_tpm(t->world);
+    assert_rv(sign_by_label(t->session, "azure:ldevid", sig), CKR_OK);
+    assert_rv(sign_by_label(t->session, "wrapped", sig), CKR_OK);
+    assert_nothing_said(before);
+}
+
+/* The store remembers the TPM of yesterday. What is in it is shown, and signs nothing; when that one is back, it does. */
+static void another_tpm_than_yesterdays_signs_nothing(void **state)
+{
+    static unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, p256, sizeof p256}};
+    CK_MECHANISM keygen = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
+    struct p11 *t = *state;
+    int before = hush(t);
+    CK_OBJECT_HANDLE key[2];
+    unsigned char sig[64];
+    CK_SLOT_ID slots[8];
+    CK_TOKEN_INFO info;
+    CK_ULONG n = 8;
+
+    assert_rv(sign_by_label(t->session, "wrapped", sig), CKR_OK);
+    world_change_tpm(t->world);
+    for (int i = 0; i < 2; i++) { /* in the process that saw the change, and in one that did not */
+        assert_true(is_about_the_device(sign_by_label(t->session, "azure:ldevid", sig)));
+        assert_true(is_about_the_device(sign_by_label(t->session, "wrapped", sig)));
+        n = 8;
+        assert_rv(f->C_GetSlotList(CK_FALSE, slots, &n), CKR_OK);
+        assert_rv(f->C_GetTokenInfo(OWNER, &info), CKR_OK);
+        assert_rv(f->C_Finalize(NULL), CKR_OK);
+        assert_rv(f->C_Initialize(NULL), CKR_OK);
+        t->session = p11_session(OWNER, CKF_RW_SESSION);
+        /* with a storage root key of its own it knows a wrapped key for another one's */
+        assert_rv(f->C_GenerateKeyPair(t->session, &keygen, public, 1, NULL, 0, &key[0], &key[1]), CKR_OK);
+    }
+    world_change_tpm(t->world);
+    assert_rv(sign_by_label(t->session, "azure:ldevid", sig), CKR_OK);
+    assert_rv(sign_by_label(t->session, "wrapped", sig), CKR_OK);
+    assert_nothing_said(before);
 }
 
 int main(void)
@@ -302,7 +377,8 @@ int main(void)
         P11_TEST(finalising_after_libcrypto_is_gone_is_quiet),
         P11_RAW_TEST(without_a_tpm_the_slots_are_empty),
         P11_RAW_TEST(a_broken_configuration_breaks_no_program),
-        P11_TEST(a_tpm_that_goes_is_an_error_of_the_device),
+        P11_TEST(a_tpm_that_goes_is_an_error_of_the_device_until_it_comes_back),
+        P11_TEST(another_tpm_than_yesterdays_signs_nothing),
     };
 
     assert_int_equal(atexit(last_words), 0);

@@ -109,6 +109,20 @@ void world_stop_tpm(struct world *w)
     (void)unlink(socket); /* so that the next start waits for its own */
 }
 
+void world_change_tpm(struct world *w)
+{
+    char now[PATH_LEN], other[PATH_LEN], aside[PATH_LEN];
+
+    world_stop_tpm(w);
+    (void)snprintf(now, sizeof now, "%s/tpm2-00.permall", w->folder);
+    (void)snprintf(other, sizeof other, "%s/other.permall", w->folder);
+    (void)snprintf(aside, sizeof aside, "%s/aside.permall", w->folder);
+    assert_int_equal(rename(now, aside), 0);
+    (void)rename(other, now); /* the first time there is none: swtpm makes one */
+    assert_int_equal(rename(aside, other), 0);
+    world_start_tpm(w);
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st;

@@ -23,6 +23,8 @@ void world_stop(struct world *w);
 void world_stop_tpm(struct world *w);
 /* And plugged in again, with what it keeps over a power cut. */
 void world_start_tpm(struct world *w);
+/* Another TPM in its place, which nobody has used; the next time the first one again. */
+void world_change_tpm(struct world *w);
 
 /* swtpm's TCTI: what goes by it is not counted. */
 const char *world_tcti(struct world *w);
