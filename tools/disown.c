@@ -186,8 +186,6 @@ static devid_rc run(struct leaving *l, struct devid_error *err)
         rc = devid_secret_read(l->auth_file, &l->auth, err);
     if (rc == DEVID_OK && !l->dry_run)
         rc = tool_alone(l->tool, &fd, err);
-    if (rc == DEVID_OK && !l->dry_run)
-        rc = devid_make_sweep(l->tool->store, err);
     if (rc == DEVID_OK && (l->wish.clear || l->wish.change_seed))
         rc = devid_wipe_check(l->tool->store, authority_of(l), l->auth.len != 0, !l->wish.clear, err);
     if (rc == DEVID_OK)

@@ -11,6 +11,7 @@ devid_SOURCES = \
 	tools/doctor.c \
 	tools/enroll.c \
 	tools/est.c \
+	tools/alone.c \
 	tools/found.c \
 	tools/hook.c \
 	tools/kept.c \

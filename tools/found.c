@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "core/files.h"
-#include "core/lock.h"
 #include "core/recover.h"
 #include "schedule.h"
 #include "seed.h"
@@ -156,18 +155,4 @@ devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_err
     devid_snapshot_free(snap);
     *out = found;
     return DEVID_OK;
-}
-
-devid_rc tool_alone(struct tool *tool, int *fd, struct devid_error *err)
-{
-    struct devid_bytes folder = {0};
-    devid_rc rc = devid_store_folder(tool->store, ".provision", &folder, err);
-
-    if (rc != DEVID_OK)
-        return rc;
-    rc = devid_files_make_folder((const char *)folder.data, err);
-    if (rc == DEVID_OK)
-        rc = devid_flock_enter((char *)folder.data, fd, err);
-    devid_bytes_free(&folder);
-    return rc;
 }

@@ -239,8 +239,6 @@ devid_rc command_recover(struct tool *tool, int argc, char **argv, struct devid_
     rc = check_names(devid_store_conf(tool->store), argc, argv, err);
     if (rc == DEVID_OK && !r.dry_run)
         rc = tool_alone(tool, &fd, err);
-    if (rc == DEVID_OK && !r.dry_run)
-        rc = devid_make_sweep(tool->store, err);
     if (rc == DEVID_OK)
         rc = check_tpm(tool, err);
     if (rc == DEVID_OK)

@@ -7,8 +7,6 @@
 #include <time.h>
 
 #include "core/lock.h"
-#include "core/files.h"
-#include "core/make.h"
 #include "tool.h"
 
 struct run {
@@ -137,25 +135,6 @@ out:
     return rc;
 }
 
-/* What killed processes left, in the TPM and in folders that may not be written for long. */
-static devid_rc sweep(struct tool *tool, struct devid_error *err)
-{
-    const struct devid_conf *conf = devid_store_conf(tool->store);
-    static const char *const folders[] = {".cache", ".renew"};
-    size_t n = sizeof folders / sizeof folders[0];
-    struct devid_bytes folder = {0};
-    devid_rc rc = devid_make_sweep(tool->store, err);
-
-    for (size_t i = 0; rc == DEVID_OK && i < n + conf->n_identities; i++) {
-        rc = i < n ? devid_store_folder(tool->store, folders[i], &folder, err)
-                   : devid_store_token_folder(tool->store, conf->identities[i - n].token, &folder, err);
-        if (rc == DEVID_OK)
-            devid_files_sweep((const char *)folder.data);
-        devid_bytes_free(&folder);
-    }
-    return rc;
-}
-
 devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_error *err)
 {
     struct run run = {.tool = tool, .conf = devid_store_conf(tool->store), .wish = wish, .batch = {.out = -1}};
@@ -171,8 +150,6 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
         rc = tool_batch_begin(&run.batch, PLAN_STEPS_EACH * run.conf->n_identities, err);
     if (rc == DEVID_OK && !wish->dry_run)
         rc = tool_alone(tool, &fd, err);
-    if (rc == DEVID_OK && !wish->dry_run)
-        rc = sweep(tool, err);
     if (rc == DEVID_OK)
         rc = run_plan(&run, err);
     devid_flock_leave(fd);

@@ -64,8 +64,9 @@ uint64_t tool_commands(struct tool *tool);
  */
 devid_rc tool_found(struct tool *tool, struct plan_found **out, struct devid_error *err);
 /**
- * Wait for other processes that change this device's keys: two at once would make two keys for one name.
- * \param fd  for devid_flock_leave
+ * Wait for other processes that change this device's keys, for two at once would make two keys for one name; then take away what
+ * killed ones left, in the TPM (devid_make_sweep) and in the state folder.
+ * \param fd  for devid_flock_leave, after a failure too
  */
 devid_rc tool_alone(struct tool *tool, int *fd, struct devid_error *err);
 

@@ -19,7 +19,7 @@ has_idevid() {
 }
 has_ldevid() { persistent "- 0x81000001- 0x81000002- 0x81010001- 0x81010016- 0x81020000" && in_nv && is_valid azure:ldevid && no_rubbish; }
 has_device_ca() { has_ldevid && is_valid azure:device-ca; }
-no_rubbish() { ! find "$dir/state" "$dir/clients" -name '*.tmp*' -o -name '.*.new*' | grep .; }
+no_rubbish() { ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .; }
 
 save vendor
 "$devid" provision idevid >"$dir/out" 2>&1 || { cat "$dir/out"; echo "Bail out! no IDevID"; exit 1; }

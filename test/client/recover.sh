@@ -28,7 +28,7 @@ whole() {
     "$devid" provision && tells '^nothing to do' "$devid" provision && valid 5 &&
         [ "$(idevid_key)" = "$key" ] && [ "$(serial_of idevid)" = "$serial" ] &&
         [ "$(persistent)" = "0x81000001 0x81000002 0x81010001 0x81020000 " ] && clean &&
-        ! find "$dir/state" "$dir/clients" -name '*.tmp*' -o -name '.*.new*' | grep .
+        ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .
 }
 signs() { # signs NAME: by the provider, in another process
     echo reading >"$dir/reading"
