@@ -27,9 +27,9 @@ chmod a+rx . && chmod a+r server.key # mosquitto gives up root's rights
 cnf=$OPENSSL_CONF
 unset OPENSSL_CONF
 https=$(free_port) mqtt=$(free_port)
-OPENSSL_CONF=/dev/null openssl s_server -accept "127.0.0.1:$https" -key server.key -cert server.pem -Verify 2 -CAfile ca-cert.pem \
-    -verify_return_error -www >server.log 2>&1 &
-server=$!
+trap 'stop_all; world_stop' EXIT
+by_software start server.log openssl s_server -accept "127.0.0.1:$https" -key server.key -cert server.pem -Verify 2 -CAfile ca-cert.pem \
+    -verify_return_error -www
 wait_port "$https"
 
 cat >setup.sh <<EOF
@@ -90,6 +90,4 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
 done
 guide transfer
 ok "transfer is in the list" grep -q "(transfer.md)" "$DEVID_SRC/doc/guide/README.md"
-kill "$server"
-wait "$server" 2>/dev/null
 finish
