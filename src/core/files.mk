@@ -39,6 +39,7 @@ libdevid_core_la_SOURCES = \
 	src/core/renew.c \
 	src/core/salt.c src/core/salt.h \
 	src/core/session.c src/core/session.h \
+	src/core/shared.c src/core/shared.h \
 	src/core/srk.c src/core/srk.h \
 	src/core/standing.c \
 	src/core/token.c src/core/token.h \

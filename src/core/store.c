@@ -90,6 +90,11 @@ void devid_store_free(struct devid_store *store)
     free(store);
 }
 
+devid_rc devid_store_preconnect(struct devid_store *store, struct devid_error *err)
+{
+    return devid_tpm_share(store->tpm, err);
+}
+
 const struct devid_conf *devid_store_conf(const struct devid_store *store)
 {
     return store->conf;

@@ -38,6 +38,13 @@ struct devid_store_options {
 devid_rc devid_store_open_with(const struct devid_store_options *options, struct devid_store **out, struct devid_error *err);
 void devid_store_free(struct devid_store *store);
 
+/**
+ * Connect to the TPM now, so that children of a fork go on with the connection where they may not open one of their own. Sends
+ * nothing. Before the first fork.
+ * \return DEVID_E_AWAY
+ */
+devid_rc devid_store_preconnect(struct devid_store *store, struct devid_error *err);
+
 /** TPM commands that this process sent through the store since it was opened. Sends nothing, opens nothing. */
 uint64_t devid_store_commands(struct devid_store *store);
 

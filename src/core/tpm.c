@@ -13,6 +13,7 @@
 
 #include "core/lock.h"
 #include "core/log.h"
+#include "core/shared.h"
 #include "core/trace.h"
 
 #define FORKED 0xffff0001U /* of no layer of the TSS: tabrmd is known to be of no use here */
@@ -32,6 +33,12 @@ struct devid_tpm {
     struct devid_trace trace;
     TSS2_TCTI_CONTEXT *real;
     ESYS_CONTEXT *esys;
+    bool shares, is_shared;       /* its children may have the connection; that is the one in use */
+    bool is_busy;                 /* between enter and leave */
+    bool has_turn;                /* among the processes: kept until leave, should the connection be lost meanwhile */
+    struct devid_shared *shared;
+    TSS2_TCTI_CONTEXT *inherited; /* a parent's connection, for a child that gets none of its own; never finalized */
+    bool has_failed;              /* a connection of its own did not answer */
 };
 
 devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **out, struct devid_error *err)
@@ -64,8 +71,9 @@ static void disconnect(struct devid_tpm *tpm)
     tpm->n_discarded = 0; /* they went with the connection */
     if (esys != NULL)
         Esys_Finalize(&esys);
-    if (real != NULL)
+    if (real != NULL && real != tpm->inherited)
         Tss2_TctiLdr_Finalize(&real);
+    tpm->is_shared = false;
 }
 
 void devid_tpm_free(struct devid_tpm *tpm)
@@ -76,6 +84,7 @@ void devid_tpm_free(struct devid_tpm *tpm)
        resource manager, so it is left to the kernel, which closes the descriptor at exit */
     if (devid_owner_is_self(&tpm->owner))
         disconnect(tpm);
+    devid_shared_free(tpm->shared);
     free(tpm->tcti);
     free(tpm->folder);
     free(tpm);
@@ -129,8 +138,8 @@ static TSS2_RC connect_by(struct devid_tpm *tpm, const char *tcti)
     if (manager == TABRMD && is_bus_lost())
         return FORKED;
     rc = Tss2_TctiLdr_Initialize(tcti, &tpm->real);
-    if (rc == TSS2_RC_SUCCESS)
-        tpm->has_manager = manager != NO_MANAGER;
+    if (rc == TSS2_RC_SUCCESS) /* who shares a connection shares its handles, too */
+        tpm->has_manager = manager != NO_MANAGER && !tpm->shares;
     return rc;
 }
 
@@ -159,21 +168,48 @@ devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_e
     return devid_error_about(err, DEVID_E_AWAY, tss, 0);
 }
 
-static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
+/* ESYS over tpm->real. */
+static TSS2_RC speak(struct devid_tpm *tpm)
 {
     TSS2_RC rc;
 
-    hush();
-    rc = tpm->tcti != NULL ? connect_by(tpm, tpm->tcti) : connect_any(tpm);
-    if (rc == TSS2_RC_SUCCESS) {
-        devid_trace_wrap(&tpm->trace, tpm->real);
-        rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)(void *)&tpm->trace, NULL);
-    }
+    devid_trace_wrap(&tpm->trace, tpm->real);
+    if (tpm->is_shared)
+        tpm->trace.in_flight = devid_shared_in_flight(tpm->shared);
+    rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)(void *)&tpm->trace, NULL);
     if (rc == TSS2_RC_SUCCESS)
         rc = Esys_SetTimeout(tpm->esys, TSS2_TCTI_TIMEOUT_BLOCK);
-    if (rc == TSS2_RC_SUCCESS) {
+    if (rc == TSS2_RC_SUCCESS)
         atomic_fetch_add(&tpm->generation, 1);
-        devid_log(DEVID_LOG_DEBUG, "core/tpm", "connected to %s", tpm->tcti != NULL ? tpm->tcti : "the default TPM");
+    return rc;
+}
+
+static TSS2_RC take_inherited(struct devid_tpm *tpm)
+{
+    tpm->real = tpm->inherited;
+    tpm->has_manager = false;
+    tpm->is_shared = true;
+    return speak(tpm);
+}
+
+static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
+{
+    TSS2_RC rc = FORKED;
+
+    hush();
+    if (!tpm->has_failed)
+        rc = tpm->tcti != NULL ? connect_by(tpm, tpm->tcti) : connect_any(tpm);
+    if (rc == TSS2_RC_SUCCESS) {
+        tpm->is_shared = tpm->shares && tpm->shared != NULL;
+        rc = speak(tpm);
+    }
+    if (rc != TSS2_RC_SUCCESS && tpm->inherited != NULL) {
+        disconnect(tpm);
+        rc = take_inherited(tpm);
+    }
+    if (rc == TSS2_RC_SUCCESS) {
+        devid_log(DEVID_LOG_DEBUG, "core/tpm", "connected to %s%s", tpm->tcti != NULL ? tpm->tcti : "the default TPM",
+                  tpm->is_shared ? ", shared" : "");
         return DEVID_OK;
     }
     disconnect(tpm);
@@ -186,6 +222,9 @@ static void follow_fork(struct devid_tpm *tpm)
     if (!devid_owner_moved(&tpm->owner))
         return;
     devid_fair_init(&tpm->lock);
+    /* one in the middle of a command is of no use: its answer is another process's */
+    tpm->inherited = tpm->is_shared && !tpm->is_busy ? tpm->real : NULL;
+    tpm->shares = tpm->is_shared = tpm->is_busy = tpm->has_failed = false;
     tpm->esys = NULL; /* abandoned, not finalized: it is the parent's, and its end may be told to a resource manager */
     tpm->real = NULL;
     tpm->n_discarded = 0;
@@ -213,6 +252,14 @@ static devid_rc lock_folder(struct devid_tpm *tpm, struct devid_error *err)
     return rc;
 }
 
+static void unlock_folder(struct devid_tpm *tpm)
+{
+    int fd = tpm->flock_fd;
+
+    tpm->flock_fd = -1; /* first: a child forked meanwhile would close a number that is another file's by then */
+    devid_flock_leave(fd);
+}
+
 devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
@@ -223,21 +270,47 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
         rc = connect_tpm(tpm, err);
     if (rc == DEVID_OK && use == DEVID_TPM_TRANSIENT && !tpm->has_manager)
         rc = lock_folder(tpm, err);
+    if (rc == DEVID_OK && tpm->is_shared && (rc = devid_shared_enter(tpm->shared, tpm->real, err)) != DEVID_OK)
+        unlock_folder(tpm);
     if (rc != DEVID_OK) {
         devid_fair_leave(&tpm->lock);
         return rc;
     }
+    tpm->is_busy = true;
+    tpm->has_turn = tpm->is_shared;
     *esys = tpm->esys;
     return DEVID_OK;
 }
 
 void devid_tpm_leave(struct devid_tpm *tpm)
 {
-    int fd = tpm->flock_fd;
-
-    tpm->flock_fd = -1; /* first: a child forked meanwhile would close a number that is another file's by then */
-    devid_flock_leave(fd);
+    tpm->is_busy = false;
+    if (tpm->has_turn)
+        devid_shared_leave(tpm->shared);
+    tpm->has_turn = false;
+    unlock_folder(tpm);
     devid_fair_leave(&tpm->lock);
+}
+
+devid_rc devid_tpm_share(struct devid_tpm *tpm, struct devid_error *err)
+{
+    ESYS_CONTEXT *esys;
+    devid_rc rc = DEVID_OK;
+
+    follow_fork(tpm);
+    devid_fair_enter(&tpm->lock);
+    if (!tpm->shares && tpm->inherited == NULL) {
+        disconnect(tpm); /* what was loaded by the one before is flushed with it */
+        if (tpm->shared == NULL)
+            rc = devid_shared_new(&tpm->shared, err);
+        tpm->shares = rc == DEVID_OK;
+    }
+    devid_fair_leave(&tpm->lock);
+    if (rc == DEVID_OK)
+        rc = devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, err);
+    if (rc == DEVID_OK)
+        devid_tpm_leave(tpm);
+    return rc;
 }
 
 bool devid_tpm_has_manager(const struct devid_tpm *tpm)
@@ -255,6 +328,8 @@ uint64_t devid_tpm_generation(const struct devid_tpm *tpm)
 
 void devid_tpm_lost(struct devid_tpm *tpm)
 {
+    if (!tpm->is_shared && tpm->inherited != NULL && !tpm->trace.has_answered)
+        tpm->has_failed = true; /* some TCTIs find out with the first command that they may not */
     disconnect(tpm);
     atomic_fetch_add(&tpm->generation, 1);
 }

@@ -20,6 +20,12 @@ struct devid_tpm;
  * Opens nothing.
  */
 devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **out, struct devid_error *err);
+/**
+ * Let children of a fork go on with this process's connection where they may not open one of their own (a server that changes its
+ * user). It connects now; from then on it takes its turn with them, and keeps no key loaded, resource manager or not.
+ * \return as devid_tpm_enter
+ */
+devid_rc devid_tpm_share(struct devid_tpm *tpm, struct devid_error *err);
 /** Closes the connection if this process opened it; a child of a fork only frees memory. */
 void devid_tpm_free(struct devid_tpm *tpm);
 
@@ -41,7 +47,7 @@ void devid_tpm_leave(struct devid_tpm *tpm);
 
 /* The next seven only between enter and leave. */
 
-/** True behind /dev/tpmrm* or tabrmd: loaded objects are this process's own and may stay. */
+/** True behind /dev/tpmrm* or tabrmd, unless the connection is shared: loaded objects are this process's own and may stay. */
 bool devid_tpm_has_manager(const struct devid_tpm *tpm);
 /** Grows at fork, reconnect and loss: an object loaded under another number is forgotten, never flushed. */
 uint64_t devid_tpm_generation(const struct devid_tpm *tpm);

@@ -48,8 +48,13 @@ static uint32_t big_endian(const uint8_t *b)
 static TSS2_RC trace_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 {
     struct devid_trace *trace = trace_of(context);
-    TSS2_RC rc = Tss2_Tcti_Transmit(trace->real, size, command);
+    TSS2_RC rc;
 
+    if (trace->in_flight != NULL)
+        atomic_store(trace->in_flight, true);
+    rc = Tss2_Tcti_Transmit(trace->real, size, command);
+    if (rc != TSS2_RC_SUCCESS && trace->in_flight != NULL)
+        atomic_store(trace->in_flight, false);
     if (rc == TSS2_RC_SUCCESS) {
         atomic_fetch_add(&trace->n_commands, 1);
         trace->code = size >= 10 ? big_endian(command + 6) : 0;
@@ -74,6 +79,11 @@ static TSS2_RC trace_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *
     struct devid_trace *trace = trace_of(context);
     TSS2_RC rc = Tss2_Tcti_Receive(trace->real, size, response, timeout);
 
+    if (rc == TSS2_RC_SUCCESS && response != NULL) {
+        trace->has_answered = true;
+        if (trace->in_flight != NULL)
+            atomic_store(trace->in_flight, false);
+    }
     if (rc == TSS2_RC_SUCCESS && response != NULL && *size >= 10 && devid_log_wants(DEVID_LOG_TRACE))
         tell(trace, big_endian(response + 6));
     return rc;
@@ -108,6 +118,8 @@ static TSS2_RC trace_make_sticky(TSS2_TCTI_CONTEXT *context, TPM2_HANDLE *handle
 void devid_trace_wrap(struct devid_trace *trace, TSS2_TCTI_CONTEXT *real)
 {
     trace->real = real;
+    trace->in_flight = NULL;
+    trace->has_answered = false;
     trace->common.v1.magic = MAGIC;
     trace->common.v1.version = 2;
     trace->common.v1.transmit = trace_transmit;

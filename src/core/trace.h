@@ -14,6 +14,8 @@ struct devid_trace {
     TSS2_TCTI_CONTEXT *real; /* not owned */
     _Atomic uint64_t n_commands;
     uint32_t code, handle;   /* of the command under way */
+    atomic_bool *in_flight;  /* told when there is one; NULL: nobody is. Not owned */
+    bool has_answered;       /* since devid_trace_wrap */
 };
 
 /** Put trace before real. Its address is the TCTI context to give to ESYS. */

@@ -198,6 +198,8 @@ static int der_decode(struct provider *p, enum devid_alg alg, const struct forma
     ERR_pop_to_mark();
     if (pk != NULL && pk->alg == alg) {
         rc = pkey_unlock(pk, ask, ask_arg, &err);
+        if (rc == DEVID_OK)
+            pkey_preconnect(pk);
         ok = rc == DEVID_OK ? give_key(pk, cb, arg) : RAISE(p, rc, &err);
     }
     pkey_free(pk);

@@ -16,6 +16,7 @@ devid_la_SOURCES = \
 	src/provider/keymgmt.c src/provider/keymgmt.h \
 	src/provider/keymgmt_ec.c \
 	src/provider/keymgmt_rsa.c \
+	src/provider/message.c \
 	src/provider/password.c \
 	src/provider/permit.c \
 	src/provider/pkey.c \
@@ -23,7 +24,7 @@ devid_la_SOURCES = \
 	src/provider/scheme.c \
 	src/provider/search.c src/provider/search.h \
 	src/provider/settings.c \
-	src/provider/signature.c \
+	src/provider/signature.c src/provider/signature.h \
 	src/provider/store.c \
 	src/provider/upcall.c \
 	src/provider/wish.c src/provider/wish.h

@@ -257,3 +257,14 @@ devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_erro
         *out = there;
     return rc;
 }
+
+void pkey_preconnect(struct pkey *pk)
+{
+    struct devid_store *store = NULL;
+    struct devid_key *key = NULL;
+
+    if (!pk->prov->preconnects || pkey_private(pk, &key, NULL) != DEVID_OK ||
+        provider_store(pk->prov, &store, NULL) != DEVID_OK)
+        return;
+    (void)devid_store_preconnect(store, NULL);
+}

@@ -37,6 +37,7 @@ struct provider {
     char *auth_path;           /* a file with a password */
     bool has_schemes;          /* the URI schemes that the store serves, not all of ours: */
     OSSL_ALGORITHM schemes[4];
+    bool preconnects;          /* with the first key, for children that may not */
     devid_rc setting_rc;       /* not DEVID_OK: setting_error says which value cannot be understood */
     struct devid_error setting_error;
     _Atomic(const OSSL_PARAM *) gen_settable[2]; /* of EC, of RSA; ours, made at first need */
@@ -134,6 +135,12 @@ devid_rc provider_log_in(struct provider *p, const struct devid_identity *identi
                          OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err);
 /** A key just read: its password, if it has one. Sends nothing, but to log in to a token. */
 devid_rc pkey_unlock(struct pkey *pk, OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err);
+
+/**
+ * With "preconnect = yes", for a key just read: its private half is looked for, and the TPM connected to, while this process may still
+ * do both. What fails is told of when the key is used.
+ */
+void pkey_preconnect(struct pkey *pk);
 
 /* keymgmt.c: what decoder.c and store.c hand on when another provider's key type is to be made of our object. */
 int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "provider/provider.h"
 
@@ -67,6 +68,14 @@ static devid_rc take_schemes(struct provider *p, const char *value, struct devid
     return DEVID_OK;
 }
 
+static devid_rc take_preconnect(struct provider *p, const char *value, struct devid_error *err)
+{
+    p->preconnects = strcasecmp(value, "yes") == 0;
+    if (!p->preconnects && strcasecmp(value, "no") != 0)
+        return devid_fail(err, DEVID_E_ARG, "openssl.cnf: preconnect = %s: yes or no is expected", value);
+    return DEVID_OK;
+}
+
 static const struct setting {
     const char *key;
     devid_rc (*take)(struct provider *p, const char *value, struct devid_error *err);
@@ -75,6 +84,7 @@ static const struct setting {
     {"config", take_config},
     {"auth", take_auth},
     {"uri-schemes", take_schemes},
+    {"preconnect", take_preconnect},
 };
 
 #define N_SETTINGS (sizeof settings / sizeof settings[0])

@@ -11,19 +11,11 @@
 #include <string.h>
 
 #include "provider/keymgmt.h"
+#include "provider/signature.h"
 
 #define SIG_MAX 1024 /* bytes of a signature: RSA 8192 */
 
-struct signing {
-    struct provider *prov;
-    struct pkey *key;
-    EVP_PKEY_CTX *inner;  /* the default provider's context; owned if inner_md is NULL, else its */
-    EVP_MD_CTX *inner_md; /* digest_sign, digest_verify in software */
-    EVP_MD_CTX *hash;     /* digest_sign by the TPM: the running digest */
-    bool is_signing;      /* not verifying */
-};
-
-static void *signing_new(void *provctx, const char *propq)
+void *signing_new(void *provctx, const char *propq)
 {
     struct signing *s = OPENSSL_zalloc(sizeof *s);
 
@@ -44,19 +36,20 @@ static void signing_reset(struct signing *s)
     s->hash = NULL;
 }
 
-static void signing_free(void *ctx)
+void signing_free(void *ctx)
 {
     struct signing *s = ctx;
 
     if (s == NULL)
         return;
     signing_reset(s);
+    devid_bytes_free(&s->expected);
     pkey_free(s->key);
     provider_free(s->prov);
     OPENSSL_free(s);
 }
 
-static void *signing_dup(void *ctx)
+void *signing_dup(void *ctx)
 {
     struct signing *from = ctx, *to = signing_new(from->prov, NULL);
     bool ok = to != NULL;
@@ -74,6 +67,8 @@ static void *signing_dup(void *ctx)
     } else if (ok && from->inner != NULL) {
         ok = (to->inner = EVP_PKEY_CTX_dup(from->inner)) != NULL;
     }
+    if (ok && from->expected.len != 0)
+        ok = devid_bytes_copy(devid_slice_of(from->expected), &to->expected, NULL) == DEVID_OK;
     if (!ok) {
         signing_free(to);
         return NULL;
@@ -109,7 +104,7 @@ static int permitted(struct signing *s, bool is_padding_said)
     return rc == DEVID_OK ? 1 : RAISE(s->prov, rc, &err);
 }
 
-static int signing_set_params(void *ctx, const OSSL_PARAM params[])
+int signing_set_params(void *ctx, const OSSL_PARAM params[])
 {
     struct signing *s = ctx;
     const OSSL_PARAM *md;
@@ -126,7 +121,7 @@ static int signing_set_params(void *ctx, const OSSL_PARAM params[])
            permitted(s, OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE) != NULL);
 }
 
-static int signing_get_params(void *ctx, OSSL_PARAM params[])
+int signing_get_params(void *ctx, OSSL_PARAM params[])
 {
     struct signing *s = ctx;
 
@@ -143,7 +138,7 @@ static const OSSL_PARAM known_params[] = {
     OSSL_PARAM_END,
 };
 
-static const OSSL_PARAM *signing_gettable(void *ctx, void *provctx)
+const OSSL_PARAM *signing_gettable(void *ctx, void *provctx)
 {
     struct signing *s = ctx;
 
@@ -183,12 +178,12 @@ static int begin_digested(struct signing *s, void *key, bool is_signing, int (*i
            settle_salt(s) && signing_set_params(s, params) && permitted(s, false);
 }
 
-static int sign_init(void *ctx, void *key, const OSSL_PARAM params[])
+int signing_sign_init(void *ctx, void *key, const OSSL_PARAM params[])
 {
     return begin_digested(ctx, key, true, EVP_PKEY_sign_init, params);
 }
 
-static int verify_init(void *ctx, void *key, const OSSL_PARAM params[])
+int signing_verify_init(void *ctx, void *key, const OSSL_PARAM params[])
 {
     return begin_digested(ctx, key, false, EVP_PKEY_verify_init, params);
 }
@@ -233,7 +228,7 @@ static int sign_by_tpm(struct signing *s, struct devid_slice digest, unsigned ch
     return 1;
 }
 
-static int sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const unsigned char *tbs, size_t tbs_len)
+int signing_sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const unsigned char *tbs, size_t tbs_len)
 {
     struct signing *s = ctx;
     int ok;
@@ -246,7 +241,7 @@ static int sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const u
     return ok == 1;
 }
 
-static int verify(void *ctx, const unsigned char *sig, size_t len, const unsigned char *tbs, size_t tbs_len)
+int signing_verify(void *ctx, const unsigned char *sig, size_t len, const unsigned char *tbs, size_t tbs_len)
 {
     struct signing *s = ctx;
 
@@ -291,7 +286,7 @@ static bool begin_hash(struct signing *s, const char *name)
     return ok;
 }
 
-static int digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
+int signing_digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
 {
     struct signing *s = ctx;
     char room[64];
@@ -305,14 +300,14 @@ static int digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL
                                                         NULL, s->key->soft, params) == 1;
 }
 
-static int digest_sign_update(void *ctx, const unsigned char *data, size_t len)
+int signing_digest_sign_update(void *ctx, const unsigned char *data, size_t len)
 {
     struct signing *s = ctx;
 
     return (s->hash != NULL ? EVP_DigestUpdate(s->hash, data, len) : EVP_DigestSignUpdate(s->inner_md, data, len)) == 1;
 }
 
-static int digest_sign_final(void *ctx, unsigned char *sig, size_t *len, size_t room)
+int signing_digest_sign_final(void *ctx, unsigned char *sig, size_t *len, size_t room)
 {
     struct signing *s = ctx;
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -330,14 +325,14 @@ static int digest_sign_final(void *ctx, unsigned char *sig, size_t *len, size_t 
     return ok == 1;
 }
 
-static int digest_sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const unsigned char *data,
+int signing_digest_sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const unsigned char *data,
                        size_t data_len)
 {
     /* asked for the length first: the message would be hashed twice */
-    return (sig == NULL || digest_sign_update(ctx, data, data_len)) && digest_sign_final(ctx, sig, len, room);
+    return (sig == NULL || signing_digest_sign_update(ctx, data, data_len)) && signing_digest_sign_final(ctx, sig, len, room);
 }
 
-static int digest_verify_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
+int signing_digest_verify_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
 {
     struct signing *s = ctx;
     char room[64];
@@ -349,46 +344,36 @@ static int digest_verify_init(void *ctx, const char *mdname, void *key, const OS
                                                           NULL, s->key->soft, params) == 1;
 }
 
-static int digest_verify_update(void *ctx, const unsigned char *data, size_t len)
+int signing_digest_verify_update(void *ctx, const unsigned char *data, size_t len)
 {
     struct signing *s = ctx;
 
     return EVP_DigestVerifyUpdate(s->inner_md, data, len) == 1;
 }
 
-static int digest_verify_final(void *ctx, const unsigned char *sig, size_t len)
+int signing_digest_verify_final(void *ctx, const unsigned char *sig, size_t len)
 {
     struct signing *s = ctx;
 
     return EVP_DigestVerifyFinal(s->inner_md, sig, len) == 1;
 }
 
-static const OSSL_DISPATCH functions[] = {
-    ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, signing_new),
-    ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, signing_free),
-    ENTRY(OSSL_FUNC_SIGNATURE_DUPCTX, signing_dup),
-    ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),
-    ENTRY(OSSL_FUNC_SIGNATURE_SIGN, sign),
-    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),
-    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, verify),
+const OSSL_DISPATCH signing_functions[] = {
+    SIGNING_SHARED,
+    ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, signing_sign_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_SIGN, signing_sign),
+    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, signing_verify_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, signing_verify),
     ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER_INIT, recover_init),
     ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_RECOVER, recover),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_sign_update),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, digest_sign),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_verify_update),
-    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),
-    ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, signing_get_params),
-    ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, signing_gettable),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, signing_digest_sign_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, signing_digest_sign_update),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, signing_digest_sign_final),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, signing_digest_sign),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, signing_digest_verify_init),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, signing_digest_verify_update),
+    ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, signing_digest_verify_final),
     ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, signing_set_params),
     ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, signing_settable),
     {0, NULL},
-};
-
-const OSSL_ALGORITHM provider_signature[] = {
-    {"ECDSA", PROVIDER_PROPERTY, functions, "ECDSA by this device's TPM"},
-    {KEYMGMT_RSA_NAMES, PROVIDER_PROPERTY, functions, "RSA signatures by this device's TPM"},
-    {NULL, NULL, NULL, NULL},
 };

@@ -277,6 +277,9 @@ static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHR
         rc = ask_auth(o, pk, ask, ask_arg, &err);
     if (rc == DEVID_OK) {
         const char *name = pkey_type(pk->alg);
+
+        if (wants_private)
+            pkey_preconnect(pk);
         const OSSL_PARAM params[] = {
             OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
             OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, (char *)(uintptr_t)name, strlen(name)),

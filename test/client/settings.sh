@@ -6,6 +6,8 @@
 needs swtpm swtpm
 needs tpm2_create tpm2-tools
 needs pkcs11-tool opensc
+needs socat socat
+needs python3 python3
 world_start
 "$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
 cd "$FOLDER" || exit 1
@@ -21,6 +23,10 @@ setting() {
     for line in "$@"; do
         sed -i "s|^\[devid_provider\]\$|&\n$line|" openssl.cnf
     done
+}
+
+refused() {
+    ! "$@"
 }
 
 signs() {
@@ -65,6 +71,75 @@ ok "software keys work on" openssl genpkey -algorithm EC -pkeyopt group:P-256 -o
 keep openssl list -providers
 ok "the list of providers shows it" grep -A9 devid out
 ok "as inactive" grep -q "status: inactive" out
+
+# preconnect: children go on with the connection that their parent has made. The way to the TPM is barred after that: a pipe, so that
+# there is something to inherit, as with a device.
+setting "preconnect = maybe"
+fails "neither yes nor no" "preconnect = maybe: yes or no is expected" \
+    openssl dgst -sha256 -sign azure-ldevid-key.pem -out signature message
+mkdir gate
+cat >children.py <<END
+import os, signal, ssl, subprocess, sys, time
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + "-cert.pem", sys.argv[1] + "-key.pem")
+client = ssl.create_default_context(cafile="ca-cert.pem")
+client.check_hostname = False
+
+def handshake():
+    sides = [(context, True), (client, False)]
+    buffers = [ssl.MemoryBIO(), ssl.MemoryBIO()]
+    ends = [c.wrap_bio(buffers[i], buffers[1 - i], server_side=s) for i, (c, s) in enumerate(sides)]
+    for turn in range(8):
+        try:
+            ends[turn % 2].do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+    return ends[1].version() is not None
+
+handshake() # the pipe's other end is there now
+os.rename("gate", "barred")
+
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        ok = False
+        try:
+            ok = work()
+        finally:
+            os._exit(0 if ok else 1)
+    return pid
+
+def status(pid):
+    return os.waitpid(pid, 0)[1]
+
+def forever():
+    while True:
+        handshake()
+
+good = all([status(p) == 0 for p in [child(lambda: all(handshake() for _ in range(5))) for _ in range(4)]])
+print("children", good)
+for n in range(6):
+    victim = child(forever)
+    time.sleep(0.1 + n / 50)
+    os.kill(victim, signal.SIGKILL)
+    status(victim)
+    good = status(child(handshake)) == 0 and good
+print("after kills", good)
+good = handshake() and good
+print("parent", good)
+os.rename("barred", "gate")
+sys.exit(0 if good else 1)
+END
+ln -s "$FOLDER/swtpm" gate/swtpm
+pipe="cmd:socat -t 60 - UNIX-CONNECT:$FOLDER/gate/swtpm"
+for name in azure-ldevid wrapped; do
+    setting "preconnect = yes" "tcti = $pipe"
+    ok "children sign over their parent's connection, and outlive one another ($name)" python3 children.py $name
+    [ -d gate ] || mv barred gate
+    setting "tcti = $pipe"
+    ok "without preconnect they cannot" refused python3 children.py $name
+    [ -d gate ] || mv barred gate
+done
 
 # auth: a wrapped key with a password
 export TPM2TOOLS_TCTI=$WORLD_TCTI
