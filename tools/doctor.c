@@ -13,19 +13,10 @@
 #include <unistd.h>
 
 #include "core/make.h"
+#include "doctor.h"
 #include "est/est.h"
-#include "tool.h"
 
-struct examination {
-    struct tool *tool;
-    const struct devid_conf *conf;
-    unsigned n_bad;
-};
-
-static void good(const char *fmt, ...) DEVID_PRINTF(1, 2);
-static void bad(struct examination *x, const char *fmt, ...) DEVID_PRINTF(2, 3);
-
-static void good(const char *fmt, ...)
+void good(const char *fmt, ...)
 {
     va_list args;
 
@@ -36,7 +27,7 @@ static void good(const char *fmt, ...)
     (void)printf("\n");
 }
 
-static void bad(struct examination *x, const char *fmt, ...)
+void bad(struct examination *x, const char *fmt, ...)
 {
     va_list args;
 
@@ -176,12 +167,19 @@ static devid_rc examine_identities(struct examination *x, struct devid_error *er
 
 devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err)
 {
-    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"user", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
     struct examination x = {.tool = tool};
+    const char *user = NULL;
     devid_rc rc;
+    int option;
 
-    if (getopt_long(argc, argv, "", none, NULL) != -1 || optind < argc)
-        return devid_fail(err, TOOL_USAGE, "doctor: takes no arguments");
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option != 'u')
+            return devid_fail(err, TOOL_USAGE, "doctor: --user NAME may be said");
+        user = optarg;
+    }
+    if (optind < argc)
+        return devid_fail(err, TOOL_USAGE, "doctor: takes no arguments but --user NAME");
     rc = devid_store_open(tool->config, &tool->store, err);
     if (rc != DEVID_OK)
         return rc; /* the configuration's own sentence is the diagnosis */
@@ -191,6 +189,9 @@ devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_e
     examine_device(&x);
     examine_tpm(&x);
     examine_faces(&x);
+    examine_openssl(&x);
+    if (user != NULL)
+        examine_user(&x, user);
     rc = examine_identities(&x, err);
     if (rc == DEVID_OK && x.n_bad != 0)
         rc = devid_fail(err, DEVID_E_ABSENT, "%u thing%s to mend", x.n_bad, x.n_bad == 1 ? "" : "s");

@@ -8,7 +8,8 @@ devid_SOURCES = \
 	tools/contact.c \
 	tools/contact.h \
 	tools/disown.c \
-	tools/doctor.c \
+	tools/doctor.c tools/doctor.h \
+	tools/doctor_openssl.c \
 	tools/enroll.c \
 	tools/est.c \
 	tools/alone.c \

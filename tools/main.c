@@ -56,7 +56,7 @@ static const struct tool_command commands[] = {
      "  --platform      TPM2_Clear is authorised by the platform hierarchy, not by lockout\n"
      "  --auth-file FILE  the password of that hierarchy\n", true, command_retire},
     {"counters", "[--json]", "how often keys and certificates were made, inserted and deleted", NULL, true, command_counters},
-    {"doctor", "", "what does not work, why, and what to do", NULL, false, command_doctor},
+    {"doctor", "[--user NAME]", "what does not work, why, and what to do", NULL, false, command_doctor},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

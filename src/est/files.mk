@@ -5,6 +5,7 @@ libdevid_est_la_SOURCES = \
 	src/est/est.h \
 	src/est/attrs.c src/est/attrs.h src/est/attrs_use.c \
 	src/est/binding.c src/est/binding.h \
+	src/est/cnf.c src/est/cnf.h \
 	src/est/csr.c src/est/csr.h \
 	src/est/enroll.c \
 	src/est/extensions.c src/est/extensions.h \

@@ -4,6 +4,7 @@ CLIENT_TESTS += test/client/apache.sh
 CLIENT_TESTS += test/client/curl.sh
 CLIENT_TESTS += test/client/eap.sh
 CLIENT_TESTS += test/client/disown.sh
+CLIENT_TESTS += test/client/doctor.sh
 CLIENT_TESTS += test/client/engine.sh
 CLIENT_TESTS += test/client/est-globalsign.sh
 CLIENT_TESTS += test/client/est-proxy.sh

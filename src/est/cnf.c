@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See the header. */
+#include "est/cnf.h"
+
+#include <openssl/conf.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const char *value_of(const CONF *conf, const char *section, const char *name)
+{
+    const char *value;
+
+    ERR_set_mark();
+    value = NCONF_get_string(conf, section, name); /* one that is not there is an error to it */
+    ERR_pop_to_mark();
+    return value;
+}
+
+/* OpenSSL 3.0 takes any value; later ones understand these. */
+static bool is_active(const CONF *conf, const char *section)
+{
+    static const char *const no[] = {"0", "no", "off", "false"};
+    const char *value = value_of(conf, section, "activate");
+
+    for (size_t i = 0; value != NULL && i < sizeof no / sizeof no[0]; i++)
+        if (strcasecmp(value, no[i]) == 0)
+            return false;
+    return value != NULL;
+}
+
+/* "identity" is what OpenSSL calls it, should its line have another name; a name may begin with "2." and the like. */
+static void look(const CONF *conf, const char *name, const char *section, struct est_cnf *out)
+{
+    const char *identity = value_of(conf, section, "identity"), *module = value_of(conf, section, "module"), *base;
+    const char *dot = strrchr(name, '.');
+
+    if (identity == NULL)
+        identity = dot != NULL ? dot + 1 : name;
+    base = module == NULL ? "" : strrchr(module, '/') != NULL ? strrchr(module, '/') + 1 : module;
+    if (!is_active(conf, section))
+        return;
+    out->has_any = true;
+    if (strcmp(identity, "devid") == 0 || strcmp(base, "devid.so") == 0) {
+        out->has_devid = true;
+        (void)snprintf(out->module, sizeof out->module, "%s", module == NULL ? "" : module);
+    } else if (strcmp(identity, "default") == 0 || strcmp(identity, "fips") == 0) {
+        out->has_default = true;
+    }
+}
+
+static void look_at_all(const CONF *conf, struct est_cnf *out)
+{
+    const char *init = value_of(conf, NULL, "openssl_conf"), *node = value_of(conf, NULL, "nodejs_conf"), *providers;
+    STACK_OF(CONF_VALUE) *lines;
+
+    if (init == NULL)
+        return;
+    out->has_node = node != NULL && strcmp(node, init) == 0;
+    providers = value_of(conf, init, "providers");
+    lines = providers == NULL ? NULL : NCONF_get_section(conf, providers);
+    for (int i = 0; i < sk_CONF_VALUE_num(lines); i++)
+        look(conf, sk_CONF_VALUE_value(lines, i)->name, sk_CONF_VALUE_value(lines, i)->value, out);
+}
+
+devid_rc est_cnf_read(struct est_cnf *out, struct devid_error *err)
+{
+    struct est_cnf cnf = {.path = ""};
+    char *path = CONF_get1_default_config_file();
+    CONF *conf = NULL;
+    devid_rc rc = DEVID_OK;
+    long line = 0;
+
+    if (path == NULL)
+        return devid_fail(err, DEVID_E_MEM, "out of memory");
+    (void)snprintf(cnf.path, sizeof cnf.path, "%s", path);
+    cnf.is_there = access(path, R_OK) == 0;
+    ERR_set_mark();
+    conf = cnf.is_there ? NCONF_new_ex(NULL, NULL) : NULL;
+    if (cnf.is_there && (conf == NULL || NCONF_load(conf, path, &line) != 1))
+        rc = devid_fail(err, DEVID_E_DATA, "%s cannot be understood, line %ld: all that uses OpenSSL goes without it", path, line);
+    ERR_pop_to_mark();
+    if (rc == DEVID_OK && conf != NULL)
+        look_at_all(conf, &cnf);
+    if (rc == DEVID_OK)
+        *out = cnf;
+    NCONF_free(conf);
+    OPENSSL_free(path);
+    return rc;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* devid doctor: what keeps programs from finding the provider, and a service's user from the TPM. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "est/cnf.h"
+
+#define GROUPS_MAX 256
+#define EXAMPLE "/usr/share/devid/openssl.cnf"
+
+static bool has_node(void)
+{
+    return access("/usr/bin/node", X_OK) == 0 || access("/usr/local/bin/node", X_OK) == 0;
+}
+
+void examine_openssl(struct examination *x)
+{
+    struct est_cnf cnf;
+    struct devid_error err = {0};
+
+    if (est_cnf_read(&cnf, &err) != DEVID_OK) {
+        bad(x, "%s", err.text);
+        return;
+    }
+    if (!cnf.is_there)
+        bad(x, "%s: %s; OpenSSL's programs read it: copy " EXAMPLE " there", cnf.path, strerror(errno));
+    else if (!cnf.has_devid)
+        bad(x, "%s does not activate the provider: put the sections of " EXAMPLE " into it", cnf.path);
+    else if (!cnf.has_default)
+        bad(x, "%s activates devid but not \"default\", and then every program that uses OpenSSL fails: add \"default = "
+               "default_provider\" and \"[default_provider] activate = 1\"", cnf.path);
+    else
+        good("%s activates devid and default", cnf.path);
+    if (cnf.has_devid && cnf.module[0] != 0 && access(cnf.module, R_OK) != 0)
+        bad(x, "%s: module = %s: %s; correct the path, or leave it out", cnf.path, cnf.module, strerror(errno));
+    if (cnf.has_devid && !cnf.has_node && has_node())
+        bad(x, "%s has no \"nodejs_conf =\" like its \"openssl_conf =\": Node.js does not see the provider", cnf.path);
+}
+
+/* A user, and the groups that a service of it has. */
+struct who {
+    const char *name;
+    uid_t uid;
+    gid_t groups[GROUPS_MAX];
+    int n_groups;
+};
+
+static bool is_in(const struct who *who, gid_t group)
+{
+    for (int i = 0; i < who->n_groups; i++)
+        if (who->groups[i] == group)
+            return true;
+    return false;
+}
+
+/* By the mode's bits of its class: 4 read, 2 write, 1 search. Access lists may allow more. */
+static bool may(const struct who *who, const struct stat *st, unsigned bits)
+{
+    unsigned shift = st->st_uid == who->uid ? 6 : is_in(who, st->st_gid) ? 3 : 0;
+
+    return who->uid == 0 || ((st->st_mode >> shift) & bits) == bits;
+}
+
+static void examine_path(struct examination *x, const struct who *who, const char *path, unsigned bits, const char *remedy)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return; /* told of elsewhere */
+    if (may(who, &st, bits))
+        good("%s: user %s may", path, who->name);
+    else
+        bad(x, "%s: user %s may not: %s", path, who->name, remedy);
+}
+
+void examine_user(struct examination *x, const char *user)
+{
+    const struct passwd *entry = getpwnam(user);
+    struct who who = {.name = user, .n_groups = GROUPS_MAX};
+
+    if (entry == NULL) {
+        bad(x, "there is no user %s", user);
+        return;
+    }
+    who.uid = entry->pw_uid;
+    if (getgrouplist(user, entry->pw_gid, who.groups, &who.n_groups) < 0)
+        who.n_groups = GROUPS_MAX;
+    if (x->conf->tcti == NULL)
+        examine_path(x, &who, "/dev/tpmrm0", 6, "add it to the group of that file (usually tss), and start its service anew");
+    examine_path(x, &who, x->conf->path, 4, "let it read the file, which holds no secret");
+    examine_path(x, &who, x->conf->state, 5, "let it read the folder (chmod a+rx)");
+    for (size_t i = 0; i < x->conf->n_identities; i++)
+        if (x->conf->identities[i].pem != NULL)
+            examine_path(x, &who, x->conf->identities[i].pem, 4, "let it read the file, which holds no secret");
+}
