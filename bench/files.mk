@@ -1,10 +1,13 @@
 # files of bench: not built by "make all"; "make bench" builds and runs it
-EXTRA_PROGRAMS = bench/bench
+EXTRA_PROGRAMS = bench/bench bench/tls
 EXTRA_DIST += bench/README.md bench/run
 bench_bench_SOURCES = bench/bench.c
 bench_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 bench_bench_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 bench_bench_LDADD = $(TSS2_LIBS) $(CRYPTO_LIBS) -lpthread -ldl
+bench_tls_SOURCES = bench/tls.c
+bench_tls_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(SSL_CFLAGS)
+bench_tls_LDADD = $(TSS2_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 
 # The schedule of renewals, lived by a million devices: a test of two seconds, and the drawing in doc/.
 check_PROGRAMS += bench/fleet
@@ -19,5 +22,5 @@ factory: all test/ca/estca
 	@$(AM_TESTS_ENVIRONMENT) FACTORY_DEVICES=200 '$(srcdir)/test/client/factory.sh'
 
 .PHONY: bench
-bench: all bench/bench test/client/prepare
+bench: all bench/bench bench/tls test/client/prepare
 	@$(AM_TESTS_ENVIRONMENT) '$(srcdir)/bench/run'

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the provider costs programs: TLS 1.3 handshakes with both sides authenticated, beside what a software key's handshake and ESYS's
+ * signature add up to; and the start of a program that only reads openssl.cnf.
+ */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_tctildr.h>
+#include <unistd.h>
+
+#define ROUNDS 5
+#define SECONDS 0.6
+#define STARTS 60
+
+static double now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void must(int is_good, const char *what)
+{
+    if (is_good)
+        return;
+    (void)fprintf(stderr, "tls: %s\n", what);
+    ERR_print_errors_fp(stderr);
+    exit(1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, by_value);
+    return values[n / 2];
+}
+
+/* ---- handshakes ---- */
+
+static SSL_CTX *side(const SSL_METHOD *method, const char *name)
+{
+    char key[64], cert[64];
+    SSL_CTX *ctx = SSL_CTX_new(method);
+
+    (void)snprintf(key, sizeof key, "%s-key.pem", name);
+    (void)snprintf(cert, sizeof cert, "%s-cert.pem", name);
+    must(ctx != NULL && SSL_CTX_use_certificate_chain_file(ctx, cert) == 1 &&
+             SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 &&
+             SSL_CTX_load_verify_locations(ctx, "ca-cert.pem", NULL) == 1 &&
+             SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1, name);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return ctx;
+}
+
+static void handshake(SSL_CTX *client_ctx, SSL_CTX *server_ctx)
+{
+    SSL *client = SSL_new(client_ctx), *server = SSL_new(server_ctx);
+    BIO *a = NULL, *b = NULL;
+    int done = 0;
+
+    must(BIO_new_bio_pair(&a, 0, &b, 0) == 1, "a pair of BIOs");
+    SSL_set_bio(client, a, a);
+    SSL_set_bio(server, b, b);
+    SSL_set_connect_state(client);
+    SSL_set_accept_state(server);
+    for (int i = 0; i < 12 && done != 3; i++) {
+        done |= SSL_do_handshake(client) == 1 ? 1 : 0;
+        done |= SSL_do_handshake(server) == 1 ? 2 : 0;
+    }
+    must(done == 3, "a handshake");
+    SSL_free(client);
+    SSL_free(server);
+}
+
+/* ---- ESYS alone ---- */
+
+static ESYS_CONTEXT *esys;
+static ESYS_TR esys_key;
+
+static void esys_open(const char *handle)
+{
+    TSS2_TCTI_CONTEXT *tcti = NULL;
+
+    must(Tss2_TctiLdr_Initialize(getenv("BENCH_TCTI"), &tcti) == TSS2_RC_SUCCESS &&
+             Esys_Initialize(&esys, tcti, NULL) == TSS2_RC_SUCCESS &&
+             Esys_TR_FromTPMPublic(esys, (TPM2_HANDLE)strtoul(handle, NULL, 16), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                   &esys_key) == TSS2_RC_SUCCESS, "ESYS");
+}
+
+static void esys_sign(void)
+{
+    static const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = TPM2_ALG_SHA256};
+    static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
+    TPM2B_DIGEST digest = {.size = 32, .buffer = "0123456789abcdef0123456789abcde"};
+    TPMT_SIGNATURE *sig = NULL;
+
+    must(Esys_Sign(esys, esys_key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &no_ticket, &sig) ==
+             TSS2_RC_SUCCESS, "Esys_Sign");
+    Esys_Free(sig);
+}
+
+/* Seconds for one. */
+static double cost(SSL_CTX *client, SSL_CTX *server)
+{
+    double from = now();
+    unsigned n = 0;
+
+    do {
+        if (client != NULL)
+            handshake(client, server);
+        else
+            esys_sign();
+        n++;
+    } while (now() - from < SECONDS);
+    return (now() - from) / n;
+}
+
+static void handshakes(const char *handle)
+{
+    SSL_CTX *server = side(TLS_server_method(), "software"), *soft = side(TLS_client_method(), "software"),
+            *ours = side(TLS_client_method(), "azure-ldevid");
+    double by_soft[ROUNDS], by_esys[ROUNDS], by_ours[ROUNDS], ratio[ROUNDS];
+
+    esys_open(handle);
+    for (int i = 0; i < ROUNDS; i++) {
+        by_soft[i] = cost(soft, server);
+        by_esys[i] = cost(NULL, NULL);
+        by_ours[i] = cost(ours, server);
+        ratio[i] = (by_soft[i] + by_esys[i]) / by_ours[i];
+    }
+    (void)printf("| %.0f | %.0f | %.0f | %.2f |\n", 1 / median(by_soft, ROUNDS), 1 / median(by_esys, ROUNDS),
+                 1 / median(by_ours, ROUNDS), median(ratio, ROUNDS));
+}
+
+/* ---- a program that reads openssl.cnf ---- */
+
+static double start(const char *conf, long *kilobytes)
+{
+    struct rusage used;
+    double from = now();
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setenv("OPENSSL_CONF", conf, 1) == 0 && freopen("/dev/null", "w", stdout) != NULL)
+            (void)execlp("openssl", "openssl", "version", (char *)NULL);
+        _exit(127);
+    }
+    must(wait4(pid, &status, 0, &used) == pid && status == 0, "openssl version");
+    *kilobytes = used.ru_maxrss;
+    return now() - from;
+}
+
+/* In turns, so that what else the machine does meets them alike. */
+static void starts(char **confs, size_t n)
+{
+    static double times[4][STARTS], memory[4][STARTS];
+
+    for (size_t i = 0; i < STARTS; i++)
+        for (size_t k = 0; k < n; k++) {
+            long kilobytes = 0;
+
+            times[k][i] = start(confs[k], &kilobytes);
+            memory[k][i] = (double)kilobytes;
+        }
+    for (size_t k = 0; k < n; k++)
+        (void)printf("| %s | %.2f | %.0f |\n", confs[k], 1e3 * median(times[k], STARTS), median(memory[k], STARTS));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "handshakes") == 0)
+        handshakes(argv[2]);
+    else if (argc > 2 && argc <= 6 && strcmp(argv[1], "starts") == 0)
+        starts(argv + 2, (size_t)argc - 2);
+    else
+        return 2;
+    return 0;
+}
