@@ -237,6 +237,7 @@ static void a_uri_without_a_name_lists_all(void **state)
 
     assert_string_equal(contents(f, "pkcs11:token=owner", 0), "name name name");
     assert_string_equal(contents(f, "pkcs11:token=owner;type=private", 0), "key key key");
+    ERR_clear_error(); /* libcrypto 3.5 tries a name as octets first, and leaves that it is none */
     assert_commands(f, "");
 }
 
