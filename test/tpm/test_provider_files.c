@@ -111,18 +111,25 @@ static void a_handle_that_no_identity_has_is_found_in_the_tpm(void **state)
     free(pem);
 }
 
+/* One line, with what to do in it. */
+static void assert_one_error(const char *words)
+{
+    const char *data = "";
+
+    assert_int_not_equal(ERR_get_error_all(NULL, NULL, NULL, &data, NULL), 0);
+    assert_non_null(strstr(data, words));
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
 static void a_reference_to_a_key_that_was_replaced_says_so(void **state)
 {
     struct face *f = *state;
     char *pem = pem_of_ref(f->ids.ldevid.uri, devid_slice_of(f->ids.stray_spki));
     EVP_PKEY *key = read_pem(f, slice(pem));
-    const char *data = "";
 
     assert_non_null(key);
     assert_false(face_signs(f, key));
-    (void)ERR_peek_error_data(&data, NULL);
-    assert_non_null(strstr(data, "devid ref"));
-    ERR_clear_error();
+    assert_one_error("write it anew with \"devid ref\"");
     EVP_PKEY_free(key);
     free(pem);
     assert_commands(f, "");
@@ -133,12 +140,9 @@ static void a_key_that_is_gone_says_so(void **state)
     struct face *f = *state;
     char *pem = pem_of_ref("pkcs11:token=owner;object=nobody;type=private", devid_slice_of(f->ids.stray_spki));
     EVP_PKEY *key = read_pem(f, slice(pem));
-    const char *data = "";
 
     assert_false(face_signs(f, key));
-    (void)ERR_peek_error_data(&data, NULL);
-    assert_non_null(strstr(data, "nobody"));
-    ERR_clear_error();
+    assert_one_error("nobody is not on this device: run \"devid provision\"");
     EVP_PKEY_free(key);
     free(pem);
 }
