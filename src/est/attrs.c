@@ -366,6 +366,7 @@ devid_rc attrs_parse(struct devid_slice der, struct attrs *out, struct devid_err
         attrs_free(&other);
     }
     list_free(list);
+    ERR_clear_error(); /* a number that is too large leaves one */
     return rc;
 }
 
