@@ -79,7 +79,8 @@ struct wish {
     struct est_csr csr;
     struct devid_snapshot *snap;
     const struct devid_identity *identity;
-    struct devid_slice spki; /* of the key that is to be certified */
+    struct devid_identity as; /* with the key that is to be certified; what it points to is the snapshot's or the key's */
+    struct devid_slice spki;  /* of that key */
     struct devid_bytes uri, hw_serial;
 };
 
@@ -88,6 +89,25 @@ static void wish_free(struct wish *wish)
     devid_bytes_free(&wish->uri);
     devid_bytes_free(&wish->hw_serial);
     devid_snapshot_free(wish->snap);
+}
+
+/* The identity as it is for the time of the request: with the key that is to be certified. */
+static void set_key(struct wish *wish, const struct tool_key *key)
+{
+    const struct devid_public *pub;
+
+    wish->as = *wish->identity;
+    if (key != NULL && key->made != NULL) {
+        wish->as.key_place = DEVID_PLACE_BLOB;
+        wish->as.handle = 0;
+        wish->as.parent = key->made->parent;
+        wish->as.blob = devid_slice_of(key->made->blob);
+        wish->as.object = (struct devid_slice){0};
+        wish->as.pub = key->made->pub;
+    }
+    pub = &wish->as.pub;
+    wish->csr.is_pss = pub->area.len != 0 ? pub->has_scheme && pub->padding == DEVID_PSS
+                                          : wish->as.role == DEVID_ROLE_IAK && pub->alg == DEVID_RSA;
 }
 
 /*
@@ -112,6 +132,7 @@ static devid_rc wish_make(struct tool *tool, const struct devid_conf_identity *w
                                  .usage = usage_of(want->role),
                                  .hw_serial = (const char *)wish->hw_serial.data};
     wish->spki = key != NULL ? key->spki : devid_slice_of(wish->identity->pub.spki);
+    set_key(wish, key);
     if (is_renewal && wish->identity->n_chain != 0)
         wish->csr.as_cert = wish->identity->chain[0].der;
     return DEVID_OK;
@@ -210,7 +231,8 @@ static bool is_over(devid_rc rc, long status)
 static devid_rc attempt(struct tool *tool, struct contact *c, struct request *r, struct est_reply *reply, struct devid_error *err)
 {
     struct devid_error why = {0};
-    devid_rc rc = est_apply(&c->server, &r->wish->csr, r->is_renewal, r->wish->spki, &r->csr, reply, err);
+    devid_rc rc = r->want->by_tpm ? tool_tpmenroll(tool, &c->server, &r->wish->as, &r->wish->csr, &r->csr, reply, err)
+                                  : est_apply(&c->server, &r->wish->csr, r->is_renewal, r->wish->spki, &r->csr, reply, err);
     devid_rc kept = contact_learn(tool, r->want, reply, &why);
 
     if (c->is_counted || r->wish->identity->pub.is_counted)
@@ -267,7 +289,7 @@ devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want,
     struct wish wish = {0};
     struct request request = {.want = want, .wish = &wish, .is_renewal = is_renewal};
     struct est_reply reply = {0};
-    devid_rc rc = contact_make(tool, want, is_renewal ? want->name : want->authenticate, &c, err);
+    devid_rc rc = contact_make(tool, want, is_renewal && !want->by_tpm ? want->name : want->authenticate, &c, err);
 
     if (rc == DEVID_OK)
         rc = wish_make(tool, want, is_renewal, key, &wish, err);

@@ -38,6 +38,7 @@ devid_SOURCES = \
 	tools/step.c \
 	tools/switch.c \
 	tools/tool.h \
+	tools/tpmenroll.c \
 	tools/write.c
 devid_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tools
 devid_LDADD = libdevid-est.la libdevid-core.la

@@ -249,7 +249,7 @@ static devid_rc renew_with_new_key(struct tool *tool, const struct devid_conf_id
     if (rc == DEVID_OK)
         rc = next_key(tool, want, (const char *)path.data, &made, err);
     if (rc == DEVID_OK) {
-        key = (struct tool_key){(const char *)path.data, devid_slice_of(made.pub.spki)};
+        key = (struct tool_key){(const char *)path.data, devid_slice_of(made.pub.spki), &made};
         rc = tool_request(tool, want, true, &key, answer, err);
         if (rc != DEVID_OK && rc != DEVID_E_BUSY && rc != DEVID_E_NET) /* perhaps it is the key: another one next time */
             (void)remove_file(tool, want->name, ".pem", NULL);

@@ -5,6 +5,7 @@
 
 #include "core/recover.h"
 #include "core/store.h"
+#include "est/est.h"
 #include "plan.h"
 
 /* The global options and the store, which is open when a subcommand runs (unless it asks for none). */
@@ -157,6 +158,20 @@ struct tool_wish {
 /** Make the plan and carry it out, alone on this device; a failure does not stop what does not depend on it. */
 devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_error *err);
 
+/* tpmenroll.c */
+
+/** The EK that has a certificate. \param snap  released by the caller, after the EK's last use */
+devid_rc tool_ek(struct tool *tool, struct devid_snapshot **snap, const struct devid_identity **ek, struct devid_error *err);
+/** Its certificate and the chain that NV has (0x01c00100 to 0x01c001ff), DER, one behind the other. */
+devid_rc tool_ek_certs(struct tool *tool, const struct devid_identity *ek, struct devid_bytes *certs, struct devid_error *err);
+/**
+ * One exchange with /tpmenroll.
+ * \param csr  the request to send again; if it is empty one is made from wish
+ * \return DEVID_E_KEY if the key could leave its TPM; as est_tpmenroll
+ */
+devid_rc tool_tpmenroll(struct tool *tool, const struct est_server *server, const struct devid_identity *key,
+                        const struct est_csr *wish, struct devid_bytes *csr, struct est_reply *reply, struct devid_error *err);
+
 /* enroll.c */
 
 /**
@@ -169,6 +184,7 @@ devid_rc tool_enroll(struct tool *tool, const struct devid_conf_identity *want, 
 struct tool_key {
     const char *uri; /* or the path of a file */
     struct devid_slice spki;
+    const struct devid_made *made; /* a wrapped key, as long as the request lasts; NULL: the identity's own */
 };
 
 struct tool_answer {

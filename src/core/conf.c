@@ -30,6 +30,7 @@ static const struct conf_key keys[] = {
     IDENTITY("certificate", CONF_CERTIFICATE, cert_place),
     IDENTITY("pem", CONF_PATH, pem),
     IDENTITY("est", CONF_URL, est),
+    IDENTITY("enroll-by", CONF_ENROLL_BY, by_tpm),
     IDENTITY("authenticate", CONF_TEXT, authenticate),
     IDENTITY("secret-header", CONF_TEXT, secret_header),
     IDENTITY("secret-file", CONF_SECRET, secret_file),

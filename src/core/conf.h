@@ -30,6 +30,7 @@ struct devid_conf_identity {
     const char *pem;            /* pem = path: where key reference and chain are kept for clients */
 
     const char *est;            /* est = https URL of the EST base; NULL: not enrolled */
+    bool by_tpm;                /* enroll-by = simpleenroll (default) | tpmenroll */
     const char *authenticate;   /* authenticate = NAME: TLS client certificate of that identity */
     const char *secret_header;  /* secret-header = Secret-Value (the default if secret-file is given) */
     const char *secret_file;    /* secret-file = path | credential:NAME (devid_secret_read) */

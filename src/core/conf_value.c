@@ -244,6 +244,7 @@ static void set_flag(struct conf_builder *b, const struct conf_key *key, bool *t
         const char *yes, *no, *expected;
     } words[] = {
         {CONF_SAN, "hardware-module", NULL, " is no subjectAltName that is offered: hardware-module"},
+        {CONF_ENROLL_BY, "tpmenroll", "simpleenroll", ": simpleenroll or tpmenroll is expected"},
         {CONF_RENEW_KEY, "same", "new", ": new or same is expected"},
         {CONF_NOT, "no", "yes", ": yes or no is expected"},
     };
@@ -348,6 +349,7 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
         set_secret(b, key->name, member, value);
         break;
     case CONF_SAN:
+    case CONF_ENROLL_BY:
     case CONF_RENEW_KEY:
     case CONF_NOT:
         set_flag(b, key, member, value);

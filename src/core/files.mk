@@ -42,6 +42,7 @@ libdevid_core_la_SOURCES = \
 	src/core/shared.c src/core/shared.h \
 	src/core/srk.c src/core/srk.h \
 	src/core/standing.c \
+	src/core/ticket.c src/core/ticket.h \
 	src/core/token.c src/core/token.h \
 	src/core/token_end.c \
 	src/core/token_make.c \

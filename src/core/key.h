@@ -90,6 +90,21 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
 devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
                         unsigned char *sig, size_t *sig_len, struct devid_error *err);
 
+#define DEVID_MESSAGE_MAX 65536
+
+/**
+ * Sign a message. A restricted key (an IAK) signs only what its TPM hashed itself: TPM2_Hash, or for more than 1,024 bytes
+ * TPM2_HashSequenceStart, TPM2_SequenceUpdate and TPM2_SequenceComplete, go before TPM2_Sign. For other keys the message is hashed
+ * here, and the rest is as devid_key_sign.
+ *
+ * \param scheme   with a hash; for a restricted key that of the key
+ * \param message  at most DEVID_MESSAGE_MAX bytes
+ * \return as devid_key_sign; DEVID_E_DATA for a message that is too long, or begins with ff 54 43 47 as what TPMs say of
+ *         themselves: no key may be made to say that
+ */
+devid_rc devid_key_sign_message(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice message,
+                                unsigned char *sig, size_t *sig_len, struct devid_error *err);
+
 /**
  * RSA private operation without a scheme: a modulus-sized block in, the same out. One
  * TPM2_RSA_Decrypt. The caller takes the padding off, in constant time.

@@ -38,7 +38,8 @@ static devid_rc can_chip_pss(const struct devid_key *key, const struct devid_sch
     return DEVID_OK;
 }
 
-devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_scheme *scheme, struct devid_error *err)
+static devid_rc can_sign(const struct devid_key *key, const struct devid_scheme *scheme, bool is_message,
+                         struct devid_error *err)
 {
     const struct devid_public *pub = devid_key_facts(key);
 
@@ -46,8 +47,11 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
         return devid_fail(err, DEVID_E_KEY, "an %s key cannot sign so", devid_public_name(pub));
     if (pub->area.len == 0)
         return DEVID_OK; /* the TPM is asked when it comes to it */
-    if (pub->is_restricted)
+    if (pub->is_restricted && !is_message)
         return devid_fail(err, DEVID_E_KEY, "the key is restricted: it signs only what the TPM made itself");
+    if (pub->is_restricted && (!pub->has_scheme || scheme->hash != pub->hash))
+        return devid_fail(err, DEVID_E_KEY, "the key is restricted, and its scheme is fixed to %s",
+                          pub->has_scheme ? devid_hash_name(pub->hash) : "one that is not known");
     if (!pub->can_sign)
         return devid_fail(err, DEVID_E_KEY, "the key is not for signing");
     if (pub->alg == DEVID_EC || is_raw_rsa(pub))
@@ -60,6 +64,11 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
         return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s with %s",
                           pub->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(pub->hash));
     return scheme->padding == DEVID_PSS ? can_chip_pss(key, scheme, err) : DEVID_OK;
+}
+
+devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_scheme *scheme, struct devid_error *err)
+{
+    return can_sign(key, scheme, false, err);
 }
 
 /* The hash that the digest is given out as: the key's own, else the shortest that every TPM has and that holds it. */
@@ -201,10 +210,26 @@ static devid_rc check_salt(struct devid_key *key, const struct devid_scheme *sch
     return can_chip_pss(key, scheme, err);
 }
 
-devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
-                        unsigned char *sig, size_t *sig_len, struct devid_error *err)
+static devid_rc use_for(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice digest,
+                        struct devid_use *use, struct devid_error *err)
 {
-    const struct devid_public *pub;
+    switch (scheme->padding) {
+    case DEVID_ECDSA:
+        return use_ecdsa(pub, scheme->hash, digest, use, err);
+    case DEVID_PKCS1:
+        return use_pkcs1(pub, scheme->hash, digest, use, err);
+    case DEVID_PSS:
+        return use_pss(pub, scheme, digest, use, err);
+    case DEVID_RAW:
+        return use_raw(pub, digest, use, err);
+    }
+    return DEVID_E_ARG;
+}
+
+/* message.data NULL: the digest is all that there is. */
+static devid_rc sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
+                     struct devid_slice message, unsigned char *sig, size_t *sig_len, struct devid_error *err)
+{
     struct devid_use use = {0};
     size_t len = devid_key_sig_len(key);
     devid_rc rc;
@@ -213,24 +238,11 @@ devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme
         return devid_fail(err, DEVID_E_ROOM, "a signature by this key has %zu bytes", len);
     rc = devid_key_learn(key, err);
     if (rc == DEVID_OK)
-        rc = devid_key_can_sign(key, scheme, err);
-    if (rc != DEVID_OK)
-        return rc;
-    pub = devid_key_facts(key);
-    switch (scheme->padding) {
-    case DEVID_ECDSA:
-        rc = use_ecdsa(pub, scheme->hash, digest, &use, err);
-        break;
-    case DEVID_PKCS1:
-        rc = use_pkcs1(pub, scheme->hash, digest, &use, err);
-        break;
-    case DEVID_PSS:
-        rc = use_pss(pub, scheme, digest, &use, err);
-        break;
-    case DEVID_RAW:
-        rc = use_raw(pub, digest, &use, err);
-        break;
-    }
+        rc = can_sign(key, scheme, message.data != NULL, err);
+    if (rc == DEVID_OK)
+        rc = use_for(devid_key_facts(key), scheme, digest, &use, err);
+    if (devid_key_facts(key)->is_restricted)
+        use.message = message;
     if (rc == DEVID_OK)
         rc = devid_use_key(key, &use, sig, err);
     if (rc == DEVID_OK && scheme->padding == DEVID_PSS && use.command == DEVID_USE_SIGN)
@@ -239,6 +251,32 @@ devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme
     if (rc == DEVID_OK)
         *sig_len = len;
     return rc;
+}
+
+devid_rc devid_key_sign(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice digest,
+                        unsigned char *sig, size_t *sig_len, struct devid_error *err)
+{
+    return sign(key, scheme, digest, (struct devid_slice){0}, sig, sig_len, err);
+}
+
+devid_rc devid_key_sign_message(struct devid_key *key, const struct devid_scheme *scheme, struct devid_slice message,
+                                unsigned char *sig, size_t *sig_len, struct devid_error *err)
+{
+    static const unsigned char generated[] = {0xff, 'T', 'C', 'G'};
+    unsigned char digest[DEVID_HASH_MAX];
+    devid_rc rc;
+
+    if (scheme->hash == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_ARG, "a message is signed with a hash");
+    if (message.len > DEVID_MESSAGE_MAX)
+        return devid_fail(err, DEVID_E_DATA, "a message of at most %d bytes is expected, not %zu", DEVID_MESSAGE_MAX, message.len);
+    if (message.len >= sizeof generated && memcmp(message.data, generated, sizeof generated) == 0)
+        return devid_fail(err, DEVID_E_DATA, "a message that begins as what a TPM says of itself is not signed");
+    if (message.len == 0)
+        message.data = generated; /* of which nothing is taken */
+    rc = devid_hash_once(scheme->hash, message, digest, err);
+    return rc == DEVID_OK ? sign(key, scheme, (struct devid_slice){digest, devid_hash_len(scheme->hash)}, message, sig, sig_len, err)
+                          : rc;
 }
 
 devid_rc devid_key_rsa_raw(struct devid_key *key, struct devid_slice block, unsigned char *out,

@@ -11,6 +11,7 @@
 #include "core/kept.h"
 #include "core/parent.h"
 #include "core/snapshot.h"
+#include "core/ticket.h"
 
 #define TRIES 6 /* of a busy TPM: 1 + 2 + 4 + 8 + 16 ms, after what ESYS itself tries */
 
@@ -67,11 +68,15 @@ static devid_rc take_point(const struct devid_key *key, const struct devid_answe
 
 static TSS2_RC send_sign(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
 {
-    static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
+    TPMT_TK_HASHCHECK ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
+    TPM2B_DIGEST digest = use->digest;
     TPMT_SIGNATURE *sig = NULL;
-    TSS2_RC tss = Esys_Sign(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->digest, &use->scheme,
-                            &no_ticket, &sig);
+    TSS2_RC tss = TSS2_RC_SUCCESS;
 
+    if (use->message.data != NULL)
+        tss = devid_ticket_hash(esys, use->scheme.details.any.hashAlg, use->message, &digest, &ticket);
+    if (tss == TSS2_RC_SUCCESS)
+        tss = Esys_Sign(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &use->scheme, &ticket, &sig);
     if (tss == TSS2_RC_SUCCESS)
         answer->signature = *sig;
     Esys_Free(sig);

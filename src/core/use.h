@@ -25,7 +25,7 @@ struct devid_key {
 };
 
 enum devid_command {
-    DEVID_USE_SIGN,    /* TPM2_Sign of digest by scheme */
+    DEVID_USE_SIGN,    /* TPM2_Sign of digest by scheme; of message, which the TPM hashes before, if that is given */
     DEVID_USE_DECRYPT, /* TPM2_RSA_Decrypt of block, without a scheme */
     DEVID_USE_ECDH,    /* TPM2_ECDH_ZGen with point */
 };
@@ -35,6 +35,7 @@ struct devid_use {
     enum devid_command command;
     TPMT_SIG_SCHEME scheme;
     TPM2B_DIGEST digest;
+    struct devid_slice message; /* data NULL: none; lent */
     TPM2B_PUBLIC_KEY_RSA block;
     TPM2B_ECC_POINT point;
 };

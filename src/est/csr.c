@@ -12,7 +12,7 @@
 #include "est/ossl.h"
 #include "est/subject.h"
 
-/* The digest that fits the key's strength; RSA is signed by PKCS#1 with SHA-256. */
+/* The digest that fits the key's strength; RSA is signed with SHA-256. */
 static const EVP_MD *digest_of(EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);
@@ -20,6 +20,19 @@ static const EVP_MD *digest_of(EVP_PKEY *key)
     if (!EVP_PKEY_is_a(key, "EC") || bits <= 256)
         return EVP_sha256();
     return bits <= 384 ? EVP_sha384() : EVP_sha512();
+}
+
+static bool sign(X509_REQ *req, const struct est_csr *request, const EVP_MD *digest, EVP_PKEY *key)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *how = NULL;
+    bool good = ctx != NULL && EVP_DigestSignInit(ctx, &how, digest, NULL, key) == 1 &&
+                (!request->is_pss || (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
+                                      EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
+                X509_REQ_sign_ctx(req, ctx) > 0;
+
+    EVP_MD_CTX_free(ctx);
+    return good;
 }
 
 /* All that a request says, but for its signature. */
@@ -54,7 +67,7 @@ static devid_rc make(X509_REQ *req, const struct est_csr *request, const struct 
         rc = fill(req, attrs, challenge, subject != NULL ? subject : ours, list, key, err);
     if (rc == DEVID_OK)
         rc = attrs_digest(attrs, key, digest_of(key), &digest, err);
-    if (rc == DEVID_OK && X509_REQ_sign(req, key, digest) <= 0)
+    if (rc == DEVID_OK && !sign(req, request, digest, key))
         rc = ossl_fail(err, DEVID_E_KEY, "cannot sign the request with %.*s (%s)", est_key_shown(request->key_uri),
                        request->key_uri, EVP_MD_get0_name(digest));
     X509_NAME_free(subject);

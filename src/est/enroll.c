@@ -2,6 +2,7 @@
 /* The operations of EST, one call each. RFC 7030 section 4. */
 #include "core/log.h"
 #include "est/csr.h"
+#include "est/enroll.h"
 #include "est/failure.h"
 #include "est/message.h"
 #include "est/talk.h"
@@ -126,18 +127,12 @@ static devid_rc check_issued(struct talk *talk, STACK_OF(X509) *certs, struct de
     return rc;
 }
 
-/* Send a request and take what comes back. */
-static devid_rc post(struct talk *talk, struct devid_slice csr, bool is_renewal, struct devid_slice spki,
-                     struct est_reply *reply, struct devid_error *err)
+devid_rc enroll_accept(struct talk *talk, STACK_OF(X509) *certs, struct devid_slice csr, struct devid_slice spki,
+                       struct est_reply *reply, struct devid_error *err)
 {
-    STACK_OF(X509) *certs = NULL, *chain = NULL;
-    struct devid_bytes csr_text = {0};
-    devid_rc rc = message_base64_encode(csr, &csr_text, err);
+    STACK_OF(X509) *chain = NULL;
+    devid_rc rc = check_issued(talk, certs, spki, &chain, err);
 
-    if (rc == DEVID_OK)
-        rc = talk_certs(talk, is_renewal ? "simplereenroll" : "simpleenroll", devid_slice_of(csr_text), &certs, reply, err);
-    if (rc == DEVID_OK)
-        rc = check_issued(talk, certs, spki, &chain, err);
     if (rc == DEVID_OK)
         rc = message_certs_to_pem(chain, &reply->certs_pem, err);
     if (rc == DEVID_OK) {
@@ -145,6 +140,21 @@ static devid_rc post(struct talk *talk, struct devid_slice csr, bool is_renewal,
         (void)trust_difference(csr, sk_X509_value(chain, 0));
     }
     message_certs_free(chain);
+    return rc;
+}
+
+/* Send a request and take what comes back. */
+static devid_rc post(struct talk *talk, struct devid_slice csr, bool is_renewal, struct devid_slice spki,
+                     struct est_reply *reply, struct devid_error *err)
+{
+    STACK_OF(X509) *certs = NULL;
+    struct devid_bytes csr_text = {0};
+    devid_rc rc = message_base64_encode(csr, &csr_text, err);
+
+    if (rc == DEVID_OK)
+        rc = talk_certs(talk, is_renewal ? "simplereenroll" : "simpleenroll", devid_slice_of(csr_text), &certs, reply, err);
+    if (rc == DEVID_OK)
+        rc = enroll_accept(talk, certs, csr, spki, reply, err);
     message_certs_free(certs);
     devid_bytes_free(&csr_text);
     return rc;

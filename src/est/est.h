@@ -109,6 +109,27 @@ devid_rc est_csrattrs(const struct est_server *server, struct devid_bytes *text,
  */
 unsigned long est_pause_ms(unsigned named_s, unsigned n, unsigned random);
 
+/* What /tpmenroll sends. Slices are lent. */
+struct est_tpmenroll {
+    struct devid_slice csr;      /* PKCS#10, DER, signed by the key that is to be certified */
+    struct devid_slice ek_certs; /* DER, one behind the other: the EK's certificate, then its chain */
+    struct devid_slice ek_area;  /* TPMT_PUBLIC of the EK, marshalled */
+    struct devid_slice key_area; /* TPMT_PUBLIC of the key */
+    struct devid_slice spki;     /* SubjectPublicKeyInfo of the key, DER */
+    /* TPM2_ActivateCredential: blob and secret without their sizes; the caller of it frees the credential */
+    devid_rc (*activate)(void *user, struct devid_slice blob, struct devid_slice secret, struct devid_secret *credential,
+                         struct devid_error *err);
+    void *user;
+};
+
+/**
+ * POST /tpmenroll of GlobalSign's EST engine: the certificate comes encrypted, so that only the TPM that has both the EK and the key
+ * can read it. Then as est_enroll.
+ * \return as est_enroll; DEVID_E_DATA also for a reply that is no such message; what activate returns
+ */
+devid_rc est_tpmenroll(const struct est_server *server, const struct est_tpmenroll *request, struct est_reply *reply,
+                       struct devid_error *err);
+
 enum est_usage { EST_USAGE_CLIENT, EST_USAGE_CA, EST_USAGE_DEVID };
 
 /* What a request asks for. Strings are lent. */
@@ -118,13 +139,14 @@ struct est_csr {
     enum est_usage usage;      /* CLIENT: keyUsage digitalSignature, EKU clientAuth; CA: critical
                                   basicConstraints CA:TRUE pathlen 0, keyUsage digitalSignature, keyCertSign;
                                   DEVID: keyUsage digitalSignature alone */
+    bool is_pss;               /* an RSA key whose scheme is fixed to PSS, as an IAK's: else PKCS#1 */
     const char *hw_serial;     /* subjectAltName hardwareModuleName (RFC 4108) with hwType 2.23.133.1.2; NULL: none */
     struct devid_slice as_cert; /* DER: for a renewal, subject, subjectAltName and usage are those of this certificate, byte
                                   for byte, whatever stands above; the key may be another. Empty: none */
 };
 
 /**
- * Make a PKCS#10 request, signed by the key: one TPM2_Sign.
+ * Make a PKCS#10 request, signed by the key: one TPM2_Sign; for a restricted key after TPM2_Hash or a sequence.
  * \return DEVID_E_ARG for a subject that cannot be parsed, with the place; DEVID_E_DATA if as_cert is no certificate
  */
 devid_rc est_csr_make(const struct est_csr *request, struct devid_bytes *der, struct devid_error *err);

@@ -47,15 +47,24 @@ static bool header_add(struct curl_slist **list, const char *line)
     return longer != NULL;
 }
 
-struct curl_slist *headers_of(const struct est_server *server, bool is_post)
+/* Older servers insist on the encoding; of a multipart body each part has its own. */
+static bool add_type(struct curl_slist **list, const char *type)
+{
+    char line[160];
+
+    (void)snprintf(line, sizeof line, "Content-Type: %s", type);
+    return header_add(list, line) &&
+           (strncmp(type, "multipart/", 10) == 0 || header_add(list, "Content-Transfer-Encoding: base64"));
+}
+
+struct curl_slist *headers_of(const struct est_server *server, const char *type)
 {
     struct curl_slist *list = NULL;
     struct devid_secret line = {0};
     bool good = true;
 
-    if (is_post)
-        good = header_add(&list, "Content-Type: application/pkcs10") &&
-               header_add(&list, "Content-Transfer-Encoding: base64"); /* older servers insist on it */
+    if (type != NULL)
+        good = add_type(&list, type);
     good = good && header_add(&list, "Accept: */*");
     for (const char *const *h = server->headers; good && h != NULL && *h != NULL; h++)
         good = header_add(&list, *h);

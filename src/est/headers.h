@@ -10,8 +10,8 @@
 /** Refuse names and values that would not stay one header line each. DEVID_E_ARG; the value is never in the sentence. */
 devid_rc headers_check(const struct est_server *server, struct devid_error *err);
 
-/** The lines of one request; NULL without memory. headers_free wipes them. */
-struct curl_slist *headers_of(const struct est_server *server, bool is_post);
+/** The lines of one request; NULL without memory. headers_free wipes them. \param type of what is posted; NULL: nothing is */
+struct curl_slist *headers_of(const struct est_server *server, const char *type);
 void headers_free(struct curl_slist *list);
 
 #endif

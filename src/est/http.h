@@ -15,6 +15,7 @@ struct http {
     char name[URL_NAME_MAX];
     char host[URL_HOST_MAX]; /* what the server's certificate must be for: no port, no brackets */
     unsigned timeout_ms;
+    const char *post_type;
     CURL *curl;
     EVP_PKEY *key;
     STACK_OF(X509) *chain;

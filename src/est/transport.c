@@ -45,6 +45,11 @@ const char *http_name(const struct http *http)
     return http->name;
 }
 
+void http_post_type(struct http *http, const char *type)
+{
+    http->post_type = type;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *user)
 {
     struct http *http = user;
@@ -179,6 +184,7 @@ devid_rc http_open(const struct est_server *server, enum http_trust trust, struc
     }
     http->server = server;
     http->trust = trust;
+    http->post_type = "application/pkcs10";
     http->timeout_ms = server->timeout_ms != 0 ? server->timeout_ms : TIMEOUT_MS;
     rc = url_of(server->url, "", &url, http->name, err);
     if (rc == DEVID_OK) {
@@ -222,7 +228,7 @@ void http_close(struct http *http)
 
 static devid_rc perform(struct http *http, const char *url, struct devid_slice csr_text, struct devid_error *err)
 {
-    struct curl_slist *headers = headers_of(http->server, csr_text.len != 0);
+    struct curl_slist *headers = headers_of(http->server, csr_text.len != 0 ? http->post_type : NULL);
     struct failure f = {.name = http->name, .words = http->words, .server = http->server, .timeout_ms = http->timeout_ms};
     devid_rc rc = DEVID_OK;
 

@@ -39,13 +39,16 @@ void http_close(struct http *http);
  * One request; the connection of the one before is used again.
  *
  * \param operation  "cacerts": the last part of the path
- * \param csr_text   base64 to be posted as application/pkcs10; empty: GET
+ * \param csr_text   what is to be posted, base64 or multipart; empty: GET
  * \param reply      any status but a redirect; its body is at most MESSAGE_MAX bytes
  * \return DEVID_E_NET, DEVID_E_DENIED if the server closed the connection on the client certificate,
  *         DEVID_E_DATA for a body that is too long
  */
 devid_rc http_exchange(struct http *http, const char *operation, struct devid_slice csr_text, struct http_reply *reply,
                        struct devid_error *err);
+
+/** The type of what is posted from now on; a literal. It is application/pkcs10 before. */
+void http_post_type(struct http *http, const char *type);
 
 /* ---- a request that is bound to its connection: tls.c ---- */
 

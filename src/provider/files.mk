@@ -27,4 +27,5 @@ devid_la_SOURCES = \
 	src/provider/signature.c src/provider/signature.h \
 	src/provider/store.c \
 	src/provider/upcall.c \
+	src/provider/whole.c \
 	src/provider/wish.c src/provider/wish.h

@@ -37,7 +37,7 @@ static devid_rc check_hash(const struct devid_public *facts, const char *md, str
                                 facts->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(facts->hash), md);
 }
 
-devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, struct devid_error *err)
+devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, bool has_message, struct devid_error *err)
 {
     const struct devid_public *facts = pkey_facts(pk);
     int padding = RSA_PKCS1_PADDING;
@@ -50,7 +50,7 @@ devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_sai
 
     if (facts == NULL || facts->area.len == 0)
         return DEVID_OK;
-    if (facts->is_restricted)
+    if (facts->is_restricted && !has_message)
         return devid_fail(err, DEVID_E_KEY, "the key is restricted: it signs only what the TPM made itself");
     if (!facts->can_sign)
         return devid_fail(err, DEVID_E_KEY, "the key is not for signing");

@@ -118,9 +118,10 @@ enum devid_hash pkey_fixed_hash(struct pkey *pk);
 /**
  * Would the key sign so? Digest and padding are those of shadow, a context of the default provider.
  * \param is_padding_said  a program chose it; else it may still do so
+ * \param has_message      what is signed comes whole, not as a digest: a restricted key takes nothing else
  * \return DEVID_E_KEY with the reason
  */
-devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, struct devid_error *err);
+devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, bool has_message, struct devid_error *err);
 
 /* password.c */
 
@@ -147,6 +148,25 @@ int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg);
 /** The same by reference, for decoders and store loaders, whose ctx is not looked at: reference is a
  * struct pkey *, as in OSSL_OBJECT_PARAM_REFERENCE. */
 int keymgmt_export_object(void *ctx, const void *reference, size_t size, OSSL_CALLBACK *cb, void *arg);
+
+/* whole.c */
+
+/* A message that a key of the TPM signs, as long as the key may be a restricted one. Zero-initialised: empty. */
+struct whole {
+    struct devid_bytes bytes;
+    bool is_too_long; /* bytes are not kept then */
+};
+
+void whole_free(struct whole *m);
+bool whole_copy(const struct whole *from, struct whole *to);
+/** One more part; nothing is kept once the key is known not to be restricted. */
+bool whole_add(struct whole *m, const struct pkey *pk, struct devid_slice part);
+/**
+ * devid_key_sign; a restricted key, which takes no digest from outside, is given the whole message.
+ * \param m  NULL: there is only the digest
+ */
+devid_rc whole_sign(const struct whole *m, struct devid_key *key, const struct devid_scheme *scheme,
+                      struct devid_slice digest, unsigned char *sig, size_t *len, struct devid_error *err);
 
 /* groups.c */
 

@@ -34,6 +34,7 @@ static void signing_reset(struct signing *s)
     s->inner_md = NULL;
     EVP_MD_CTX_free(s->hash);
     s->hash = NULL;
+    whole_free(&s->whole);
 }
 
 void signing_free(void *ctx)
@@ -59,7 +60,8 @@ void *signing_dup(void *ctx)
     if (ok)
         to->is_signing = from->is_signing;
     if (ok && from->hash != NULL)
-        ok = (to->hash = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(to->hash, from->hash) == 1;
+        ok = (to->hash = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(to->hash, from->hash) == 1 &&
+             whole_copy(&from->whole, &to->whole);
     if (ok && from->inner_md != NULL) {
         ok = (to->inner_md = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(to->inner_md, from->inner_md) == 1;
         if (ok)
@@ -99,7 +101,7 @@ static int settle_salt(struct signing *s)
 static int permitted(struct signing *s, bool is_padding_said)
 {
     struct devid_error err = {0};
-    devid_rc rc = is_tpm(s) ? pkey_permits(s->key, s->inner, is_padding_said, &err) : DEVID_OK;
+    devid_rc rc = is_tpm(s) ? pkey_permits(s->key, s->inner, is_padding_said, s->hash != NULL, &err) : DEVID_OK;
 
     return rc == DEVID_OK ? 1 : RAISE(s->prov, rc, &err);
 }
@@ -212,7 +214,7 @@ static int sign_by_tpm(struct signing *s, struct devid_slice digest, unsigned ch
     if (rc == DEVID_OK)
         rc = pkey_private(s->key, &key, &err);
     if (rc == DEVID_OK)
-        rc = devid_key_sign(key, &scheme, digest, raw, &n, &err);
+        rc = whole_sign(s->hash != NULL ? &s->whole : NULL, key, &scheme, digest, raw, &n, &err);
     if (rc == DEVID_OK && s->key->alg == DEVID_EC) {
         rc = scheme_ecdsa_der((struct devid_slice){raw, n}, sig, &room, &err);
         n = room;
@@ -304,7 +306,9 @@ int signing_digest_sign_update(void *ctx, const unsigned char *data, size_t len)
 {
     struct signing *s = ctx;
 
-    return (s->hash != NULL ? EVP_DigestUpdate(s->hash, data, len) : EVP_DigestSignUpdate(s->inner_md, data, len)) == 1;
+    if (s->hash == NULL)
+        return EVP_DigestSignUpdate(s->inner_md, data, len) == 1;
+    return whole_add(&s->whole, s->key, (struct devid_slice){data, len}) && EVP_DigestUpdate(s->hash, data, len) == 1;
 }
 
 int signing_digest_sign_final(void *ctx, unsigned char *sig, size_t *len, size_t room)

@@ -11,6 +11,7 @@ struct signing {
     EVP_PKEY_CTX *inner;  /* the default provider's context; owned if inner_md is NULL, else its */
     EVP_MD_CTX *inner_md; /* digest_sign, digest_verify in software */
     EVP_MD_CTX *hash;     /* digest_sign by the TPM: the running digest */
+    struct whole whole;   /* the same: what was hashed */
     bool is_signing;      /* not verifying */
     struct devid_bytes expected; /* what a message's end is compared with */
 };

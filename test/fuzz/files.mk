@@ -15,6 +15,7 @@ FUZZ_TARGETS = \
 	test/fuzz/record \
 	test/fuzz/ref \
 	test/fuzz/template \
+	test/fuzz/tpmenroll \
 	test/fuzz/uri
 FUZZ_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 FUZZ_LIBS = libdevid-core.la $(CORE_LIBS)
@@ -65,6 +66,11 @@ test_fuzz_est_message_SOURCES = test/fuzz/est_message.c $(FUZZ_MAIN)
 test_fuzz_est_message_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_est_message_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_est_message_LDADD = libdevid-est.la $(FUZZ_LIBS)
+
+test_fuzz_tpmenroll_SOURCES = test/fuzz/tpmenroll.c $(FUZZ_MAIN)
+test_fuzz_tpmenroll_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_tpmenroll_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_tpmenroll_LDADD = libdevid-est.la $(FUZZ_LIBS)
 
 test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)
 test_fuzz_keyfile_CFLAGS = $(FUZZ_CFLAGS)

@@ -261,6 +261,57 @@ static void what_a_key_cannot_do_is_said_without_a_command(void **state)
     devid_key_free(restricted);
 }
 
+static void signs_message(struct fixture *f, struct devid_key *key, struct devid_scheme scheme, size_t len, const char *commands)
+{
+    static unsigned char message[DEVID_MESSAGE_MAX];
+    unsigned char sig[256], digest[DEVID_HASH_MAX];
+    struct devid_error err = {0};
+    size_t n = sizeof sig;
+
+    memset(message, 'm', sizeof message);
+    assert_rc(devid_key_sign_message(key, &scheme, (struct devid_slice){message, len}, sig, &n, &err), DEVID_OK, err);
+    assert_sent(f->world, commands);
+    assert_rc(devid_hash_once(scheme.hash, (struct devid_slice){message, len}, digest, &err), DEVID_OK, err);
+    assert_rc(devid_verify(devid_slice_of(devid_key_public(key)->spki), &scheme,
+                           (struct devid_slice){digest, devid_hash_len(scheme.hash)}, (struct devid_slice){sig, n}, &err),
+              DEVID_OK, err);
+}
+
+/* TPM 2.0 Library, Part 3, TPM2_Hash: the ticket is the TPM's word that the message does not pretend to be its own. */
+static void a_restricted_key_signs_what_its_tpm_hashed(void **state)
+{
+    static const unsigned char pretends[] = {0xff, 0x54, 0x43, 0x47, 0x80, 0x17};
+    const struct devid_scheme pss = {DEVID_PSS, DEVID_SHA256, DEVID_HASH_NONE, 32};
+    const struct devid_scheme ecdsa_256 = {DEVID_ECDSA, DEVID_SHA256, DEVID_HASH_NONE, 0};
+    const struct devid_scheme ecdsa_384 = {DEVID_ECDSA, DEVID_SHA384, DEVID_HASH_NONE, 0};
+    struct fixture *f = *state;
+    struct devid_error err = {0};
+    struct devid_key *ec, *rsa;
+    unsigned char sig[256];
+    size_t n = sizeof sig;
+
+    keys_make_device(world_store(f->world), "iak", DEVID_ROLE_IAK, DEVID_EC, 256, 0x81020002);
+    keys_make_device(world_store(f->world), "iak-rsa", DEVID_ROLE_IAK, DEVID_RSA, 2048, 0x81020003);
+    ec = keys_open(world_store(f->world), "iak");
+    rsa = keys_open(world_store(f->world), "iak-rsa");
+    world_forget_commands(f->world);
+    signs_message(f, ec, ecdsa_256, 300, "Hash Sign");
+    signs_message(f, ec, ecdsa_256, 1024, "Hash Sign");
+    signs_message(f, ec, ecdsa_256, 0, "Hash Sign");
+    signs_message(f, ec, ecdsa_256, 1025, "HashSequenceStart SequenceUpdate SequenceComplete Sign");
+    signs_message(f, rsa, pss, 2048, "HashSequenceStart SequenceUpdate SequenceComplete Sign");
+    signs_message(f, rsa, pss, 2049, "HashSequenceStart SequenceUpdate SequenceUpdate SequenceComplete Sign");
+    signs_message(f, f->ec256, ecdsa_256, 5000, "Sign");
+
+    assert_rc(devid_key_sign_message(ec, &ecdsa_256, (struct devid_slice){pretends, sizeof pretends}, sig, &n, &err), DEVID_E_DATA, err);
+    assert_rc(devid_key_sign_message(ec, &ecdsa_384, keys_digest(32), sig, &n, &err), DEVID_E_KEY, err);
+    assert_non_null(strstr(err.text, "fixed to SHA256"));
+    assert_rc(devid_key_sign_message(ec, &ecdsa_256, (struct devid_slice){sig, DEVID_MESSAGE_MAX + 1}, sig, &n, &err), DEVID_E_DATA, err);
+    assert_sent(f->world, "");
+    devid_key_free(ec);
+    devid_key_free(rsa);
+}
+
 static void a_buffer_too_small_is_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -289,6 +340,7 @@ int main(void)
         TEST(a_key_that_only_signs_finds_the_digest_in_a_block),
         TEST(a_chips_own_pss_is_given_out_only_with_the_salt_asked_for),
         TEST(what_a_key_cannot_do_is_said_without_a_command),
+        TEST(a_restricted_key_signs_what_its_tpm_hashed),
         TEST(a_buffer_too_small_is_left_alone),
     };
 

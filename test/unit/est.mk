@@ -16,6 +16,7 @@ EST_TESTS = \
 	test/unit/test_est_proxy \
 	test/unit/test_est_retry \
 	test/unit/test_est_rollover \
+	test/unit/test_est_tpmenroll \
 	test/unit/test_est_transport \
 	test/unit/test_est_trust \
 	test/unit/test_est_url
@@ -41,6 +42,8 @@ test_unit_test_est_rollover_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_rollover_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_transport_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_transport_LDADD = $(EST_TEST_LIBS)
+test_unit_test_est_tpmenroll_CFLAGS = $(EST_TEST_CFLAGS) $(TSS2_CFLAGS)
+test_unit_test_est_tpmenroll_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_trust_CFLAGS = $(EST_TEST_CFLAGS)
 test_unit_test_est_trust_LDADD = $(EST_TEST_LIBS)
 test_unit_test_est_url_CFLAGS = $(EST_TEST_CFLAGS)

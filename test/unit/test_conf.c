@@ -101,7 +101,7 @@ static void every_key_says_what_the_manual_says(void **state)
                 "secret-header = X-Secret\nsecret-file = /s\nuser = u\npassword-file = /w\nheader = A: 1\n"
                 "header = B: 2\nanchors = /a\ncrl = /c\nproxy = http://p:3128\nproxy-user = pu\n"
                 "proxy-password-file = /pp\nproof = tls-exporter\ncsr-attributes = no\n"
-                "fingerprint = " HEX64 "\nsubject = CN=x\nsan = hardware-module\n"
+                "fingerprint = " HEX64 "\nsubject = CN=x\nsan = hardware-module\nenroll-by = tpmenroll\n"
                 "lifetime = 30d\nrenew-after = 66%\nrenew-key = same\ngrace = 2h\non-renew = systemctl reload x\n");
     const struct devid_conf_identity *it = must_find(conf, "a:b");
 
@@ -137,6 +137,7 @@ static void every_key_says_what_the_manual_says(void **state)
     assert_string_equal(it->fingerprint, HEX64);
     assert_string_equal(it->subject, "CN=x");
     assert_true(it->san_hardware_module);
+    assert_true(it->by_tpm);
     assert_int_equal(it->lifetime, 30 * 86400);
     assert_false(it->wants_never);
     assert_int_equal(it->renew_after, 66);
@@ -483,7 +484,7 @@ static void the_keys_can_be_listed(void **state)
     while (devid_conf_key_name("identity", identity) != NULL)
         identity++;
     assert_int_equal(device, 6);
-    assert_int_equal(identity, 28);
+    assert_int_equal(identity, 29);
     assert_null(devid_conf_key_name("other", 0));
 }
 
