@@ -1,5 +1,6 @@
 bin_PROGRAMS += devid
 devid_SOURCES = \
+	tools/attest.c \
 	tools/batch.c \
 	tools/ask.c \
 	tools/belongings.c \

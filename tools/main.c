@@ -56,6 +56,15 @@ static const struct tool_command commands[] = {
      "  --platform      TPM2_Clear is authorised by the platform hierarchy, not by lockout\n"
      "  --auth-file FILE  the password of that hierarchy\n", true, command_retire},
     {"counters", "[--json]", "how often keys and certificates were made, inserted and deleted", NULL, true, command_counters},
+    {"attest", "[--nonce HEX] [--out FILE] NAME", "write evidence that the identity's key lives in this TPM",
+     "  --nonce HEX      the verifier's, of 1 to 64 bytes: shows that the evidence is fresh\n"
+     "  --out FILE       there instead of standard output; replaced at one instant\n",
+     true, command_attest},
+    {"verify", "[--ek-roots FILE] [--roots FILE] [--nonce HEX] FILE", "check such evidence, without a TPM",
+     "  --ek-roots FILE  PEM file of the chip makers' CAs that are trusted\n"
+     "  --roots FILE     PEM file of the CAs that are trusted for certificates of keys and attestation keys\n"
+     "  --nonce HEX      that the evidence was asked for with\n",
+     false, command_verify},
     {"doctor", "[--user NAME]", "what does not work, why, and what to do", NULL, false, command_doctor},
 };
 

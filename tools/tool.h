@@ -42,6 +42,8 @@ devid_rc command_delete(struct tool *tool, int argc, char **argv, struct devid_e
 devid_rc command_disown(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_retire(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_counters(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_attest(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_verify(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err);
 
 /** Usage error: the sentence, exit status 2. */

@@ -206,6 +206,14 @@ static devid_rc send_activate(ESYS_CONTEXT *esys, const struct party *key, const
     return rc;
 }
 
+static devid_rc check_enabled(const struct devid_identity *identity, struct devid_error *err)
+{
+    return identity == NULL || devid_identity_key_enabled(identity)
+               ? DEVID_OK
+               : devid_fail(err, DEVID_E_DENIED, "%s is disabled: \"devid enable %s\" switches it on", identity->label,
+                            identity->label);
+}
+
 static devid_rc attempt(struct devid_store *store, ESYS_CONTEXT *esys, const struct operation *op, struct devid_error *err)
 {
     struct party first = PARTY, second = PARTY;
@@ -234,8 +242,12 @@ static devid_rc carry_out(struct devid_store *store, const struct operation *op,
     struct devid_tpm *tpm = devid_store_tpm(store);
     struct devid_error why = {0};
     ESYS_CONTEXT *esys;
-    devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
+    devid_rc rc = check_enabled(op->first, err);
 
+    if (rc == DEVID_OK)
+        rc = check_enabled(op->second, err);
+    if (rc == DEVID_OK)
+        rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     if (rc != DEVID_OK)
         return rc;
     rc = attempt(store, esys, op, &why);

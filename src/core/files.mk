@@ -15,6 +15,8 @@ libdevid_core_la_SOURCES = \
 	src/core/ek.c \
 	src/core/encrypt.c \
 	src/core/error.c src/core/error.h \
+	src/core/evidence.c src/core/evidence.h \
+	src/core/evidence_verify.c \
 	src/core/guarded.c src/core/guarded.h \
 	src/core/hash.c \
 	src/core/hwserial.c \

@@ -1,6 +1,7 @@
 # files of test/client: programs as Debian ships them
 CLIENT_TESTS =
 CLIENT_TESTS += test/client/apache.sh
+CLIENT_TESTS += test/client/attest.sh
 CLIENT_TESTS += test/client/curl.sh
 CLIENT_TESTS += test/client/eap.sh
 CLIENT_TESTS += test/client/disown.sh

@@ -10,6 +10,7 @@ FUZZ_TARGETS = \
 	test/fuzz/est_message \
 	test/fuzz/est_rollover \
 	test/fuzz/est_url \
+	test/fuzz/evidence \
 	test/fuzz/keyfile \
 	test/fuzz/public \
 	test/fuzz/record \
@@ -71,6 +72,11 @@ test_fuzz_tpmenroll_SOURCES = test/fuzz/tpmenroll.c $(FUZZ_MAIN)
 test_fuzz_tpmenroll_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_tpmenroll_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_tpmenroll_LDADD = libdevid-est.la $(FUZZ_LIBS)
+
+test_fuzz_evidence_SOURCES = test/fuzz/evidence.c $(FUZZ_MAIN)
+test_fuzz_evidence_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_evidence_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_evidence_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)
 test_fuzz_keyfile_CFLAGS = $(FUZZ_CFLAGS)

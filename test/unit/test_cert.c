@@ -238,6 +238,30 @@ static void a_certificate_is_for_its_key_in_any_encoding(void **state)
     EVP_PKEY_free(rsa);
 }
 
+/* RFC 4055, 4.1: chip makers certify EKs with id-RSAES-OAEP as the key's algorithm, which OpenSSL does not read. */
+static void a_certificate_of_an_oaep_key_is_for_the_rsa_key(void **state)
+{
+    EVP_PKEY *key = soft_key("RSA"), *other = soft_key("RSA");
+    struct devid_bytes der = soft_cert(key, "ek", never), own = soft_spki(key), others = soft_spki(other);
+    struct devid_cert cert = {0};
+    unsigned char *oid;
+
+    (void)state;
+    oid = memmem(der.data, der.len, own.data, own.len); /* SEQUENCE { SEQUENCE { OID 9 bytes */
+    assert_non_null(oid);
+    assert_int_equal(oid[4 + 2 + 2 + 8], 0x01);
+    oid[4 + 2 + 2 + 8] = 0x07;
+    assert_int_equal(devid_cert_parse(devid_slice_of(der), &cert, NULL), DEVID_OK);
+    assert_true(devid_cert_is_for(&cert, devid_slice_of(own)));
+    assert_false(devid_cert_is_for(&cert, devid_slice_of(others)));
+    assert_queue_is_empty();
+    devid_bytes_free(&der);
+    devid_bytes_free(&own);
+    devid_bytes_free(&others);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+
 /* subjectKeyIdentifier of a root is its authorityKeyIdentifier: SHA-1 of the key's bits, RFC 5280, 4.2.1.2. */
 static void the_authority_key_id_is_found(void **state)
 {
@@ -268,6 +292,7 @@ int main(void)
         cmocka_unit_test(names_are_shown_as_utf8_and_steer_no_terminal),
         cmocka_unit_test(a_name_without_cn_is_shown_whole_and_a_broken_one_refused),
         cmocka_unit_test(a_certificate_is_for_its_key_in_any_encoding),
+        cmocka_unit_test(a_certificate_of_an_oaep_key_is_for_the_rsa_key),
         cmocka_unit_test(the_authority_key_id_is_found),
     };
 
