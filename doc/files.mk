@@ -10,6 +10,7 @@ dist_guide_DATA = \
 	doc/guide/apache.md \
 	doc/guide/transfer.md \
 	doc/guide/curl.md \
+	doc/guide/est.md \
 	doc/guide/haproxy.md \
 	doc/guide/java.md \
 	doc/guide/mosquitto.md \

@@ -32,6 +32,17 @@ by_software start server.log openssl s_server -accept "127.0.0.1:$https" -key se
     -verify_return_error -www
 wait_port "$https"
 
+# An EST server of that CA: GlobalSign's.
+est=$(free_port)
+if [ -x "$DEVID_BUILD/test/ca/estserver" ]; then
+    cat >estserver.json <<EOF
+{"mock_ca": {"certificates": "ca-cert.pem", "private_key": "ca-key.pem"}, "healthcheck_password": "x", "rate_limit": 1000, "timeout": 30,
+ "tls": {"listen_address": "127.0.0.1:$est", "certificates": "server.pem", "private_key": "server.key", "client_cas": ["ca-cert.pem"]}}
+EOF
+    start estserver.log "$DEVID_BUILD/test/ca/estserver" -config estserver.json
+    wait_port "$est"
+fi
+
 cat >setup.sh <<EOF
 for program in p11tool certtool gnutls-cli; do
     eval "\$program() { command \$program --provider $DEVID_BUILD/.libs/devid-pkcs11.so \"\\\$@\"; }"
@@ -46,6 +57,7 @@ run() {
     radius=$(free_port)
     # shellcheck disable=SC2016  # it is Markdown's
     sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|; s|9443|$web|; s|1812|$radius|" \
+        -e "s|9444|$est|" \
         -e "s|/usr/share/devid/openssl.cnf|$cnf|; s|/usr/lib/x86_64-linux-gnu/pkcs11/|$DEVID_BUILD/.libs/|" >"$1.sh"
     [ -s "$1.sh" ] && LD_LIBRARY_PATH=$DEVID_BUILD/.libs BASH_ENV=$FOLDER/setup.sh DEVID_CONF=$FOLDER/devid.conf \
         timeout 100 bash -eu -o pipefail -x "$1.sh"
@@ -65,6 +77,9 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     README | transfer) continue ;; # the latter takes the keys away
     programs) ;; # test/lint/programs compares it with the scripts
     curl) guide curl curl ;;
+    est)
+        if [ -e estserver.json ]; then OPENSSL_MODULES=$DEVID_BUILD/.libs guide est openssl; else echo "ok - guide: est # SKIP no go"; fi
+        ;;
     java) guide java keytool ;;
     openssh) guide openssh ssh-keygen ;;
     nss) guide nss certutil tstclnt ;;
