@@ -133,9 +133,10 @@ sweep() {
         test "$n_broken" -eq 0
 }
 
-# power_cuts NAME STAGE CHECK COMMAND...: the TPM dies without a word while the operation runs, five times in a row, each further
+# power_cuts NAME STAGE CHECK COMMAND...: the TPM dies without a word while the operation runs, five times in a row, each further. A cut
+# right after a signature, before the TPM2_Shutdown that follows, may count as one wrong password; no other does.
 power_cuts() {
-    local name=$1 stage=$2 check=$3 n_commands
+    local name=$1 stage=$2 check=$3 n_commands n_in_window=0
     shift 3
     load "$stage"
     : >"$dir/tpm.log"
@@ -145,6 +146,7 @@ power_cuts() {
     for i in 1 2 3 4 5; do
         {
             DEVID_TCTI_KILL=$((1 + i * n_commands / 6)) "$@" >"$dir/stdout" 2>&1
+            ! tail -n 1 "$dir/tpm.log" | grep -qE ' (Sign|Certify|RSA_Decrypt) ' || n_in_window=$((n_in_window + 1))
             kill -9 "$tpm"
             wait "$tpm"
         } 2>"$dir/shell"
@@ -153,7 +155,7 @@ power_cuts() {
     done
     ok "$name: after five power cuts it ends" "$@"
     ok "$name: after five power cuts it is what it should be" "$check"
-    ok "$name: five power cuts have locked nothing" test "$(lockout_counter)" = 0x0
+    ok "$name: five power cuts have locked nothing" test $(($(lockout_counter))) -le "$n_in_window" -a "$n_in_window" -lt 3
 }
 
 sweep_end() {
