@@ -90,7 +90,7 @@ tools tools-modest.pem 0 0x81000005 -G ecc256 -a "$signing"
 tools tools-auth.pem 0 0x81000005 -G rsa2048 -p secret \
     -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|decrypt|noda'
 
-# keys whose scheme is fixed, and one that only the TPM's own words are signed with
+# keys whose scheme is fixed, and one that takes no digest from outside
 attributes='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda'
 tools fixed-pkcs1.pem "(1|255)" 0x81000005 -G rsa2048:rsassa-sha256:null -a "$attributes|sign"
 tools fixed-pss.pem "(1|255)" 0x81000005 -G rsa2048:rsapss-sha256:null -a "$attributes|sign"
@@ -141,6 +141,7 @@ signs() {
 
 # a CA, a server, and certificates for the keys with a fixed scheme
 openssl_conf default-first
+openssl dgst -sha256 -binary -out digest256 message
 openssl dgst -sha384 -binary -out digest384 message
 openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -subj /CN=ca -out ca.pem 2>out
 for name in server fixed-pkcs1 fixed-pss; do
@@ -183,8 +184,11 @@ for order in default-first devid-first preferred; do
         -sigopt rsa_padding_mode:pkcs1 -out signature message
     fails "a digest made elsewhere, too" "fixed to PKCS#1 with SHA256" openssl pkeyutl -sign -inkey fixed-pkcs1.pem \
         -pkeyopt digest:sha384 -in digest384 -out signature
-    fails "a restricted key is called that" "is restricted" openssl dgst -sha256 -sign restricted.pem -out signature message
+    fails "a restricted key is called that" "restricted" openssl pkeyutl -sign -inkey restricted.pem -pkeyopt digest:sha256 \
+        -in digest256 -out signature
     ok "before anything is sent" test -z "$(world_commands)"
+    sends "Load Hash Sign FlushContext" "a restricted key signs what the TPM has hashed" \
+        openssl dgst -sha256 -sign restricted.pem -out signature message
 
     # libssl asks each algorithm whether the key makes it, and takes the next
     sends "Load Sign FlushContext" "a TLS client with a key that is fixed to another digest than the first choice" \
