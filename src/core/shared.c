@@ -8,12 +8,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ANSWER_MS 120000 /* the longest that a TPM may think: making an RSA key */
-#define ANSWER_MAX 4096  /* bytes */
+#define KEY_MS 120000   /* the longest that a TPM may think: making an RSA key */
+#define ANSWER_MS 10000 /* and about anything else */
+#define PIECE_MS 200    /* from one piece of an answer to the next */
+#define ANSWER_MAX 4096 /* bytes */
 
 struct devid_shared {
     pthread_mutex_t mutex;
-    atomic_bool in_flight;
+    atomic_uint in_flight; /* TPM2_CC of a command that is about to be sent, or was not answered yet; 0: none */
 };
 
 devid_rc devid_shared_new(struct devid_shared **out, struct devid_error *err)
@@ -34,7 +36,7 @@ devid_rc devid_shared_new(struct devid_shared **out, struct devid_error *err)
         (void)munmap(made, sizeof *made);
         return devid_fail(err, DEVID_E_MEM, "no lock between processes");
     }
-    atomic_init(&made->in_flight, false);
+    atomic_init(&made->in_flight, 0);
     *out = made;
     return DEVID_OK;
 }
@@ -45,30 +47,28 @@ void devid_shared_free(struct devid_shared *shared)
         (void)munmap(shared, sizeof *shared);
 }
 
-/* An answer says its length in bytes 2 to 5. A device gives it at one read, a pipe perhaps not. */
-static bool throw_away(TSS2_TCTI_CONTEXT *real)
+/*
+ * The answer to what a killed process sent, if it comes: the process may have been killed right before it sent, or right after it was
+ * answered. A device gives an answer at one read, or what is left of it; a pipe in pieces, and the killed process may have read the first.
+ */
+static bool throw_away(TSS2_TCTI_CONTEXT *real, TPM2_CC command)
 {
-    TSS2_TCTI_POLL_HANDLE handle = {.fd = -1, .events = POLLIN};
+    int patience_ms = command == TPM2_CC_Create || command == TPM2_CC_CreatePrimary ? KEY_MS : ANSWER_MS;
+    TSS2_TCTI_POLL_HANDLE handle = {.fd = -1};
     unsigned char answer[ANSWER_MAX];
-    size_t n = 1, done = 0, len = 10;
+    size_t n = 1;
+    int ready;
 
     if (Tss2_Tcti_GetPollHandles(real, &handle, &n) != TSS2_RC_SUCCESS || n != 1 || handle.fd < 0)
         return false;
     handle.events = POLLIN;
-    while (done < len) {
-        int ready = poll(&handle, 1, ANSWER_MS);
-        ssize_t got;
+    while ((ready = poll(&handle, 1, patience_ms)) != 0) {
+        ssize_t got = ready == 1 ? read(handle.fd, answer, sizeof answer) : -1;
 
-        if (ready < 0 && errno == EINTR)
-            continue;
-        got = ready == 1 ? read(handle.fd, answer + done, sizeof answer - done) : 0;
-        if (got <= 0)
+        if (got == 0 || (got < 0 && errno != EINTR))
             return false;
-        done += (size_t)got;
-        if (done >= 10)
-            len = (size_t)answer[2] << 24 | (size_t)answer[3] << 16 | (size_t)answer[4] << 8 | answer[5];
-        if (len > sizeof answer)
-            return false;
+        if (got > 0)
+            patience_ms = PIECE_MS;
     }
     return true;
 }
@@ -81,12 +81,12 @@ devid_rc devid_shared_enter(struct devid_shared *shared, TSS2_TCTI_CONTEXT *real
         r = pthread_mutex_consistent(&shared->mutex);
     if (r != 0)
         return devid_fail(err, DEVID_E_AWAY, "the connection that this process shares cannot be used any more: start it anew");
-    if (atomic_load(&shared->in_flight) && !throw_away(real)) {
+    if (atomic_load(&shared->in_flight) != 0 && !throw_away(real, atomic_load(&shared->in_flight))) {
         devid_shared_leave(shared);
         return devid_fail(err, DEVID_E_AWAY,
                           "another process died while it used the connection that this one shares: start them anew");
     }
-    atomic_store(&shared->in_flight, false);
+    atomic_store(&shared->in_flight, 0);
     return DEVID_OK;
 }
 
@@ -95,7 +95,7 @@ void devid_shared_leave(struct devid_shared *shared)
     (void)pthread_mutex_unlock(&shared->mutex);
 }
 
-atomic_bool *devid_shared_in_flight(struct devid_shared *shared)
+atomic_uint *devid_shared_in_flight(struct devid_shared *shared)
 {
     return &shared->in_flight;
 }

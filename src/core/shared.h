@@ -25,7 +25,7 @@ void devid_shared_free(struct devid_shared *shared);
 devid_rc devid_shared_enter(struct devid_shared *shared, TSS2_TCTI_CONTEXT *real, struct devid_error *err);
 void devid_shared_leave(struct devid_shared *shared);
 
-/** True between a command and its answer. */
-atomic_bool *devid_shared_in_flight(struct devid_shared *shared);
+/** TPM2_CC of the command that is not answered yet; 0: none. */
+atomic_uint *devid_shared_in_flight(struct devid_shared *shared);
 
 #endif

@@ -50,11 +50,11 @@ static TSS2_RC trace_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t c
     struct devid_trace *trace = trace_of(context);
     TSS2_RC rc;
 
-    if (trace->in_flight != NULL)
-        atomic_store(trace->in_flight, true);
+    if (trace->in_flight != NULL && size >= 10)
+        atomic_store(trace->in_flight, big_endian(command + 6));
     rc = Tss2_Tcti_Transmit(trace->real, size, command);
     if (rc != TSS2_RC_SUCCESS && trace->in_flight != NULL)
-        atomic_store(trace->in_flight, false);
+        atomic_store(trace->in_flight, 0);
     if (rc == TSS2_RC_SUCCESS) {
         atomic_fetch_add(&trace->n_commands, 1);
         trace->code = size >= 10 ? big_endian(command + 6) : 0;
@@ -82,7 +82,7 @@ static TSS2_RC trace_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *
     if (rc == TSS2_RC_SUCCESS && response != NULL) {
         trace->has_answered = true;
         if (trace->in_flight != NULL)
-            atomic_store(trace->in_flight, false);
+            atomic_store(trace->in_flight, 0);
     }
     if (rc == TSS2_RC_SUCCESS && response != NULL && *size >= 10 && devid_log_wants(DEVID_LOG_TRACE))
         tell(trace, big_endian(response + 6));

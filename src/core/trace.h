@@ -14,7 +14,7 @@ struct devid_trace {
     TSS2_TCTI_CONTEXT *real; /* not owned */
     _Atomic uint64_t n_commands;
     uint32_t code, handle;   /* of the command under way */
-    atomic_bool *in_flight;  /* told when there is one; NULL: nobody is. Not owned */
+    atomic_uint *in_flight;  /* TPM2_CC of the command that is not answered yet, 0: none. NULL: nobody is told. Not owned */
     bool has_answered;       /* since devid_trace_wrap */
 };
 
