@@ -56,7 +56,6 @@ EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/keys.sh
 CLIENT_TESTS += test/client/tpmenroll.sh
-CLIENT_TESTS += test/client/tss2.sh
 EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/estserver.sh
