@@ -56,8 +56,6 @@ EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/keys.sh
 CLIENT_TESTS += test/client/tpmenroll.sh
-EXTRA_DIST += $(CLIENT_TESTS)
-EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/estserver.sh
 EXTRA_DIST += test/client/lib.sh
 # not run by "make check": it takes long, and wants a newer Python than Debian 12 has
