@@ -6,6 +6,8 @@
 build=${DEVID_BUILD:?} src=${DEVID_SRC:?}
 dir=$(mktemp -d) n=0 failed=0
 pids=()
+# shellcheck source=test/client/ports.sh
+. "$src/test/client/ports.sh"
 # shellcheck disable=SC2317  # called by the trap
 stop() {
     local pid

@@ -11,18 +11,10 @@ needs eapol_test eapoltest
 needs hostapd hostapd
 client_world
 with_log hostapd.log
-udp_port() {
-    local p
-    while :; do
-        p=$((20000 + RANDOM % 20000))
-        ss -lunH "sport = :$p" | grep -q . || break
-    done
-    echo "$p"
-}
 
 # radius NAME: a server with NAME's key
 radius() {
-    port=$(udp_port)
+    port=$(free_port)
     cat >hostapd.conf <<END
 driver=none
 radius_server_clients=clients

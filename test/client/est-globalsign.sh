@@ -9,7 +9,6 @@ set -u
 estserver=$build/test/ca/estserver
 [ -x "$estserver" ] || { echo "passed over: go is needed: apt-get install golang-go"; exit 77; }
 
-free_port() { local p; while p=$((20000 + RANDOM % 20000)); ss -ltnH "sport = :$p" | grep -q .; do :; done; echo "$p"; }
 port=$(free_port)
 url=https://127.0.0.1:$port/.well-known/est
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/server.key" -subj /CN=localhost -out "$dir/server.csr" 2>/dev/null
@@ -28,7 +27,7 @@ serve() {
 EOF
     "$estserver" -config "$dir/estserver.json" >"$dir/estserver.out" 2>&1 &
     pids+=($!)
-    for ((i = 0; i < 200; i++)); do ss -ltnH "sport = :$port" | grep -q . && return 0; sleep 0.05; done
+    wait_port "$port" && return 0
     cat "$dir/estserver.out"
     return 1
 }

@@ -7,7 +7,6 @@ command -v tinyproxy >/dev/null || { echo "passed over: tinyproxy is needed: apt
 # shellcheck source=test/client/device.sh
 . "${DEVID_SRC:?}/test/client/device.sh"
 
-free_port() { local p; while p=$((20000 + RANDOM % 20000)); ss -ltnH "sport = :$p" | grep -q .; do :; done; echo "$p"; }
 port=$(free_port)
 cat >"$dir/proxy.conf" <<EOF
 Port $port
@@ -20,7 +19,7 @@ LogLevel Info
 EOF
 tinyproxy -d -c "$dir/proxy.conf" >"$dir/proxy.out" 2>&1 &
 pids+=($!)
-for ((i = 0; i < 200; i++)); do ss -ltnH "sport = :$port" | grep -q . && break; sleep 0.05; done
+wait_port "$port"
 printf 'correct-horse\n' >"$dir/right"
 printf 'wrong-horse\n' >"$dir/wrong"
 # by LINES: behind each "est ="

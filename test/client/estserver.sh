@@ -21,7 +21,7 @@ estserver_start() {
         cat issuing.pem root.pem >chain.pem
     ) >"$gs/openssl.log" 2>&1 || { cat "$gs/openssl.log"; return 1; }
     for ((i = 0; i < 20; i++)); do
-        port=$((20000 + RANDOM % 20000))
+        port=$(free_port)
         cat >"$gs/config.json" <<END
 { "mock_ca": { "certificates": "$gs/chain.pem", "private_key": "$gs/issuing.key" },
   "tls": { "listen_address": "127.0.0.1:$port", "certificates": "$gs/server.pem", "private_key": "$gs/server.key",

@@ -62,6 +62,7 @@ EXTRA_DIST += test/client/lib.sh
 EXTRA_DIST += test/client/pkcs11-check
 EXTRA_DIST += test/client/pkcs11-check.inherent
 EXTRA_DIST += test/client/registry.sh
+EXTRA_DIST += test/client/ports.sh
 EXTRA_DIST += test/client/renew-lib.sh
 EXTRA_DIST += test/client/renew-session.py
 EXTRA_DIST += test/client/sweep.sh

@@ -3,6 +3,8 @@
 set -u
 
 n_failed=0
+# shellcheck source=test/client/ports.sh
+. "${DEVID_SRC:?}/test/client/ports.sh"
 
 # needs PROGRAM PACKAGE: the script is passed over without it
 needs() {
@@ -111,25 +113,6 @@ distinguished_name = dn
 EOF
     unset DEVID_CONF # "config =" has to do
     export OPENSSL_CONF=$FOLDER/openssl.cnf
-}
-
-# free_port: a TCP port that nobody listens on
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 20000))
-        ss -ltnH "sport = :$port" | grep -q . || break
-    done
-    echo "$port"
-}
-
-# wait_port PORT: until somebody listens, thirty seconds at most
-wait_port() {
-    for _ in $(seq 300); do
-        ss -ltnH "sport = :$1" | grep -q . && return 0
-        sleep 0.1
-    done
-    return 1
 }
 
 # handshake CLIENT-OPTIONS -- SERVER-OPTIONS: s_client fetches a page of s_server, which asks for its certificate

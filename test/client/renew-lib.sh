@@ -5,15 +5,6 @@
 
 # serial_of NAME: of its certificate, as openssl prints it
 serial_of() { "$devid" show "$1" | openssl x509 -noout -serial | sed 's/.*=//'; }
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 20000))
-        ss -ltnH "sport = :$port" | grep -q . || break
-    done
-    echo "$port"
-}
-wait_port() { for ((i = 0; i < 200; i++)); do ss -ltnH "sport = :$1" | grep -q . && return 0; sleep 0.05; done; return 1; }
 # renew_openssl_conf: for programs that open our keys
 renew_openssl_conf() {
     cat >"$dir/openssl.cnf" <<EOF
