@@ -282,6 +282,11 @@ static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct 
     return rc;
 }
 
+const char *tool_client_of(const struct devid_conf_identity *want, bool is_renewal)
+{
+    return is_renewal && !want->by_tpm ? want->name : want->authenticate;
+}
+
 devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_key *key,
                       struct tool_answer *answer, struct devid_error *err)
 {
@@ -289,7 +294,7 @@ devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want,
     struct wish wish = {0};
     struct request request = {.want = want, .wish = &wish, .is_renewal = is_renewal};
     struct est_reply reply = {0};
-    devid_rc rc = contact_make(tool, want, is_renewal && !want->by_tpm ? want->name : want->authenticate, &c, err);
+    devid_rc rc = contact_make(tool, want, tool_client_of(want, is_renewal), &c, err);
 
     if (rc == DEVID_OK)
         rc = wish_make(tool, want, is_renewal, key, &wish, err);

@@ -196,6 +196,13 @@ struct tool_answer {
 };
 
 /**
+ * Whose certificate goes into TLS: for simplereenroll the one that is renewed (RFC 7030, 3.3.2); for all else, /tpmenroll included, what
+ * the section's authenticate says.
+ * \return NULL: nobody's
+ */
+const char *tool_client_of(const struct devid_conf_identity *want, bool is_renewal);
+
+/**
  * The exchange alone, as tool_enroll: a certificate is given, not kept.
  * \param key     NULL: the identity's own
  * \param answer  written on failure too, certs_pem on success only

@@ -45,6 +45,7 @@ CLIENT_TESTS += test/client/python.sh
 CLIENT_TESTS += test/client/recover.sh
 CLIENT_TESTS += test/client/socat.sh
 CLIENT_TESTS += test/client/renew.sh
+CLIENT_TESTS += test/client/renew-commands.sh
 CLIENT_TESTS += test/client/renew-faults.sh
 CLIENT_TESTS += test/client/settings.sh
 CLIENT_TESTS += test/client/software.sh
@@ -56,6 +57,7 @@ EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/keys.sh
 CLIENT_TESTS += test/client/tpmenroll.sh
+CLIENT_TESTS += test/client/tpmenroll-renew.sh
 EXTRA_DIST += test/client/estserver.sh
 EXTRA_DIST += test/client/lib.sh
 # not run by "make check": it takes long, and wants a newer Python than Debian 12 has
