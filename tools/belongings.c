@@ -67,15 +67,18 @@ static bool is_folder(const char *parent, const char *name)
            S_ISDIR(st.st_mode);
 }
 
+/* A folder that is spelled otherwise ("lost+found") is no token's, and stays. */
 static devid_rc find_tokens(struct belongings *all, const char *state, struct devid_error *err)
 {
     DIR *dir = opendir(state);
     struct dirent *entry;
+    char token[256];
     devid_rc rc = DEVID_OK;
 
     while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.' && strcmp(entry->d_name, "manufacturer") != 0 && is_folder(state, entry->d_name))
-            rc = add_text(&all->tokens, "", entry->d_name, err);
+        if (entry->d_name[0] != '.' && devid_files_spelled(entry->d_name, token) && strcmp(token, "manufacturer") != 0 &&
+            is_folder(state, entry->d_name))
+            rc = add_text(&all->tokens, "", token, err);
     if (dir != NULL)
         (void)closedir(dir);
     return rc;

@@ -28,7 +28,7 @@ struct leave_found {
         bool is_disabled; /* key or certificate */
     } *identities;
     size_t n_identities;
-    const char *const *tokens; /* folders, but the manufacturer's */
+    const char *const *tokens; /* that have a folder, but the manufacturer's */
     size_t n_tokens;
     const char *const *kept;   /* files of what was learned of the owner's servers, and of what was asked of them */
     size_t n_kept;

@@ -215,3 +215,13 @@ bool devid_files_label(const char *name, size_t len, char label[256])
     label[n] = 0;
     return true;
 }
+
+bool devid_files_spelled(const char *name, char label[256])
+{
+    struct devid_bytes usual = {0};
+    bool is_same = devid_files_label(name, strlen(name), label) && devid_files_name(label, &usual, NULL) == DEVID_OK &&
+                   strcmp((const char *)usual.data, name) == 0;
+
+    devid_bytes_free(&usual);
+    return is_same;
+}

@@ -30,6 +30,8 @@ void devid_files_sweep(const char *folder);
 devid_rc devid_files_name(const char *label, struct devid_bytes *out, struct devid_error *err);
 /** The reverse, of len bytes. False if the label would be longer than 255 bytes, or have a NUL in it. */
 bool devid_files_label(const char *name, size_t len, char label[256]);
+/** The same for a name that is spelled as devid_files_name spells that label; false for any other spelling. */
+bool devid_files_spelled(const char *name, char label[256]);
 
 /* A record: "field: value" lines, then anything (PEM blocks). Unknown fields survive a rewrite. */
 struct devid_record {

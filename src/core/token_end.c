@@ -101,7 +101,7 @@ devid_rc devid_token_remove(struct devid_store *store, const char *token, struct
     if (rc == DEVID_OK && strcmp(token, "manufacturer") == 0)
         rc = devid_fail(err, DEVID_E_DENIED, "token \"%s\" is not the owner's to remove", token);
     if (rc == DEVID_OK)
-        rc = devid_store_folder(store, token, &folder, err);
+        rc = devid_store_token_folder(store, token, &folder, err);
     if (rc == DEVID_OK && lstat((const char *)folder.data, &st) == 0) {
         rc = devid_flock_enter((const char *)folder.data, &fd, err);
         if (rc == DEVID_OK)

@@ -78,20 +78,12 @@ static devid_rc look_at(struct devid_watch *w, const struct devid_conf *conf, co
 static devid_rc look_at_folder(struct devid_watch *w, const struct devid_conf *conf, const char *folder,
                                struct devid_error *err)
 {
-    struct devid_bytes name = {0};
     char token[256];
-    bool is_token;
-    devid_rc rc = DEVID_OK;
 
-    if (!devid_files_label(folder, strlen(folder), token))
-        return DEVID_OK;
-    rc = devid_files_name(token, &name, err);
-    is_token = rc == DEVID_OK && strcmp((const char *)name.data, folder) == 0;
-    if (rc == DEVID_OK && !is_token)
-        devid_log(DEVID_LOG_ERROR, "core/watch", "%s/%s is passed over: a token of that name has the folder %s", conf->state,
-                  folder, (const char *)name.data);
-    devid_bytes_free(&name);
-    return is_token ? look_at(w, conf, token, err) : rc;
+    if (devid_files_spelled(folder, token))
+        return look_at(w, conf, token, err);
+    devid_log(DEVID_LOG_ERROR, "core/watch", "%s/%s is passed over: no token has a folder that is spelled so", conf->state, folder);
+    return DEVID_OK;
 }
 
 devid_rc devid_watch_look(struct devid_watch *w, const struct devid_conf *conf, struct devid_error *err)

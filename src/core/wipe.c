@@ -135,7 +135,7 @@ devid_rc devid_wipe_forget(struct devid_store *store, const struct devid_identit
     if (rc == DEVID_OK)
         rc = devid_put_name(identity->label, name, err);
     if (rc == DEVID_OK)
-        rc = devid_store_folder(store, identity->token, &folder, err);
+        rc = devid_store_token_folder(store, identity->token, &folder, err);
     if (rc == DEVID_OK)
         rc = devid_flock_enter((const char *)folder.data, &fd, err);
     if (rc == DEVID_OK)

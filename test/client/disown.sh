@@ -48,7 +48,7 @@ END
 }
 # no_owner: files and handles of the manufacturer's alone, and the device says so itself
 no_owner() {
-    [ ! -e "$dir/state/owner" ] && [ ! -e "$dir/state/vault" ] && [ -z "$(ls "$dir/clients")" ] && [ ! -e "$dir/ca/my-secret" ] &&
+    [ ! -e "$dir/state/owner" ] && [ ! -e "$dir/state/the%20vault" ] && [ -d "$dir/state/lost+found" ] && [ -z "$(ls "$dir/clients")" ] && [ ! -e "$dir/ca/my-secret" ] &&
         [ -e "$dir/ca/secret-manufacturer" ] && ! find "$dir/state/.trust" "$dir/state/.pending" -type f ! -name 'idevid.*' | grep -q . &&
         [ -e "$dir/state/.trust/idevid.pem" ] && [ "$("$devid" list | grep -c '^manufacturer ')" -eq 2 ] &&
         [ "$("$devid" list | wc -l)" -eq 3 ] && [ "$(idevid_key)" = "$key" ] && clean
@@ -62,9 +62,9 @@ own() {
     pkcs11-tool --module "$module" --token-label owner --keypairgen --key-type EC:prime256v1 --label mine --id 01 &&
         echo data >"$dir/data" && pkcs11-tool --module "$module" --token-label owner --write-object "$dir/data" --type data --label note &&
         slot=$(pkcs11-tool --module "$module" --list-slots | sed -n 's/^Slot [0-9]* (\(0x[0-9a-f]*\)): TPM 2.0: room.*/\1/p') &&
-        pkcs11-tool --module "$module" --slot "$slot" --init-token --label vault --so-pin 87654321 &&
-        pkcs11-tool --module "$module" --token-label vault --login --login-type so --so-pin 87654321 --init-pin --new-pin 123456 &&
-        pkcs11-tool --module "$module" --token-label vault --login --pin 123456 --keypairgen --key-type EC:prime256v1 --label behind ||
+        pkcs11-tool --module "$module" --slot "$slot" --init-token --label 'the vault' --so-pin 87654321 &&
+        pkcs11-tool --module "$module" --token-label "the vault" --login --login-type so --so-pin 87654321 --init-pin --new-pin 123456 &&
+        pkcs11-tool --module "$module" --token-label "the vault" --login --pin 123456 --keypairgen --key-type EC:prime256v1 --label behind ||
         return 1
     mkdir -p "$dir/state/.trust" "$dir/state/.pending"
     touch "$dir/state/.trust/azure%3Aldevid.pem" "$dir/state/.trust/idevid.pem" "$dir/state/.pending/azure%3Adevice-id.csr"
@@ -73,6 +73,7 @@ own() {
 module=$build/.libs/devid-pkcs11.so
 sed -i "s|secret-factory|my-secret|" "$dir/devid.conf"
 ok "a device has an owner" own
+mkdir "$dir/state/lost+found" # the state may be a file system of its own
 key=$(idevid_key)
 # not ours: a key at Azure's handle and one in the owner's range, an NV index
 tpm2_createprimary -Q -C o -c "$dir/other.ctx" && tpm2_evictcontrol -Q -C o -c "$dir/other.ctx" 0x81000100 && tpm2_flushcontext -Q -t
@@ -83,7 +84,7 @@ others="0x81000001 0x81000100 0x81010001 0x81010016 0x81020000 "
 
 before=$(find "$dir/state" "$dir/clients" -type f | sort | xargs md5sum; persistent)
 ok "a dry run tells all" tells 'azure:ldevid: would destroy its key' "$devid" disown --dry-run
-for what in "$dir/clients/ldevid.pem: would remove" "mine: would destroy" "vault: would remove the token" "my-secret: would remove" \
+for what in "$dir/clients/ldevid.pem: would remove" "mine: would destroy" "the vault: would remove the token" "my-secret: would remove" \
     "azure%3Aldevid.pem: would remove" "azure%3Adevice-id.csr: would remove" "idevid: would enable it again"; do
     ok "also: $what" grep -q "$what" "$dir/told"
 done
