@@ -4,6 +4,7 @@
  * killed in between, or whose program failed, is made good by the next.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,7 @@ static int run(char **words, char **env)
     (void)fflush(stdout);
     pid = fork();
     if (pid == 0) {
+        (void)signal(SIGPIPE, SIG_DFL); /* we ignore it, and a program would inherit that */
         close_all();
         (void)execvpe(words[0], words, env);
         _exit(127);

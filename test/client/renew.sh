@@ -58,6 +58,7 @@ cat >"$dir/told" <<EOF
 #!/bin/sh
 echo "\$DEVID_NAME \$DEVID_TOKEN \$DEVID_PEM \$1 \${CREDENTIALS_DIRECTORY-none}" >>"$dir/told.log"
 ls -l /proc/self/fd | grep -cE 'socket|tpm|state' >"$dir/told-open"
+sed -n 's/^SigIgn:.*\(.\)...$/\1/p' /proc/\$\$/status >"$dir/told-pipes" # SIGPIPE is 0x1000
 kill -HUP $broker
 [ ! -e "$dir/fail" ]
 EOF
@@ -72,6 +73,7 @@ ok "certificates and keys are new" test "$new_ldevid" != "$old_ldevid" -a "$new_
 ok "subjects are the same" test "$(openssl x509 -in "$ldevid" -noout -subject)" = "$(openssl x509 -in "$dir/old-ldevid.pem" -noout -subject)"
 ok "the program was given name, token, file and its words, no credentials, and nothing open" \
     test "$(cat "$dir/told.log") $(cat "$dir/told-open")" = "azure:device-id owner $device a-word none 0"
+ok "and a pipe that breaks ends it, as any other" test "$(cat "$dir/told-pipes")" = 0
 rm "$dir/fail"
 ok "the next run tells again, and only that" sh -c "[ \"\$('$devid' renew | grep -c told)\" = 1 ] && [ \"\$(wc -l <'$dir/told.log')\" = 2 ]"
 ok "then there is nothing to do" sh -c "'$devid' renew | grep '^nothing to do'"
@@ -130,6 +132,11 @@ key=$(openssl_key "$dir/state/.renew/azure%3Adevice-id.pem")
 ok "when the server is back, by name or force it is done at once" "$devid" renew --force azure:device-id
 ok "with the key that waited" test "$key" = "$(openssl x509 -in "$device" -noout -pubkey)"
 ok "nothing waits any more" sh -c "! ls '$dir'/state/.renew/*.pem '$dir'/state/.renew/*.later 2>/dev/null"
+# The new key is wrapped, devid.conf names no handle any more, and the old one is at its handle: it goes all the same.
+sed -i "/^grace = none/d; /^handle *= *0x81000002/d" "$dir/devid.conf"
+ok "a key is renewed" "$devid" renew --force azure:ldevid
+ok "and deleted in its grace time" "$devid" delete --yes azure:ldevid
+ok "with the key that it replaced" sh -c "! tpm2_getcap handles-persistent | grep 0x81000002"
 ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
 ok "the lockout counter is 0" sh -c "tpm2_getcap properties-variable | grep -q 'TPM2_PT_LOCKOUT_COUNTER: 0x0'"
 echo "1..$n"
