@@ -106,15 +106,14 @@ devid_rc tool_delete(struct tool *tool, const struct devid_identity *identity, s
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     struct devid_identity at = *identity;
-    devid_rc rc = DEVID_OK;
+    devid_rc rc;
 
     /* a wrapped key may have been on its way to its handle when a process was killed */
     if (identity->key_place != DEVID_PLACE_HANDLE && want != NULL && strcmp(want->token, identity->token) == 0)
         at.handle = want->handle;
-    if (at.handle != 0) {
+    if (at.handle != 0)
         at.key_place = DEVID_PLACE_HANDLE;
-        rc = devid_key_evict(tool->store, &at, err);
-    }
+    rc = devid_key_evict(tool->store, &at, err); /* and what its last renewal replaced, wherever the new one is */
     if (rc == DEVID_E_EXISTS) /* another key is there, which is none of ours */
         rc = DEVID_OK;
     return rc == DEVID_OK ? devid_store_remove(tool->store, identity, err) : rc;
