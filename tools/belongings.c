@@ -121,15 +121,19 @@ static devid_rc find_kept(struct belongings *all, const struct devid_conf *conf,
 
 /* ---- devid.conf ---- */
 
+enum { SECRETS = 3 }; /* files of secrets that a section may name */
+
 static const char *secret_of(const struct devid_conf_identity *want, int which)
 {
-    return which == 0 ? want->secret_file : want->password_file;
+    const char *const secrets[SECRETS] = {want->secret_file, want->password_file, want->proxy_password_file};
+
+    return secrets[which];
 }
 
 static bool maker_needs(const struct devid_conf *conf, const char *path)
 {
     for (size_t i = 0; i < conf->n_identities; i++)
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < SECRETS; k++) {
             const char *other = is_maker_s(&conf->identities[i]) ? secret_of(&conf->identities[i], k) : NULL;
 
             if (other != NULL && strcmp(other, path) == 0)
@@ -151,7 +155,7 @@ static devid_rc find_secrets(struct belongings *all, const struct devid_conf *co
     devid_rc rc = DEVID_OK;
 
     for (size_t i = 0; i < conf->n_identities; i++)
-        for (int k = 0; rc == DEVID_OK && k < 2; k++) {
+        for (int k = 0; rc == DEVID_OK && k < SECRETS; k++) {
             const char *path = secret_of(&conf->identities[i], k);
 
             if (path != NULL && !is_maker_s(&conf->identities[i]) && access(path, F_OK) == 0 && !maker_needs(conf, path) &&

@@ -88,6 +88,9 @@ for what in "$dir/clients/ldevid.pem: would remove" "mine: would destroy" "the v
     "azure%3Aldevid.pem: would remove" "azure%3Adevice-id.csr: would remove" "idevid: would enable it again"; do
     ok "also: $what" grep -q "$what" "$dir/told"
 done
+touch "$dir/proxy-password"
+ok "a proxy's password, too" tells "proxy-password: would remove the file" "$devid" --config \
+    "$(changed "/^\[identity azure:device-id\]/a proxy = http://127.0.0.1:9\nproxy-user = u\nproxy-password-file = $dir/proxy-password")" disown --dry-run
 ok "nothing of the manufacturer's" sh -c "! grep -E 'idevid.pem|secret-manufacturer|^ek: ' '$dir/told'"
 ok "without a terminal it refuses" says 1 "nothing was done: there is no terminal to ask at; --yes says yes to it" "$devid" disown </dev/null
 on_terminal n "$devid" disown >"$dir/told" 2>&1
