@@ -11,6 +11,7 @@ dist_guide_DATA = \
 	doc/guide/transfer.md \
 	doc/guide/curl.md \
 	doc/guide/est.md \
+	doc/guide/spire.md \
 	doc/guide/haproxy.md \
 	doc/guide/java.md \
 	doc/guide/mosquitto.md \

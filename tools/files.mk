@@ -14,6 +14,7 @@ devid_SOURCES = \
 	tools/enroll.c \
 	tools/est.c \
 	tools/alone.c \
+	tools/export.c \
 	tools/found.c \
 	tools/hook.c \
 	tools/kept.c \
@@ -36,6 +37,7 @@ devid_SOURCES = \
 	tools/seed.c \
 	tools/seed.h \
 	tools/sign.c \
+	tools/spire.c \
 	tools/step.c \
 	tools/switch.c \
 	tools/tool.h \

@@ -97,6 +97,7 @@ static void found_of(struct tool *tool, const struct devid_snapshot *snap, const
     found->handle = identity->key_place == DEVID_PLACE_HANDLE ? identity->handle : 0;
     found->alg = identity->pub.alg;
     found->bits = identity->pub.bits;
+    found->is_for_spire = identity->key_place == DEVID_PLACE_BLOB && tool_is_for_spire(&identity->pub, identity->parent);
     if (identity->n_chain != 0) {
         found_cert(&identity->chain[0], identity->cert_place == DEVID_PLACE_NV, found);
         found_renewal(tool, identity, want, found);

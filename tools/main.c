@@ -65,6 +65,10 @@ static const struct tool_command commands[] = {
      "  --roots FILE     PEM file of the CAs that are trusted for certificates of keys and attestation keys\n"
      "  --nonce HEX      that the evidence was asked for with\n",
      false, command_verify},
+    {"export", "--spire [--out FOLDER] NAME", "write an identity as other systems take it",
+     "  --spire       devid.priv.blob, devid.pub.blob and devid.crt.pem for SPIRE's node attestor tpm_devid\n"
+     "  --out FOLDER  where to; without it the current folder\n",
+     true, command_export},
     {"doctor", "[--user NAME]", "what does not work, why, and what to do", NULL, false, command_doctor},
 };
 

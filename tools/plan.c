@@ -37,7 +37,7 @@ static bool contradicts(const struct devid_conf_identity *want, const struct pla
 {
     if (!have->has_key || want->role == DEVID_ROLE_EK)
         return false;
-    if (have->alg != want->alg || have->bits != want->bits)
+    if (have->alg != want->alg || have->bits != want->bits || (want->for_spire && !have->is_for_spire))
         return true;
     return have->handle != 0 && want->handle != 0 && have->handle != want->handle;
 }

@@ -30,6 +30,7 @@ struct plan_found {
     bool is_disabled; /* somebody switched the key off */
     bool is_gone;    /* the TPM says that it does not have that key any more */
     bool is_rootless; /* a wrapped key whose storage root key was evicted */
+    bool is_for_spire; /* it is as "purpose = spire" makes one */
     bool is_other;   /* the TPM says that the key's handle holds another key */
     uint32_t handle; /* 0: a wrapped key */
     enum devid_alg alg;

@@ -179,17 +179,21 @@ static devid_rc next_key(struct tool *tool, const struct devid_conf_identity *wa
 {
     const struct devid_identity *identity;
     struct devid_snapshot *snap = NULL;
-    struct devid_wanted wanted = {.token = want->token, .alg = want->alg, .bits = want->bits};
+    struct devid_wanted wanted = tool_wanted(want);
     devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
 
     if (rc != DEVID_OK)
         return rc;
     if (read_next(path, made, NULL) != DEVID_OK || made->pub.alg != want->alg || made->pub.bits != want->bits ||
+        tool_is_for_spire(&made->pub, made->parent) != want->for_spire ||
         devid_slice_eq(devid_slice_of(made->pub.spki), devid_slice_of(identity->pub.spki))) {
         devid_made_free(made);
-        /* what the key before could do; a chip's reference tells no attributes before it was used */
-        wanted.signs = identity->pub.area.len == 0 || identity->pub.can_sign;
-        wanted.decrypts = identity->pub.area.len == 0 ? want->alg == DEVID_RSA : identity->pub.can_decrypt;
+        if (!want->for_spire) {
+            wanted.token = want->token;
+            /* what the key before could do; a chip's reference tells no attributes before it was used */
+            wanted.signs = identity->pub.area.len == 0 || identity->pub.can_sign;
+            wanted.decrypts = identity->pub.area.len == 0 ? want->alg == DEVID_RSA : identity->pub.can_decrypt;
+        }
         rc = devid_make_key(tool->store, &wanted, made, err);
         if (rc == DEVID_OK)
             rc = write_next(path, made, err);

@@ -35,12 +35,13 @@ static devid_rc keep_made(struct tool *tool, const struct devid_conf_identity *w
 static devid_rc make_key(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err)
 {
     struct devid_made made = {0};
+    struct devid_wanted wanted = tool_wanted(want);
     devid_rc rc;
 
     if (want->role == DEVID_ROLE_IDEVID || want->role == DEVID_ROLE_IAK)
         rc = devid_make_primary(tool->store, want->role, want->alg, want->bits, want->handle, &made, err);
     else
-        rc = devid_make_wrapped(tool->store, want->alg, want->bits, &made, err);
+        rc = devid_make_key(tool->store, &wanted, &made, err);
     if (rc == DEVID_OK)
         rc = keep_made(tool, want, &made, NULL, err);
     if (rc == DEVID_OK && made.handle != 0)

@@ -3,6 +3,7 @@
 #ifndef DEVID_TOOLS_TOOL_H
 #define DEVID_TOOLS_TOOL_H
 
+#include "core/make.h"
 #include "core/recover.h"
 #include "core/store.h"
 #include "est/est.h"
@@ -44,6 +45,7 @@ devid_rc command_retire(struct tool *tool, int argc, char **argv, struct devid_e
 devid_rc command_counters(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_attest(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_verify(struct tool *tool, int argc, char **argv, struct devid_error *err);
+devid_rc command_export(struct tool *tool, int argc, char **argv, struct devid_error *err);
 devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_error *err);
 
 /** Usage error: the sentence, exit status 2. */
@@ -89,6 +91,19 @@ devid_rc tool_recover(struct tool *tool, const struct devid_conf_identity *want,
  */
 devid_rc tool_known_key(struct tool *tool, const struct devid_conf_identity *want, const struct devid_snapshot *snap,
                         struct devid_bytes *der, struct devid_cert *leaf, struct devid_slice *spki, struct devid_error *err);
+
+/* spire.c */
+
+/** What a new key of the owner shall be. */
+struct devid_wanted tool_wanted(const struct devid_conf_identity *want);
+/** Is it as "purpose = spire" makes one? */
+bool tool_is_for_spire(const struct devid_public *pub, uint32_t parent);
+/**
+ * Write devid.priv.blob (contents of TPM2B_PRIVATE), devid.pub.blob (TPMT_PUBLIC) and devid.crt.pem (the chain), each at one instant.
+ * \return DEVID_E_KEY for a key that SPIRE cannot load; DEVID_E_ABSENT without certificate
+ */
+devid_rc tool_export_spire(const struct devid_identity *identity, const char *folder, struct devid_error *err);
+
 /* renewal.c */
 
 /**

@@ -26,6 +26,7 @@ static const struct conf_key keys[] = {
     IDENTITY("token", CONF_TOKEN, token),
     IDENTITY("role", CONF_ROLE, role),
     IDENTITY("key", CONF_KEY, alg),
+    IDENTITY("purpose", CONF_PURPOSE, for_spire),
     IDENTITY("handle", CONF_HANDLE, handle),
     IDENTITY("certificate", CONF_CERTIFICATE, cert_place),
     IDENTITY("pem", CONF_PATH, pem),

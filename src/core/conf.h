@@ -23,6 +23,7 @@ struct devid_conf_identity {
 
     enum devid_alg alg;         /* key = ec-p256 (default) | ec-p384 | ec-p521 | rsa-2048 | rsa-3072 */
     unsigned bits;
+    bool for_spire;             /* purpose = spire: the key is as SPIRE's node attestor tpm_devid loads it */
     uint32_t handle;            /* handle = 0x81..., 0: a wrapped key in the store (the default
                                    but for ek 0x81010001, idevid 0x81020000, iak 0x81020001) */
     enum devid_place cert_place; /* certificate = nv:0x01c90000 | file (default) */

@@ -180,6 +180,19 @@ static void check_place(struct conf_builder *b, const struct devid_conf_identity
                   at->nv_index, other->name);
 }
 
+/* SPIRE loads the key from files, under a primary of its own; devid.conf's other wishes for a key are not for it. */
+static void check_spire(struct conf_builder *b, const struct devid_conf_identity *identity)
+{
+    if (!identity->for_spire)
+        return;
+    if (is_manufacturers(identity->role))
+        fail_at(b, identity, "purpose", "SPIRE takes an owner's key: role = ldevid or client is expected");
+    if (identity->handle != 0)
+        fail_at(b, identity, "handle", "SPIRE loads its key from files: none is expected where \"purpose = spire\"");
+    if (identity->alg != DEVID_EC || identity->bits != 256)
+        fail_at(b, identity, "key", "ec-p256 is expected where \"purpose = spire\"");
+}
+
 static void check_identity(struct conf_builder *b, const struct devid_conf_identity *identity)
 {
     bool is_devid = identity->role == DEVID_ROLE_IDEVID || identity->role == DEVID_ROLE_IAK;
@@ -205,6 +218,7 @@ static void check_identity(struct conf_builder *b, const struct devid_conf_ident
         fail_at(b, identity, "token", "\"" MANUFACTURER "\" holds ek, idevid and iak only: another name is expected");
     if (is_devid && identity->bits == 3072)
         fail_at(b, identity, "key", "TCG has no template of this type: ec-p256, ec-p384, ec-p521 or rsa-2048 is expected");
+    check_spire(b, identity);
     for (const struct devid_conf_identity *other = b->identities; other < identity; other++)
         check_place(b, other, identity);
 }

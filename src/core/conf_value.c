@@ -246,6 +246,7 @@ static void set_flag(struct conf_builder *b, const struct conf_key *key, bool *t
         {CONF_SAN, "hardware-module", NULL, " is no subjectAltName that is offered: hardware-module"},
         {CONF_ENROLL_BY, "tpmenroll", "simpleenroll", ": simpleenroll or tpmenroll is expected"},
         {CONF_RENEW_KEY, "same", "new", ": new or same is expected"},
+        {CONF_PURPOSE, "spire", NULL, " is no purpose that a key is made for: spire"},
         {CONF_NOT, "no", "yes", ": yes or no is expected"},
     };
 
@@ -350,8 +351,8 @@ void conf_set(struct conf_builder *b, const struct conf_key *key, void *target, 
         break;
     case CONF_SAN:
     case CONF_ENROLL_BY:
-    case CONF_RENEW_KEY:
-    case CONF_NOT:
+    case CONF_PURPOSE:
+    case CONF_RENEW_KEY: case CONF_NOT:
         set_flag(b, key, member, value);
         break;
     }

@@ -35,7 +35,7 @@ struct conf_builder {
 enum conf_kind {
     CONF_TEXT, CONF_PATH, CONF_TOKEN, CONF_ROLE, CONF_KEY, CONF_HANDLE, CONF_CERTIFICATE, CONF_URL, CONF_HEADER,
     CONF_FINGERPRINT, CONF_ENROLL_BY, CONF_SAN, CONF_LIFETIME, CONF_PERCENT, CONF_PROXY, CONF_PROOF,
-    CONF_RENEW_KEY, CONF_GRACE,
+    CONF_RENEW_KEY, CONF_GRACE, CONF_PURPOSE,
     CONF_SECRET, /* a path, or credential:NAME */
     CONF_NOT, /* "yes" or "no", and the member is true for "no": yes is the default */
 };

@@ -58,6 +58,8 @@ struct devid_said {
 
 /* A parent that is at no handle: the storage key of the token, which has a PIN. As a handle it is the null hierarchy's. */
 #define DEVID_PARENT_PIN 0x40000007U
+/* The owner hierarchy's primary by the template of other programs (template.h, devid_template_parent), which is made for each use. */
+#define DEVID_PARENT_OWNER 0x40000001U
 
 /* Everything belongs to the snapshot that the identity came from, and lives as long as it. */
 struct devid_identity {

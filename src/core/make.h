@@ -59,6 +59,7 @@ struct devid_wanted {
     unsigned bits;       /* EC 256, 384, 521; RSA 2048, 3072, 4096: what of it the TPM has, it says when asked */
     bool signs;          /* TPMA_OBJECT sign */
     bool decrypts;       /* TPMA_OBJECT decrypt: RSA decryption, raw blocks and PSS of any salt; EC: ECDH */
+    bool has_scheme;     /* it signs by ECDSA (RSA: PKCS#1) with SHA-256 and by nothing else; it does not decrypt */
     uint32_t parent;     /* as of parent.h; 0: the storage root key. Of a key that is in no token */
     struct devid_slice auth; /* its own auth value, lent; empty: none. Wrong ones are counted. Of a key that is in no token */
 };

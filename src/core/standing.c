@@ -8,6 +8,7 @@
 
 #include "core/chip.h"
 #include "core/object.h"
+#include "core/parent.h"
 #include "core/snapshot.h"
 #include "core/srk.h"
 #include "core/template.h"
@@ -82,6 +83,36 @@ static devid_rc look_under(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t p
     return rc == DEVID_E_ABSENT ? DEVID_OK : rc;
 }
 
+/* A hierarchy has a primary as long as it is there: only the primary tells whether it is the one that wrapped the key. */
+static devid_rc look_under_hierarchy(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
+                                     enum devid_standing *out, struct devid_error *err)
+{
+    struct devid_parent parent;
+    bool is_taken = false;
+    devid_rc rc = devid_parent_open(store, esys, identity->parent, identity->has_rsa_parent, &parent, err);
+
+    if (rc == DEVID_OK)
+        rc = load(devid_store_tpm(store), esys, parent.tr, devid_slice_of(identity->pub.area), identity->blob, &is_taken, err);
+    if (rc == DEVID_OK)
+        *out = is_taken ? DEVID_STANDING_THERE : DEVID_STANDING_GONE;
+    devid_parent_close(esys, &parent);
+    return rc;
+}
+
+static devid_rc under_hierarchy(struct devid_store *store, const struct devid_identity *identity, enum devid_standing *out,
+                                struct devid_error *err)
+{
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    ESYS_CONTEXT *esys;
+    devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = look_under_hierarchy(store, esys, identity, out, err);
+    devid_chip_leave(tpm, rc);
+    return rc;
+}
+
 static devid_rc under_parent(struct devid_store *store, uint32_t parent, struct devid_slice area,
                              struct devid_slice blob, enum devid_standing *out, struct devid_error *err)
 {
@@ -106,6 +137,8 @@ devid_rc devid_standing_ask(struct devid_store *store, const struct devid_snapsh
 
     if (identity->key_place == DEVID_PLACE_HANDLE)
         return at_handle(store, identity, out, err);
+    if (identity->parent == DEVID_PARENT_OWNER)
+        return under_hierarchy(store, identity, out, err);
     if (identity->parent != DEVID_PARENT_PIN)
         return under_parent(store, identity->parent, devid_slice_of(identity->pub.area), identity->blob, out, err);
     token = devid_snapshot_token(snap, identity->token);
@@ -189,6 +222,8 @@ bool devid_handles_lack(const struct devid_handles *handles, const struct devid_
                       : identity->parent == DEVID_PARENT_PIN ? DEVID_SRK
                                                              : identity->parent;
 
+    if (needed == DEVID_PARENT_OWNER)
+        return false;
     for (size_t i = 0; i < handles->n; i++)
         if (handles->list[i] == needed)
             return false;

@@ -62,8 +62,8 @@ void devid_template_set_type(TPMT_PUBLIC *area, enum devid_alg alg, unsigned bit
         area->type = TPM2_ALG_RSA;
         rsa->symmetric.algorithm = TPM2_ALG_NULL;
         rsa->scheme.scheme = scheme;
-        if (scheme == TPM2_ALG_RSAPSS)
-            rsa->scheme.details.rsapss.hashAlg = hash;
+        if (scheme != TPM2_ALG_NULL)
+            rsa->scheme.details.anySig.hashAlg = hash;
         rsa->keyBits = (TPMI_RSA_KEY_BITS)bits;
         rsa->exponent = 0; /* 65537 */
     } else {
@@ -154,12 +154,16 @@ static bool is_offered(enum devid_alg alg, unsigned bits)
 
 devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err)
 {
+    TPM2_ALG_ID scheme = TPM2_ALG_NULL;
+
     if (!is_offered(wanted->alg, wanted->bits))
         return devid_fail(err, DEVID_E_KEY,
                           "keys of type %s%u are not offered: use ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072 or rsa-4096",
                           wanted->alg == DEVID_RSA ? "rsa-" : "ec-p", wanted->bits);
     if (!wanted->signs && !wanted->decrypts)
         return devid_fail(err, DEVID_E_ARG, "a key that neither signs nor decrypts is of no use");
+    if (wanted->has_scheme && wanted->decrypts)
+        return devid_fail(err, DEVID_E_ARG, "a key of one signature scheme cannot decrypt");
     memset(out, 0, sizeof *out);
     out->publicArea.nameAlg = TPM2_ALG_SHA256;
     out->publicArea.objectAttributes = OWNER_KEY;
@@ -169,7 +173,9 @@ devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *o
         out->publicArea.objectAttributes |= TPMA_OBJECT_SIGN_ENCRYPT;
     if (wanted->decrypts)
         out->publicArea.objectAttributes |= TPMA_OBJECT_DECRYPT;
-    devid_template_set_type(&out->publicArea, wanted->alg, wanted->bits, TPM2_ALG_NULL, 0);
+    if (wanted->has_scheme)
+        scheme = wanted->alg == DEVID_RSA ? TPM2_ALG_RSASSA : TPM2_ALG_ECDSA;
+    devid_template_set_type(&out->publicArea, wanted->alg, wanted->bits, scheme, TPM2_ALG_SHA256);
     return DEVID_OK;
 }
 

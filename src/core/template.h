@@ -26,7 +26,7 @@ devid_rc devid_template_ek(enum devid_alg alg, unsigned bits, bool is_high, TPM2
 void devid_template_srk(TPM2B_PUBLIC *out);
 /** The storage key of a token with a PIN: as the SRK's, but wrong auth values are counted. */
 void devid_template_pin(TPM2B_PUBLIC *out);
-/** An owner's key: NODA unless it has an auth value, scheme NULL. Errors as devid_make_key, but for the TPM's. */
+/** An owner's key: NODA unless it has an auth value, scheme NULL unless it is wanted. Errors as devid_make_key, but for the TPM's. */
 devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err);
 
 /** TPMT_PUBLIC, marshalled: what devid_identity.made_by records; freed by the caller. */

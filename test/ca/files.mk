@@ -25,5 +25,5 @@ test/ca/estserver: $(ESTCA_FILES)
 
 if HAVE_GO
 TESTS += test/ca/go-test.sh
-check_DATA = test/ca/estca test/ca/estserver
+check_DATA += test/ca/estca test/ca/estserver
 endif

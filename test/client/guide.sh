@@ -77,8 +77,8 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     README | transfer) continue ;; # the latter takes the keys away
     programs) ;; # test/lint/programs compares it with the scripts
     curl) guide curl curl ;;
-    est)
-        if [ -e estserver.json ]; then OPENSSL_MODULES=$DEVID_BUILD/.libs guide est openssl; else echo "ok - guide: est # SKIP no go"; fi
+    est | spire)
+        if [ -e estserver.json ]; then OPENSSL_MODULES=$DEVID_BUILD/.libs guide "$name" openssl; else echo "ok - guide: $name # SKIP no go"; fi
         ;;
     java) guide java keytool ;;
     openssh) guide openssh ssh-keygen ;;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Keys as the manufacturer and the owner make them, and what others see of them. */
 #include "core/make.h"
+#include "core/recover.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -311,6 +312,35 @@ static void what_is_no_storage_key_is_named_and_left_alone(void **state)
     world_assert_clean(w);
 }
 
+/* As SPIRE's keys are: a primary is made for each use, and nothing of it stays. */
+static void a_key_may_be_under_the_owner_hierarchy(void **state)
+{
+    const struct devid_wanted wanted = {.alg = DEVID_EC, .bits = 256, .signs = true, .has_scheme = true, .parent = DEVID_PARENT_OWNER};
+    enum devid_standing standing = DEVID_STANDING_OTHER;
+    struct devid_made made = {0};
+    struct devid_identity identity;
+    struct devid_handles none = {0};
+    struct devid_error err = {0};
+    struct world *w = *state;
+
+    if (devid_make_key(world_store(w), &wanted, &made, &err) != DEVID_OK)
+        fail_msg("%s", err.text);
+    assert_commands(w, "CreatePrimary Create FlushContext");
+    assert_int_equal(made.parent, DEVID_PARENT_OWNER);
+    assert_true(made.pub.has_scheme && made.pub.padding == DEVID_ECDSA && made.pub.hash == DEVID_SHA256);
+    identity = identity_of(&made);
+    assert_int_equal(devid_standing_ask(world_store(w), NULL, &identity, &standing, NULL), DEVID_OK);
+    assert_int_equal(standing, DEVID_STANDING_THERE);
+    assert_commands(w, "CreatePrimary Load FlushContext FlushContext");
+    assert_false(devid_handles_lack(&none, &identity));
+    by_hand(w, "tpm2_clear -Q -c p");
+    assert_int_equal(devid_standing_ask(world_store(w), NULL, &identity, &standing, NULL), DEVID_OK);
+    assert_int_equal(standing, DEVID_STANDING_GONE);
+    assert_commands(w, "CreatePrimary Load(0x1df) FlushContext");
+    devid_made_free(&made);
+    world_assert_clean(w);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -323,6 +353,7 @@ int main(void)
         TEST(a_type_without_template_reaches_no_tpm),
         TEST(a_wrapped_key_brings_the_storage_root_key_and_can_be_kept_at_a_handle),
         TEST(others_see_owner_keys_as_the_template_says),
+        TEST(a_key_may_be_under_the_owner_hierarchy),
         TEST(the_storage_root_key_is_the_one_that_others_make),
         TEST(a_storage_root_key_that_exists_is_used_as_it_is),
         TEST(what_is_no_storage_key_is_named_and_left_alone),

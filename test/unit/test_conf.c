@@ -274,6 +274,22 @@ static void a_wrong_value_is_told_with_file_line_key_and_what_was_expected(void 
     }
 }
 
+static void a_key_for_spire_is_as_spire_wants_it(void **state)
+{
+    struct devid_conf *conf = must_load(*state, "[identity x]\npurpose = spire\n[identity y]\n");
+
+    assert_true(must_find(conf, "x")->for_spire);
+    assert_false(must_find(conf, "y")->for_spire);
+    devid_conf_free(conf);
+    assert_refused(*state, "[identity x]\npurpose = tls\n", "2: purpose: \"tls\" is no purpose that a key is made for: spire");
+    assert_refused(*state, "[identity x]\npurpose = spire\nhandle = 0x81000005\n",
+                   "3: handle: SPIRE loads its key from files: none is expected where \"purpose = spire\"");
+    assert_refused(*state, "[identity x]\npurpose = spire\nkey = ec-p384\n",
+                   "3: key: ec-p256 is expected where \"purpose = spire\"");
+    assert_refused(*state, "[identity x]\nrole = iak\nrenew-key = same\npurpose = spire\n",
+                   "4: purpose: SPIRE takes an owner's key: role = ldevid or client is expected");
+}
+
 static void a_wrong_way_to_a_server_is_told(void **state)
 {
     static const struct {
@@ -484,7 +500,7 @@ static void the_keys_can_be_listed(void **state)
     while (devid_conf_key_name("identity", identity) != NULL)
         identity++;
     assert_int_equal(device, 6);
-    assert_int_equal(identity, 29);
+    assert_int_equal(identity, 30);
     assert_null(devid_conf_key_name("other", 0));
 }
 
@@ -512,6 +528,7 @@ int main(void)
         TEST(an_identity_named_as_a_role_has_it),
         TEST(blanks_comments_and_line_ends_do_not_matter),
         TEST(a_wrong_value_is_told_with_file_line_key_and_what_was_expected),
+        TEST(a_key_for_spire_is_as_spire_wants_it),
         TEST(a_wrong_way_to_a_server_is_told),
         TEST(what_only_the_whole_file_tells_is_told_where_it_can_be_mended),
         TEST(colons_in_a_fingerprint_are_welcome),

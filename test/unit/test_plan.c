@@ -193,6 +193,20 @@ static void a_key_that_contradicts_the_file_is_left_to_a_person(void **state)
     assert_steps(found, (struct plan_step[]){{PLAN_CONFLICT, LDEVID}}, 1);
 }
 
+static void a_key_is_no_contradiction_only_if_it_is_for_spire_too(void **state)
+{
+    const struct devid_conf_identity want = {.name = "spire", .role = DEVID_ROLE_CLIENT, .bits = 256, .for_spire = true};
+    const struct devid_conf one = {.identities = &want, .n_identities = 1};
+    struct plan_found found = {.has_key = true, .alg = DEVID_EC, .bits = 256};
+    struct plan_step steps[PLAN_STEPS_EACH];
+
+    (void)state;
+    assert_int_equal(plan_make(&one, &found, NOW, steps), 1);
+    assert_int_equal(steps[0].action, PLAN_CONFLICT);
+    found.is_for_spire = true;
+    assert_int_equal(plan_make(&one, &found, NOW, steps), 0);
+}
+
 static void what_the_tpm_lost_is_derived_again_or_made_anew(void **state)
 {
     struct plan_found found[N];
@@ -281,6 +295,7 @@ int main(void)
         cmocka_unit_test(a_renewed_key_gets_the_handle_when_the_grace_time_of_the_old_one_is_over),
         cmocka_unit_test(who_uses_a_certificate_is_told_until_it_succeeds),
         cmocka_unit_test(a_key_that_contradicts_the_file_is_left_to_a_person),
+        cmocka_unit_test(a_key_is_no_contradiction_only_if_it_is_for_spire_too),
         cmocka_unit_test(what_the_tpm_lost_is_derived_again_or_made_anew),
         cmocka_unit_test(a_handle_that_holds_another_key_is_left_to_a_person),
         cmocka_unit_test(no_state_leads_to_a_second_key_or_a_skipped_certificate),

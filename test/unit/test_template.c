@@ -265,6 +265,24 @@ static void owner_keys_are_fixed_noda_and_without_scheme(void **state)
     assert_area(&t, "0016 0001 000b 00060472 0000 0010 0010 0c00 00000000 0000");
 }
 
+static void an_owner_key_may_have_one_scheme(void **state)
+{
+    struct devid_wanted wanted = {.alg = DEVID_EC, .bits = 256, .signs = true, .has_scheme = true};
+    struct devid_error err = {0};
+    TPM2B_PUBLIC t;
+
+    (void)state;
+    assert_int_equal(devid_template_owner(&wanted, &t, NULL), DEVID_OK);
+    assert_area(&t, "0018 0023 000b 00040472 0000 0010 0018 000b 0003 0010 0000 0000");
+    wanted.alg = DEVID_RSA;
+    wanted.bits = 2048;
+    assert_int_equal(devid_template_owner(&wanted, &t, NULL), DEVID_OK);
+    assert_area(&t, "0018 0001 000b 00040472 0000 0010 0014 000b 0800 00000000 0000");
+    wanted.decrypts = true;
+    assert_int_equal(devid_template_owner(&wanted, &t, &err), DEVID_E_ARG);
+    assert_non_null(strstr(err.text, "cannot decrypt"));
+}
+
 static void an_owner_key_does_what_was_asked_and_no_more(void **state)
 {
     struct devid_error err = {0};
@@ -309,6 +327,7 @@ int main(void)
         cmocka_unit_test(endorsement_key_templates_are_byte_for_byte_the_profiles),
         cmocka_unit_test(the_storage_root_key_is_the_tcg_one),
         cmocka_unit_test(owner_keys_are_fixed_noda_and_without_scheme),
+        cmocka_unit_test(an_owner_key_may_have_one_scheme),
         cmocka_unit_test(an_owner_key_does_what_was_asked_and_no_more),
         cmocka_unit_test(a_type_without_template_is_refused_with_those_there_are),
     };
