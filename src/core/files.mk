@@ -15,6 +15,7 @@ libdevid_core_la_SOURCES = \
 	src/core/ek.c \
 	src/core/encrypt.c \
 	src/core/error.c src/core/error.h \
+	src/core/error_tss.c \
 	src/core/evidence.c src/core/evidence.h \
 	src/core/evidence_verify.c \
 	src/core/guarded.c src/core/guarded.h \
