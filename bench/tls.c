@@ -5,6 +5,7 @@
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 #define ROUNDS 5
 #define SECONDS 0.6
-#define STARTS 60
+#define STARTS 300
 
 static double now(void)
 {
@@ -148,37 +149,61 @@ static void handshakes(const char *handle)
 
 /* ---- a program that reads openssl.cnf ---- */
 
-static double start(const char *conf, long *kilobytes)
+/* What one start cost. */
+struct cost_of_start {
+    double wall, cpu; /* milliseconds */
+    double kilobytes; /* at most */
+};
+
+static double milliseconds(struct timeval t)
+{
+    return 1e3 * (double)t.tv_sec + (double)t.tv_usec / 1e3;
+}
+
+static struct cost_of_start start(const char *conf)
 {
     struct rusage used;
     double from = now();
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid = vfork(); /* nothing of this process is copied, which would be measured too */
 
     if (pid == 0) {
-        if (setenv("OPENSSL_CONF", conf, 1) == 0 && freopen("/dev/null", "w", stdout) != NULL)
-            (void)execlp("openssl", "openssl", "version", (char *)NULL);
+        const char *const argv[] = {"openssl", "version", NULL};
+
+        (void)execvp("openssl", (char *const *)(uintptr_t)argv);
         _exit(127);
     }
-    must(wait4(pid, &status, 0, &used) == pid && status == 0, "openssl version");
-    *kilobytes = used.ru_maxrss;
-    return now() - from;
+    must(wait4(pid, &status, 0, &used) == pid && status == 0, conf);
+    return (struct cost_of_start){1e3 * (now() - from), milliseconds(used.ru_utime) + milliseconds(used.ru_stime),
+                                  (double)used.ru_maxrss};
 }
 
-/* In turns, so that what else the machine does meets them alike. */
+/*
+ * In turns, so that what else the machine does meets them alike; and what one costs more than the first is the median of what it cost more in
+ * each turn.
+ */
 static void starts(char **confs, size_t n)
 {
-    static double times[4][STARTS], memory[4][STARTS];
+    static double wall[4][STARTS], cpu[4][STARTS], memory[4][STARTS], more_wall[4][STARTS], more_cpu[4][STARTS];
+    int out = dup(STDOUT_FILENO);
 
+    must(out >= 0 && freopen("/dev/null", "w", stdout) != NULL, "/dev/null");
     for (size_t i = 0; i < STARTS; i++)
         for (size_t k = 0; k < n; k++) {
-            long kilobytes = 0;
+            struct cost_of_start cost;
 
-            times[k][i] = start(confs[k], &kilobytes);
-            memory[k][i] = (double)kilobytes;
+            must(setenv("OPENSSL_CONF", confs[k], 1) == 0, confs[k]);
+            cost = start(confs[k]);
+            wall[k][i] = cost.wall;
+            cpu[k][i] = cost.cpu;
+            memory[k][i] = cost.kilobytes;
+            more_wall[k][i] = wall[k][i] - wall[0][i];
+            more_cpu[k][i] = cpu[k][i] - cpu[0][i];
         }
+    must(dup2(out, STDOUT_FILENO) >= 0, "standard output");
     for (size_t k = 0; k < n; k++)
-        (void)printf("| %s | %.2f | %.0f |\n", confs[k], 1e3 * median(times[k], STARTS), median(memory[k], STARTS));
+        (void)printf("| %s | %.2f | %+.2f | %+.2f | %.0f | %+.0f |\n", confs[k], median(wall[k], STARTS), median(more_wall[k], STARTS),
+                     median(more_cpu[k], STARTS), median(memory[k], STARTS), median(memory[k], STARTS) - median(memory[0], STARTS));
 }
 
 int main(int argc, char **argv)
