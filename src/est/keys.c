@@ -21,6 +21,19 @@
 
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 static OSSL_PROVIDER *software, *loaded; /* for the life of the process */
+static bool is_complete;
+
+/* devid.so loads the rest of it when it is asked for something. */
+static devid_rc complete(struct devid_error *err)
+{
+    int no_cache = 0;
+    const OSSL_ALGORITHM *loaders = OSSL_PROVIDER_query_operation(loaded, OSSL_OP_STORE, &no_cache);
+
+    if (loaders == NULL)
+        return ossl_fail(err, DEVID_E_FILE, "the OpenSSL provider does not work");
+    OSSL_PROVIDER_unquery_operation(loaded, OSSL_OP_STORE, loaders);
+    return DEVID_OK;
+}
 
 static devid_rc load(struct devid_error *err)
 {
@@ -36,11 +49,12 @@ static devid_rc load(struct devid_error *err)
         software = OSSL_PROVIDER_load(NULL, "default");
     if (software == NULL)
         return ossl_fail(err, DEVID_E_FILE, "cannot load OpenSSL's default provider");
-    loaded = OSSL_PROVIDER_load(NULL, "devid");
+    if (loaded == NULL)
+        loaded = OSSL_PROVIDER_load(NULL, "devid");
     if (loaded == NULL)
         return ossl_fail(err, DEVID_E_FILE,
                          "cannot load devid.so from %s: install it there, or name its folder in OPENSSL_MODULES", folder);
-    return DEVID_OK;
+    return complete(err);
 }
 
 devid_rc est_keys_load(struct devid_error *err)
@@ -48,8 +62,9 @@ devid_rc est_keys_load(struct devid_error *err)
     devid_rc rc = DEVID_OK;
 
     (void)pthread_mutex_lock(&loading);
-    if (loaded == NULL)
+    if (!is_complete)
         rc = load(err);
+    is_complete = rc == DEVID_OK;
     (void)pthread_mutex_unlock(&loading);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* devid_rc in OpenSSL's words: a reason, and the sentence as its data. */
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/proverr.h>
 #include <stdarg.h>
@@ -34,22 +35,49 @@ static uint32_t reason_of(devid_rc rc)
     return ERR_R_INTERNAL_ERROR;
 }
 
-const OSSL_ITEM provider_reasons[] = {
-    {DEVID_E_ROOM, (void *)(uintptr_t) "buffer too small"},
-    {DEVID_E_ABSENT, (void *)(uintptr_t) "no such key or certificate"},
-    {DEVID_E_EXISTS, (void *)(uintptr_t) "exists already"},
-    {DEVID_E_AUTH, (void *)(uintptr_t) "wrong PIN or auth value"},
-    {DEVID_E_LOCKED, (void *)(uintptr_t) "TPM is in lockout"},
-    {DEVID_E_DENIED, (void *)(uintptr_t) "denied"},
-    {DEVID_E_KEY, (void *)(uintptr_t) "key cannot do that"},
-    {DEVID_E_DATA, (void *)(uintptr_t) "malformed data"},
-    {DEVID_E_BUSY, (void *)(uintptr_t) "TPM is busy"},
-    {DEVID_E_AWAY, (void *)(uintptr_t) "no TPM"},
-    {DEVID_E_TPM, (void *)(uintptr_t) "TPM error"},
-    {DEVID_E_FILE, (void *)(uintptr_t) "file error"},
-    {DEVID_E_NET, (void *)(uintptr_t) "network error"},
-    {0, NULL},
+static const char *const names[DEVID_E_NET + 1] = {
+    [DEVID_E_ROOM] = "buffer too small",
+    [DEVID_E_ABSENT] = "no such key or certificate",
+    [DEVID_E_EXISTS] = "exists already",
+    [DEVID_E_AUTH] = "wrong PIN or auth value",
+    [DEVID_E_LOCKED] = "TPM is in lockout",
+    [DEVID_E_DENIED] = "denied",
+    [DEVID_E_KEY] = "key cannot do that",
+    [DEVID_E_DATA] = "malformed data",
+    [DEVID_E_BUSY] = "TPM is busy",
+    [DEVID_E_AWAY] = "no TPM",
+    [DEVID_E_TPM] = "TPM error",
+    [DEVID_E_FILE] = "file error",
+    [DEVID_E_NET] = "network error",
 };
+
+/*
+ * libcrypto would take the names by OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, and forget them when the provider is freed; which crashes after
+ * OPENSSL_cleanup, when a program frees the last key late. So they are given with the first error, whose code tells our number.
+ */
+static void name_reasons(struct provider *p)
+{
+    int lib = ERR_GET_LIB(ERR_peek_last_error()), none = 0;
+    size_t n = 0;
+
+    if (lib < ERR_LIB_USER || atomic_load(&p->error_lib) != 0 || !atomic_compare_exchange_strong(&p->error_lib, &none, lib))
+        return;
+    p->reasons[n++] = (ERR_STRING_DATA){ERR_PACK(lib, 0, 0), PROVIDER_NAME};
+    for (size_t rc = 0; rc < sizeof names / sizeof names[0]; rc++)
+        if (names[rc] != NULL)
+            p->reasons[n++] = (ERR_STRING_DATA){rc, names[rc]};
+    (void)ERR_load_strings(lib, p->reasons);
+}
+
+void provider_forget_reasons(struct provider *p)
+{
+    int lib = atomic_load(&p->error_lib);
+
+    (void)ERR_set_mark();
+    if (lib != 0 && OPENSSL_init_crypto(0, NULL) == 1) /* 0 after OPENSSL_cleanup */
+        (void)ERR_unload_strings(lib, p->reasons);
+    (void)ERR_pop_to_mark();
+}
 
 static void set_error(struct provider *p, uint32_t reason, const char *fmt, ...) DEVID_PRINTF(3, 4);
 
@@ -68,5 +96,6 @@ int provider_raise(struct provider *p, devid_rc rc, const struct devid_error *er
     p->new_error(p->core);
     p->set_error_debug(p->core, file, line, func);
     set_error(p, reason_of(rc), "%s", err->text);
+    name_reasons(p);
     return 0;
 }

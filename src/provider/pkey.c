@@ -9,11 +9,6 @@
 #include "core/uri.h"
 #include "provider/provider.h"
 
-const char *pkey_type(enum devid_alg alg)
-{
-    return alg == DEVID_EC ? "EC" : "RSA";
-}
-
 struct pkey *pkey_new(struct provider *p, enum devid_alg alg)
 {
     struct pkey *pk = calloc(1, sizeof *pk);

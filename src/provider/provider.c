@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The provider as libcrypto loads it (provider(7)). Loading reads no file and sends nothing: every program that
- * reads openssl.cnf loads us, and hardly one of them has a key in the TPM.
+ * reads openssl.cnf loads us, and hardly one of them has a key in the TPM. What such a program may ask is answered here; the rest is
+ * the body's (body.h).
  */
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <string.h>
 
-#include "provider/provider.h"
+#include "provider/body.h"
 
 static const OSSL_PARAM *gettable(void *provctx)
 {
@@ -24,7 +26,7 @@ static const OSSL_PARAM *gettable(void *provctx)
 static int get_params(void *provctx, OSSL_PARAM params[])
 {
     struct provider *p = provctx;
-    struct devid_store *store = atomic_load(&p->store);
+    const struct body *body = atomic_load(&p->body);
     OSSL_PARAM *at;
 
     if ((at = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_NAME)) != NULL && !OSSL_PARAM_set_utf8_ptr(at, PACKAGE_NAME))
@@ -37,46 +39,71 @@ static int get_params(void *provctx, OSSL_PARAM params[])
         return 0;
     /* Running, whatever the TPM does: software keys that pass through us work without one. */
     if ((at = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS)) != NULL &&
-        !OSSL_PARAM_set_int(at, p->setting_rc == DEVID_OK))
+        !OSSL_PARAM_set_int(at, p->setting_rc == DEVID_OK && !atomic_load(&p->is_incomplete)))
         return 0;
     at = OSSL_PARAM_locate(params, "tpm-commands");
-    return at == NULL || OSSL_PARAM_set_uint64(at, store == NULL ? 0 : devid_store_commands(store));
+    return at == NULL || OSSL_PARAM_set_uint64(at, body == NULL ? 0 : body->commands(p));
 }
 
-static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
+/* Operations of keys. */
+static bool is_ours(int operation)
 {
-    struct provider *p = provctx;
-
-    *no_cache = 0;
     switch (operation) {
     case OSSL_OP_KEYMGMT:
-        return provider_keymgmt;
     case OSSL_OP_SIGNATURE:
-        return provider_signature;
     case OSSL_OP_ASYM_CIPHER:
-        return provider_asymcipher;
     case OSSL_OP_KEYEXCH:
-        return provider_keyexch;
     case OSSL_OP_STORE:
-        return p->has_schemes ? p->schemes : provider_store_loaders;
     case OSSL_OP_DECODER:
-        return provider_decoders;
     case OSSL_OP_ENCODER:
-        return provider_encoders;
+        return true;
     default:
-        return NULL;
+        return false;
     }
 }
 
-static const OSSL_ITEM *reasons(void *provctx)
+/* libcrypto may ask more than once for one key. */
+static bool is_said(const struct devid_error *err)
 {
-    (void)provctx;
-    return provider_reasons;
+    const char *data = NULL;
+    int flags = 0;
+
+    return ERR_peek_last_error_data(&data, &flags) != 0 && (flags & ERR_TXT_STRING) != 0 && strcmp(data, err->text) == 0;
+}
+
+/*
+ * Without the body we have no algorithm, and software keys go on without us. Why is told where a key of ours would come in; libcrypto forgets
+ * it where another provider can read what is there.
+ */
+static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
+{
+    struct provider *p = provctx;
+    const struct body *body = NULL;
+    struct devid_error err = {0};
+    devid_rc rc;
+
+    *no_cache = 0;
+    if (!is_ours(operation))
+        return NULL;
+    rc = body_load(p, &body, &err);
+    atomic_store(&p->is_incomplete, rc != DEVID_OK);
+    if (rc == DEVID_OK)
+        return body->query(p, operation);
+    if ((operation == OSSL_OP_STORE || operation == OSSL_OP_DECODER) && !is_said(&err))
+        (void)RAISE(p, rc, &err);
+    *no_cache = 1; /* the next query may succeed */
+    return NULL;
 }
 
 static void teardown(void *provctx)
 {
-    provider_free(provctx);
+    struct provider *p = provctx;
+    const struct body *body = atomic_load(&p->body);
+
+    if (body == NULL)
+        body_free_front(p);
+    else
+        body->free(p); /* keys may hold it */
 }
 
 static const OSSL_DISPATCH functions[] = {
@@ -85,7 +112,6 @@ static const OSSL_DISPATCH functions[] = {
     ENTRY(OSSL_FUNC_PROVIDER_GET_PARAMS, get_params),
     ENTRY(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query),
     ENTRY(OSSL_FUNC_PROVIDER_GET_CAPABILITIES, groups_give),
-    ENTRY(OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, reasons),
     {0, NULL},
 };
 

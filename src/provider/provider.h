@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The provider's own header: what its files share. libcrypto sees the tables only.
+ * The provider's own header: what its files share. libcrypto sees the tables only. Which of them are devid.so and which its body, body.h says.
  *
  * A key of ours is a public half that lives in software, in core's library context, and a name
  * for the private half in the TPM. All that is public (parameters, comparison, export, verification)
@@ -11,6 +11,7 @@
 
 #include <openssl/core.h>
 #include <openssl/core_dispatch.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
@@ -20,6 +21,8 @@
 
 #define PROVIDER_NAME "devid"
 #define PROVIDER_PROPERTY "provider=" PROVIDER_NAME
+
+struct body;
 
 /* One loaded provider. Keys hold it: a program that frees its key after OPENSSL_cleanup finds it. */
 struct provider {
@@ -32,15 +35,23 @@ struct provider {
     OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
     OSSL_FUNC_BIO_gets_fn *bio_gets;
     OSSL_FUNC_BIO_write_ex_fn *bio_write_ex;
+    /* err.c */
+    atomic_int error_lib;                       /* libcrypto's number for us; 0 until we have raised an error */
+    ERR_STRING_DATA reasons[DEVID_E_NET + 2];   /* of that number: our name, then a devid_rc each */
     /* settings.c, from openssl.cnf; NULL if not said. libcrypto's, but for auth_path */
     const char *tcti, *conf_path;
-    char *auth_path;           /* a file with a password */
-    bool has_schemes;          /* the URI schemes that the store serves, not all of ours: */
-    OSSL_ALGORITHM schemes[4];
-    bool preconnects;          /* with the first key, for children that may not */
-    devid_rc setting_rc;       /* not DEVID_OK: setting_error says which value cannot be understood */
+    char *auth_path;     /* a file with a password */
+    unsigned schemes;    /* the URI schemes that the store serves, a bit for each */
+    bool preconnects;    /* with the first key, for children that may not */
+    devid_rc setting_rc; /* not DEVID_OK: setting_error says which value cannot be understood */
     struct devid_error setting_error;
+    /* load.c */
+    char *own_file; /* devid.so's, where libcrypto was given a path that begins at the folder of then; else NULL */
+    _Atomic(const struct body *) body; /* NULL until the first need */
+    atomic_bool is_incomplete;         /* it could not be loaded */
+    /* the body's */
     _Atomic(const OSSL_PARAM *) gen_settable[2]; /* of EC, of RSA; ours, made at first need */
+    _Atomic(const OSSL_ALGORITHM *) loaders;     /* the same: where the store serves not all schemes */
     _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
 };
 
@@ -48,6 +59,9 @@ struct provider {
 
 /** From the dispatch table of libcrypto. NULL if it lacks what we need or memory is short. */
 struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *upcalls);
+
+/* body.c */
+
 struct provider *provider_hold(struct provider *p);
 void provider_free(struct provider *p);
 
@@ -55,6 +69,9 @@ void provider_free(struct provider *p);
 devid_rc provider_store(struct provider *p, struct devid_store **out, struct devid_error *err);
 
 /* settings.c */
+
+/* The URI schemes that we know, in the order of bits. */
+enum { SCHEME_DEVID, SCHEME_HANDLE, SCHEME_PKCS11, N_SCHEMES, SCHEMES_ALL = (1 << N_SCHEMES) - 1 };
 
 /** From our section of openssl.cnf. */
 void settings_take(struct provider *p);
@@ -65,7 +82,8 @@ void settings_take(struct provider *p);
 int provider_raise(struct provider *p, devid_rc rc, const struct devid_error *err, const char *file, int line,
                    const char *func);
 #define RAISE(p, rc, err) provider_raise((p), (rc), (err), OPENSSL_FILE, OPENSSL_LINE, __func__)
-extern const OSSL_ITEM provider_reasons[];
+/** Take the names of our reasons out of libcrypto. */
+void provider_forget_reasons(struct provider *p);
 
 /* pkey.c */
 
@@ -92,7 +110,10 @@ struct pkey *pkey_new(struct provider *p, enum devid_alg alg);
 struct pkey *pkey_hold(struct pkey *pk);
 void pkey_free(struct pkey *pk);
 /** "EC" or "RSA". A literal. */
-const char *pkey_type(enum devid_alg alg);
+static inline const char *pkey_type(enum devid_alg alg)
+{
+    return alg == DEVID_EC ? "EC" : "RSA";
+}
 
 /** From a reference. Without an SPKI in it the store is asked. DEVID_E_ABSENT if the store has no such key. */
 devid_rc pkey_of_ref(struct provider *p, struct devid_slice der, struct pkey **out, struct devid_error *err);
@@ -191,13 +212,12 @@ devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len
 
 /* store.c */
 
-/** The loader of a URI scheme, by a name of len bytes; NULL if we have none. */
-const OSSL_ALGORITHM *store_loader_of(const char *scheme, size_t len);
+/** Those of the schemes that the store serves. NULL if memory is short. */
+const OSSL_ALGORITHM *store_loaders(struct provider *p);
 
 /* Each file ends in its table. */
 extern const OSSL_ALGORITHM provider_keymgmt[];
 extern const OSSL_ALGORITHM provider_signature[], provider_asymcipher[], provider_keyexch[];
-extern const OSSL_ALGORITHM provider_store_loaders[];
 extern const OSSL_ALGORITHM provider_decoders[];
 extern const OSSL_ALGORITHM provider_encoders[];
 

@@ -47,24 +47,32 @@ static devid_rc take_auth(struct provider *p, const char *value, struct devid_er
     return p->auth_path != NULL ? DEVID_OK : devid_fail(err, DEVID_E_MEM, "out of memory");
 }
 
+/* N_SCHEMES: none of ours. */
+static unsigned scheme_named(const char *name, size_t len)
+{
+    static const char *const names[N_SCHEMES] = {"devid", "handle", "pkcs11"};
+    unsigned i = 0;
+
+    while (i < N_SCHEMES && (strlen(names[i]) != len || memcmp(names[i], name, len) != 0))
+        i++;
+    return i;
+}
+
 static devid_rc take_schemes(struct provider *p, const char *value, struct devid_error *err)
 {
-    size_t n = 0;
-
+    p->schemes = 0;
     for (const char *at = value + strspn(value, " ,"); *at != 0; at += strspn(at, " ,")) {
         size_t len = strcspn(at, " ,");
-        const OSSL_ALGORITHM *found = store_loader_of(at, len);
+        unsigned scheme = scheme_named(at, len);
 
-        if (found == NULL)
+        if (scheme == N_SCHEMES)
             return devid_fail(err, DEVID_E_ARG, "openssl.cnf: uri-schemes = %s: some of pkcs11, devid and handle are expected",
                               value);
-        if (n + 1 == sizeof p->schemes / sizeof p->schemes[0])
+        if ((p->schemes & 1U << scheme) != 0)
             return devid_fail(err, DEVID_E_ARG, "openssl.cnf: uri-schemes = %s: each is named once", value);
-        p->schemes[n++] = *found;
+        p->schemes |= 1U << scheme;
         at += len;
     }
-    p->schemes[n] = (OSSL_ALGORITHM){0};
-    p->has_schemes = true;
     return DEVID_OK;
 }
 
@@ -94,6 +102,7 @@ void settings_take(struct provider *p)
     char *values[N_SETTINGS] = {NULL};
     OSSL_PARAM params[N_SETTINGS + 1];
 
+    p->schemes = SCHEMES_ALL;
     for (size_t i = 0; i < N_SETTINGS; i++)
         params[i] = OSSL_PARAM_construct_utf8_ptr(settings[i].key, &values[i], 0);
     params[N_SETTINGS] = OSSL_PARAM_construct_end();

@@ -352,18 +352,29 @@ static const OSSL_DISPATCH functions[] = {
     {0, NULL},
 };
 
-const OSSL_ALGORITHM provider_store_loaders[] = {
-    {"devid", PROVIDER_PROPERTY, functions, "identities of this device, by name"},
-    {"handle", PROVIDER_PROPERTY, functions, "keys at persistent handles of the TPM"},
-    {"pkcs11", PROVIDER_PROPERTY, functions, "identities of this device, by PKCS #11 URI"},
-    {NULL, NULL, NULL, NULL},
+static const OSSL_ALGORITHM all_loaders[] = {
+    [SCHEME_DEVID] = {"devid", PROVIDER_PROPERTY, functions, "identities of this device, by name"},
+    [SCHEME_HANDLE] = {"handle", PROVIDER_PROPERTY, functions, "keys at persistent handles of the TPM"},
+    [SCHEME_PKCS11] = {"pkcs11", PROVIDER_PROPERTY, functions, "identities of this device, by PKCS #11 URI"},
+    [N_SCHEMES] = {NULL, NULL, NULL, NULL},
 };
 
-const OSSL_ALGORITHM *store_loader_of(const char *scheme, size_t len)
+const OSSL_ALGORITHM *store_loaders(struct provider *p)
 {
-    const OSSL_ALGORITHM *at = provider_store_loaders;
+    const OSSL_ALGORITHM *there = atomic_load(&p->loaders);
+    OSSL_ALGORITHM *made;
+    size_t n = 0;
 
-    while (at->algorithm_names != NULL && (strlen(at->algorithm_names) != len || memcmp(at->algorithm_names, scheme, len) != 0))
-        at++;
-    return at->algorithm_names == NULL ? NULL : at;
+    if (p->schemes == SCHEMES_ALL)
+        return all_loaders;
+    if (there != NULL)
+        return there;
+    made = calloc(N_SCHEMES + 1, sizeof *made);
+    for (size_t i = 0; made != NULL && i < N_SCHEMES; i++)
+        if ((p->schemes & 1U << i) != 0)
+            made[n++] = all_loaders[i];
+    if (made == NULL || atomic_compare_exchange_strong(&p->loaders, &there, made))
+        return made;
+    free(made); /* another thread was first */
+    return there;
 }

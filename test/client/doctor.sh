@@ -25,6 +25,9 @@ diagnosis 's/^\[default_provider\]/&\nactivate = 0\n[other]/' 'BAD .*activates d
 diagnosis '/^devid = /d' "BAD .*does not activate the provider"
 diagnosis '/^openssl_conf = /d' "BAD .*does not activate the provider"
 diagnosis 's|^module = .*|module = /nowhere/devid.so|' "BAD .*module = /nowhere/devid.so: No such file"
+mkdir alone
+cp "$DEVID_BUILD/.libs/devid.so" alone
+diagnosis "s|^module = .*|module = $FOLDER/alone/devid.so|" "BAD .*devid-provider.so: cannot open .* install devid again"
 diagnosis 's|^\[providers\]|[providers|' "BAD .*cannot be understood, line"
 export OPENSSL_CONF=$FOLDER/nowhere.cnf
 diagnosis '' "BAD .*nowhere.cnf: No such file or directory; .*copy"

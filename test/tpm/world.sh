@@ -50,7 +50,7 @@ world_forget_commands() {
 # world_let_in USER: who is root lets a program that becomes USER use the TPM, and all that it opens then; else nothing is to do
 world_let_in() {
     [ "$(id -u)" = 0 ] || return 0
-    cp "$DEVID_BUILD"/.libs/{libtss2-tcti-count.so,devid.so} "$FOLDER"
+    cp "$DEVID_BUILD"/.libs/{libtss2-tcti-count.so,devid.so,devid-provider.so} "$FOLDER"
     sed -i "s|$DEVID_BUILD/.libs|$FOLDER|" "$FOLDER/devid.conf"
     # shellcheck disable=SC2034  # openssl_conf's
     WORLD_MODULES=$FOLDER

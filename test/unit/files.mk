@@ -51,6 +51,18 @@ test_unit_test_cipher_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_cipher_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_cipher_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_front
+TESTS += test/unit/test_front
+test_unit_test_front_SOURCES = test/unit/test_front.c
+test_unit_test_front_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_front_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
+test_unit_test_front_LDADD = $(CRYPTO_LIBS) $(CMOCKA_LIBS) -lpthread
+
+check_LTLIBRARIES += libdevid-other-body.la
+libdevid_other_body_la_SOURCES = test/unit/other_body.c
+libdevid_other_body_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+libdevid_other_body_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+
 check_PROGRAMS += test/unit/test_hash
 TESTS += test/unit/test_hash
 test_unit_test_hash_SOURCES = test/unit/test_hash.c test/unit/soft.c
