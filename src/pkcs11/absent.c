@@ -17,8 +17,15 @@ static CK_RV refuse(CK_SESSION_HANDLE handle, CK_RV why)
 
 CK_RV C_GetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG *state_len)
 {
-    (void)state, (void)state_len;
-    return refuse(handle, CKR_STATE_UNSAVEABLE);
+    struct session *s;
+    CK_RV rv = session_enter(handle, &s);
+
+    (void)state;
+    if (rv != CKR_OK)
+        return rv;
+    if (state_len == NULL)
+        return session_leave(s, CKR_ARGUMENTS_BAD);
+    return session_leave(s, session_has_operation(s) ? CKR_STATE_UNSAVEABLE : CKR_OPERATION_NOT_INITIALIZED);
 }
 
 CK_RV C_SetOperationState(CK_SESSION_HANDLE handle, unsigned char *state, CK_ULONG state_len, CK_OBJECT_HANDLE crypt,

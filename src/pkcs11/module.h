@@ -347,6 +347,8 @@ bool session_is_rw(const struct session *s);
 /** Between table_enter and _leave: close those of a slot, NULL: all. */
 void sessions_close(const struct slot *slot);
 
+/** True if a cryptographic operation is active. */
+bool session_has_operation(const struct session *s);
 /** True if an operation waits for C_Login. */
 bool session_is_asked(const struct session *s);
 /** It has succeeded: the operation may go on. */

@@ -275,6 +275,13 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
     return session_leave(s, CKR_OK);
 }
 
+/* A search is none that could be saved: 5.6, C_GetOperationState. */
+bool session_has_operation(const struct session *s)
+{
+    return s->signing.mech != NULL || s->verifying.mech != NULL || s->digesting.mech != NULL || s->encrypting.mech != NULL ||
+           s->decrypting.mech != NULL;
+}
+
 /* PKCS#11 2.40, 5.6, C_Login: what was begun last is meant, and nothing else asks at the same time. */
 bool session_is_asked(const struct session *s)
 {

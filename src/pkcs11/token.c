@@ -171,9 +171,15 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE type, unsigned char *pin, C
 CK_RV C_LoginUser(CK_SESSION_HANDLE handle, CK_USER_TYPE type, unsigned char *pin, CK_ULONG pin_len,
                   unsigned char *name, CK_ULONG name_len)
 {
-    if (is_wild(name, name_len))
-        return CKR_ARGUMENTS_BAD;
-    return name_len == 0 ? C_Login(handle, type, pin, pin_len) : CKR_FUNCTION_NOT_SUPPORTED;
+    struct session *s;
+    CK_RV rv;
+
+    if (name_len == 0)
+        return C_Login(handle, type, pin, pin_len);
+    rv = session_enter(handle, &s);
+    if (rv != CKR_OK)
+        return rv;
+    return session_leave(s, is_wild(name, name_len) ? CKR_ARGUMENTS_BAD : CKR_FUNCTION_NOT_SUPPORTED);
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE handle)

@@ -127,6 +127,37 @@ static int n_threads(void)
     return n;
 }
 
+/* The list of 3.0. */
+static CK_FUNCTION_LIST_3_0 *list_3_0(struct p11 *t)
+{
+    CK_RV (*get)(unsigned char *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS);
+    CK_VERSION v3 = {3, 0};
+    CK_INTERFACE *one = NULL;
+
+    *(void **)&get = dlsym(t->module, "C_GetInterface");
+    assert_rv(get((unsigned char *)"PKCS 11", &v3, &one, 0), CKR_OK);
+    return one->pFunctionList;
+}
+
+/* Before C_Initialize, and in a session that there is not. */
+static void functions_of_3_0_have_the_same_first_answers(void **state)
+{
+    struct p11 *t = *state;
+    CK_FUNCTION_LIST_3_0 *f3 = list_3_0(t);
+    CK_MECHANISM mech = {CKM_ECDSA, NULL, 0};
+    unsigned char *pin = (unsigned char *)"1234", *name = (unsigned char *)"me";
+
+    assert_rv(f3->C_LoginUser(1, CKU_USER, pin, 4, NULL, 2), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f3->C_LoginUser(1, CKU_USER, pin, 4, name, 2), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f3->C_SessionCancel(1, CKF_SIGN), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f3->C_MessageSignInit(1, &mech, 1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f3->C_MessageVerifyFinal(1), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_rv(f3->C_Initialize(NULL), CKR_OK);
+    assert_rv(f3->C_LoginUser(1, CKU_USER, pin, 4, name, 2), CKR_SESSION_HANDLE_INVALID);
+    assert_rv(f3->C_MessageSignInit(1, &mech, 1), CKR_SESSION_HANDLE_INVALID);
+    assert_rv(f3->C_LoginUser(p11_session(OWNER, 0), CKU_USER, pin, 4, NULL, 2), CKR_ARGUMENTS_BAD);
+}
+
 static CK_RV make(void **m) { *m = NULL; return CKR_OK; }
 static CK_RV use(void *m) { (void)m; return CKR_OK; }
 
@@ -288,7 +319,7 @@ static void mechanisms_are_listed_as_they_are(void **state)
 static void what_a_tpm_does_not_do_is_refused(void **state)
 {
     struct p11 *t = *state;
-    CK_MECHANISM aes = {CKM_AES_KEY_GEN, NULL, 0}, mech = {CKM_ECDSA, NULL, 0};
+    CK_MECHANISM aes = {CKM_AES_KEY_GEN, NULL, 0}, mech = {CKM_ECDSA, NULL, 0}, sha = {CKM_SHA256, NULL, 0};
     CK_OBJECT_HANDLE key = p11_find(t->session, CKO_PRIVATE_KEY, "rsa"), made;
     unsigned char buffer[64];
     CK_ULONG n = sizeof buffer;
@@ -300,7 +331,10 @@ static void what_a_tpm_does_not_do_is_refused(void **state)
     assert_rv(f->C_WrapKey(t->session, &mech, key, key, buffer, &n), CKR_FUNCTION_NOT_SUPPORTED);
     assert_rv(f->C_SignRecoverInit(t->session, &mech, key), CKR_FUNCTION_NOT_SUPPORTED);
     assert_rv(f->C_SignEncryptUpdate(t->session, buffer, 1, buffer, &n), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_rv(f->C_GetOperationState(t->session, buffer, &n), CKR_OPERATION_NOT_INITIALIZED);
+    assert_rv(f->C_DigestInit(t->session, &sha), CKR_OK);
     assert_rv(f->C_GetOperationState(t->session, buffer, &n), CKR_STATE_UNSAVEABLE);
+    assert_rv(f->C_GetOperationState(t->session, buffer, NULL), CKR_ARGUMENTS_BAD);
     /* the mechanism is the first question, even before the session */
     assert_rv(f->C_GenerateKey(t->session + 1, &aes, NULL, 0, &made), CKR_MECHANISM_INVALID);
     assert_rv(f->C_GenerateKeyPair(t->session, NULL, NULL, 0, NULL, 0, &made, &made), CKR_ARGUMENTS_BAD);
@@ -389,18 +423,6 @@ static void pins_are_refused_where_there_are_none(void **state)
     assert_commands(t, "");
 }
 
-/* The list of 3.0, initialised. */
-static CK_FUNCTION_LIST_3_0 *list_3_0(struct p11 *t)
-{
-    CK_RV (*get)(unsigned char *, CK_VERSION *, CK_INTERFACE **, CK_FLAGS);
-    CK_VERSION v3 = {3, 0};
-    CK_INTERFACE *one = NULL;
-
-    *(void **)&get = dlsym(t->module, "C_GetInterface");
-    assert_rv(get((unsigned char *)"PKCS 11", &v3, &one, 0), CKR_OK);
-    return one->pFunctionList;
-}
-
 /* Case 39. Clients of 2.40 would not know what to do with them. */
 static void profiles_are_shown_to_clients_of_3_0(void **state)
 {
@@ -462,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         P11_RAW_TEST(every_interface_is_complete),
         P11_RAW_TEST(nothing_works_before_initialisation),
+        P11_RAW_TEST(functions_of_3_0_have_the_same_first_answers),
         P11_RAW_TEST(initialisation_checks_its_arguments),
         P11_RAW_TEST(it_can_be_initialised_again_and_again),
         P11_TEST(slots_are_listed),
