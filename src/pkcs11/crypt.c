@@ -103,12 +103,15 @@ static CK_RV encrypt_input(const struct crypting *op, struct devid_slice text, u
     bool is_raw = op->cipher.padding == DEVID_CIPHER_RAW;
     unsigned char block[DEVID_BLOCK_MAX];
     struct devid_error err = {0};
+    CK_RV rv;
 
     if (text.len > devid_cipher_room(&op->cipher, pub->modulus.len))
         return CKR_DATA_LEN_RANGE;
     if (is_raw)
         text = message_block(pub, &as_block, text, block);
-    return rv_of(devid_encrypt(devid_slice_of(pub->spki), &op->cipher, text, out, &err), &err);
+    rv = rv_of(devid_encrypt(devid_slice_of(pub->spki), &op->cipher, text, out, &err), &err);
+    explicit_bzero(block, sizeof block);
+    return rv;
 }
 
 /* whole NULL: what the parts have put together. */
@@ -122,7 +125,7 @@ static CK_RV encrypt(struct crypting *op, const struct devid_slice *whole, unsig
     len = op->object.view->pub->modulus.len;
     if (only_says_room(out, out_len, len, &rv))
         return rv;
-    rv = encrypt_input(op, whole != NULL ? *whole : devid_slice_of(op->message.raw), out);
+    rv = encrypt_input(op, whole != NULL ? *whole : message_raw(&op->message), out);
     if (rv == CKR_OK)
         *out_len = len;
     crypt_end(op);
@@ -156,7 +159,7 @@ static CK_RV decrypt(struct crypting *op, const struct devid_slice *whole, unsig
         *out_len = devid_cipher_room(&op->cipher, devid_key_public(op->key)->modulus.len);
         return CKR_OK;
     }
-    rv = decrypt_input(op, whole != NULL ? *whole : devid_slice_of(op->message.raw), &text);
+    rv = decrypt_input(op, whole != NULL ? *whole : message_raw(&op->message), &text);
     goes_on = rv == CKR_OK && only_says_room(out, out_len, text.len, &rv);
     if (rv == CKR_OK) {
         memcpy(out, text.data, text.len);

@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is signed, verified or digested: in one part or in many, hashed on the way or kept as it is. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "pkcs11/module.h"
+
+/* In one piece from the first part on: what grows leaves copies behind, and it may be what is to be encrypted. */
+static CK_RV raw_add(struct devid_secret *raw, struct devid_slice part)
+{
+    if (raw->data == NULL)
+        raw->data = malloc(DEVID_BLOCK_MAX);
+    if (raw->data == NULL)
+        return CKR_HOST_MEMORY;
+    if (part.len != 0)
+        memcpy(raw->data + raw->len, part.data, part.len);
+    raw->len += part.len;
+    return CKR_OK;
+}
 
 CK_RV message_add(struct message *m, struct devid_slice part)
 {
@@ -14,8 +28,7 @@ CK_RV message_add(struct message *m, struct devid_slice part)
         /* Nothing that is signed unhashed is longer than the longest modulus. */
         if (part.len > DEVID_BLOCK_MAX || m->raw.len + part.len > DEVID_BLOCK_MAX)
             return CKR_DATA_LEN_RANGE;
-        rc = devid_bytes_append(&m->raw, part, &err);
-        return rv_of(rc, &err);
+        return raw_add(&m->raw, part);
     }
     if (m->hasher == NULL)
         rc = devid_hasher_new(m->hash, &m->hasher, &err);
@@ -30,7 +43,7 @@ CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struc
     devid_rc rc;
 
     if (m->hash == DEVID_HASH_NONE) {
-        *out = devid_slice_of(m->raw);
+        *out = message_raw(m);
         return CKR_OK;
     }
     if (m->hasher == NULL) /* no part at all: the empty message */
@@ -58,7 +71,7 @@ CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned c
 void message_free(struct message *m)
 {
     devid_hasher_free(m->hasher);
-    devid_secret_free(&(struct devid_secret){m->raw.data, m->raw.len}); /* it may be what was to be encrypted */
+    devid_secret_free(&m->raw);
     *m = (struct message){0};
 }
 

@@ -9,9 +9,15 @@
 struct message {
     enum devid_hash hash;        /* DEVID_HASH_NONE: the bytes themselves */
     struct devid_hasher *hasher;
-    struct devid_bytes raw;
+    struct devid_secret raw;
     bool is_begun;               /* a part has been added */
 };
+
+/** What the parts of one that is not hashed have put together; lent. */
+static inline struct devid_slice message_raw(const struct message *m)
+{
+    return (struct devid_slice){m->raw.data, m->raw.len};
+}
 
 CK_RV message_add(struct message *m, struct devid_slice part);
 /** The digest, or the bytes. \param digest room for it; *out refers to that, or to m */
