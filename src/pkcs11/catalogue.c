@@ -218,7 +218,7 @@ static CK_RV add_issuer(struct catalogue *c, const struct devid_identity *identi
     v->cert = cert;
     c->issuers[c->n_issuers++] = v;
     rv = rv_of(devid_cert_name_cn(cert->subject, &v->own_label, &err), &err);
-    v->label = devid_slice_of(v->own_label);
+    v->label = rv == CKR_OK ? devid_slice_of(v->own_label) : devid_slice_text("");
     if (rv == CKR_OK)
         rv = view_key_id(cert->spki, v->own_id);
     v->id = (struct devid_slice){v->own_id, sizeof v->own_id};

@@ -48,7 +48,7 @@ enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
 /* A slot and the token in it. Made once, freed by C_Finalize. */
 struct slot {
     CK_SLOT_ID id;
-    const char *token; /* "manufacturer", "owner", ...; "": none yet. The module's names keep it */
+    _Atomic(const char *) token; /* "manufacturer", "owner", ...; "": none yet. The module's names keep it */
     /* the table's: */
     atomic_int login; /* enum login */
     CK_ULONG n_sessions, n_rw;
