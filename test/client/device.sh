@@ -6,6 +6,8 @@
 build=${DEVID_BUILD:?} src=${DEVID_SRC:?}
 dir=$(mktemp -d) n=0 failed=0
 pids=()
+# shellcheck source=test/tpm/world.sh
+. "$src/test/tpm/world.sh"
 # shellcheck source=test/client/ports.sh
 . "$src/test/client/ports.sh"
 # shellcheck disable=SC2317  # called by the trap
@@ -24,12 +26,11 @@ ok() {
     n=$((n + 1))
     if "$@" >"$dir/out" 2>&1; then echo "ok $n - $name"; else failed=1; echo "not ok $n - $name"; sed 's/^/# /' "$dir/out"; fi
 }
-wait_for() { for ((i = 0; i < 200; i++)); do [ -e "$1" ] && return 0; sleep 0.05; done; return 1; }
+# wait_for FILE: until it is there, a minute at most
+wait_for() { for ((i = 0; i < 1200; i++)); do [ -e "$1" ] && return 0; sleep 0.05; done; return 1; }
 start_tpm() {
-    swtpm socket --tpm2 --tpmstate "dir=$dir/tpm" --server "type=unixio,path=$dir/sock" \
-        --ctrl "type=unixio,path=$dir/sock.ctrl" --flags not-need-init,startup-clear 2>/dev/null &
-    pids+=($!)
-    wait_for "$dir/sock"
+    swtpm_start "$dir/tpm" "$dir/sock"
+    pids+=("$SWTPM_PID")
 }
 
 mkdir -p "$dir"/{tpm,vendor,ca,clients}
@@ -56,4 +57,28 @@ says() {
     cat "$dir/stdout" "$dir/stderr"
     [ $got -eq "$status" ] && [ "$(wc -l <"$dir/stderr")" -eq 1 ] && grep -q -- "$words" "$dir/stderr"
 }
+# tells WORDS COMMAND...: succeeds, and says them; what it said is in the file "told" afterwards
+tells() {
+    local words=$1
+    shift
+    "$@" >"$dir/told" 2>&1 || { cat "$dir/told"; return 1; }
+    cat "$dir/told"
+    grep -q -- "$words" "$dir/told"
+}
 changed() { sed "$1" "$dir/devid.conf" >"$dir/changed.conf"; echo "$dir/changed.conf"; }
+
+# persistent: handles of the keys that the TPM keeps, "0x81000001 0x81010001"
+persistent() {
+    local all
+    all=$(tpm2_getcap handles-persistent) || all="the TPM does not answer"
+    # shellcheck disable=SC2086  # in one line
+    echo ${all//- /}
+}
+loaded() { tpm2_getcap handles-transient && tpm2_getcap handles-loaded-session; }
+lockout_counter() { tpm2_getcap properties-variable | sed -n 's/TPM2_PT_LOCKOUT_COUNTER: //p'; }
+# clean: nothing is loaded, and no wrong auth value was counted
+clean() {
+    loaded >"$dir/loaded" && cat "$dir/loaded" && [ ! -s "$dir/loaded" ] && [ "$(lockout_counter)" = 0x0 ]
+}
+no_rubbish() { ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .; }
+idevid_key() { tpm2_readpublic -Q -c 0x81020000 -f pem -o "$dir/now.pem" && cat "$dir/now.pem"; }

@@ -77,5 +77,5 @@ kill "${pids[-1]}"; wait "${pids[-1]}" 2>/dev/null; unset 'pids[-1]'
 ok "the server starts with a limit" serve 1
 ok "a limit of its rate is told, which names no time" says 75 "again later (status 429: 429 rate limit exceeded)" \
     sh -c "for i in 1 2 3 4 5 6 7 8; do '$devid' --config '$(with "" "$own" ec-p256)' est cacerts ec-p256 >/dev/null || exit; done"
-ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
+ok "nothing is loaded, and no wrong password was counted" clean
 echo "1..$n"

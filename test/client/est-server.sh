@@ -29,5 +29,5 @@ ok "HTTP/2 is spoken" sh -c "awk -F'\t' '\$2 == \"field\" && \$3 == \"POST\" && 
 ok "but where a secret is sent: its headers would stay in tables" sh -c \
     "awk -F'\t' '\$2 == \"manufacturer\" && \$3 == \"POST\" && \$9 != \"HTTP/1.1\" {exit 1}' '$dir/ca/requests.log'"
 ok "a key made by the server is not wanted, and why" says 1 "serverkeygen.*outside of a TPM" "$devid" est serverkeygen azure:device-id
-ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
+ok "nothing is loaded, and no wrong password was counted" clean
 echo "1..$n"

@@ -7,6 +7,8 @@ set -u
 build=${DEVID_BUILD:?} src=${DEVID_SRC:?}
 # shellcheck source=test/client/vendor.sh
 . "$src/test/client/vendor.sh"
+# shellcheck source=test/tpm/world.sh
+. "$src/test/tpm/world.sh"
 wait_for() { for ((i = 0; i < 1200; i++)); do [ -e "$1" ] && return 0; sleep 0.05; done; return 1; }
 
 # One device, as a station of the line has it: factory.sh --device N
@@ -14,17 +16,14 @@ if [ "${1-}" = --device ]; then
     here=$FACTORY/$2
     mkdir -p "$here/clients" "$here/tpm"
     cp -r "$FACTORY/tpm/$2/." "$here/tpm"
-    swtpm socket --tpm2 --tpmstate "dir=$here/tpm" --server "type=unixio,path=$here/sock" --ctrl "type=unixio,path=$here/sock.ctrl" \
-        --flags not-need-init,startup-clear 2>/dev/null &
-    tpm=$!
-    wait_for "$here/sock"
+    swtpm_start "$here/tpm" "$here/sock"
     sed -e "s|@HERE@/state|$here/state|; s|@HERE@/clients|$here/clients|; s|@HERE@|$FACTORY|g" \
         -e "s|@MANUFACTURER@|$(sed -n 's/^manufacturer=//p' "$FACTORY/ca/urls")|; s|@FACTORY@|$(sed -n 's/^factory=//p' "$FACTORY/ca/urls")|" \
         -e "s|@FIELD@|$(sed -n 's/^field=//p' "$FACTORY/ca/urls")|; s|^tcti .*|tcti = swtpm:path=$here/sock|" \
         -e "s|^serial .*|serial = $(printf 'GW-%06d' "$2")|" "$src/doc/examples/quickstart.conf" >"$here/devid.conf"
     OPENSSL_MODULES=$build/.libs "$build/devid" --config "$here/devid.conf" provision --batch >"$here/line" 2>"$here/log" || cat "$here/log" >&2
-    kill "$tpm" 2>/dev/null
-    wait "$tpm" 2>/dev/null
+    kill "$SWTPM_PID" 2>/dev/null
+    wait "$SWTPM_PID" 2>/dev/null
     exit 0
 fi
 

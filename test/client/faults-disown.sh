@@ -8,12 +8,10 @@ set -u
 
 no_owner() {
     tpm2_readpublic -Q -c 0x81020000 -f pem -o "$dir/now.pub" && cmp "$dir/now.pub" "$dir/idevid.pub" && [ ! -e "$dir/state/owner" ] &&
-        [ -z "$(ls "$dir/clients")" ] && [ -e "$dir/state/manufacturer/idevid.pem" ] &&
-        ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .
+        [ -z "$(ls "$dir/clients")" ] && [ -e "$dir/state/manufacturer/idevid.pem" ] && no_rubbish
 }
-persistent() { [ "$(tpm2_getcap handles-persistent | tr -d '\n')" = "$1" ]; }
-disowned() { no_owner && persistent "- 0x81000001- 0x81010001- 0x81010016- 0x81020000"; }
-retired() { no_owner && persistent "- 0x81010001- 0x81020000"; }
+disowned() { no_owner && [ "$(persistent)" = "0x81000001 0x81010001 0x81010016 0x81020000" ]; }
+retired() { no_owner && [ "$(persistent)" = "0x81010001 0x81020000" ]; }
 
 "$devid" provision >"$dir/out" 2>&1 || { cat "$dir/out"; echo "Bail out! provision failed"; exit 1; }
 "$devid" disable idevid

@@ -6,7 +6,6 @@ set -u
 # shellcheck source=test/client/sweep.sh
 . "${DEVID_SRC:?}/test/client/sweep.sh"
 
-persistent() { [ "$(tpm2_getcap handles-persistent | tr -d '\n')" = "$1" ]; }
 is_valid() { "$devid" list | grep -q "$1 .* valid "; }
 in_nv() {
     tpm2_nvread -C o 0x01c90000 2>/dev/null | openssl x509 -inform DER -pubkey -noout >"$dir/nv.pub" &&
@@ -14,12 +13,11 @@ in_nv() {
 }
 # The template makes the same key each time; there is but one, and its certificate is written down.
 has_idevid() {
-    persistent "- 0x81010001- 0x81010016- 0x81020000" && in_nv && is_valid idevid && no_rubbish &&
+    [ "$(persistent)" = "0x81010001 0x81010016 0x81020000" ] && in_nv && is_valid idevid && no_rubbish &&
         { [ ! -e "$dir/idevid.first" ] || cmp "$dir/key.pub" "$dir/idevid.first"; } && cp "$dir/key.pub" "$dir/idevid.first"
 }
-has_ldevid() { persistent "- 0x81000001- 0x81000002- 0x81010001- 0x81010016- 0x81020000" && in_nv && is_valid azure:ldevid && no_rubbish; }
+has_ldevid() { [ "$(persistent)" = "0x81000001 0x81000002 0x81010001 0x81010016 0x81020000" ] && in_nv && is_valid azure:ldevid && no_rubbish; }
 has_device_ca() { has_ldevid && is_valid azure:device-ca; }
-no_rubbish() { ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .; }
 
 save vendor
 "$devid" provision idevid >"$dir/out" 2>&1 || { cat "$dir/out"; echo "Bail out! no IDevID"; exit 1; }

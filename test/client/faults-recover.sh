@@ -6,11 +6,9 @@ set -u
 # shellcheck source=test/client/sweep.sh
 . "${DEVID_SRC:?}/test/client/sweep.sh"
 
-persistent() { [ "$(tpm2_getcap handles-persistent | tr -d '\n')" = "$1" ]; }
-no_rubbish() { ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .; }
 same_idevid() { tpm2_readpublic -Q -c 0x81020000 -f pem -o "$dir/now.pub" && cmp "$dir/now.pub" "$dir/idevid.pub" && no_rubbish; }
-manufacturers_only() { same_idevid && persistent "- 0x81010001- 0x81020000"; }
-with_wrapped_keys() { same_idevid && persistent "- 0x81000001- 0x81000002- 0x81010001- 0x81010016- 0x81020000" && signs azure:device-id; }
+manufacturers_only() { same_idevid && [ "$(persistent)" = "0x81010001 0x81020000" ]; }
+with_wrapped_keys() { same_idevid && [ "$(persistent)" = "0x81000001 0x81000002 0x81010001 0x81010016 0x81020000" ] && signs azure:device-id; }
 # by the storage root key that came back
 signs() { OPENSSL_CONF=/dev/null openssl dgst -provider default -provider devid -sha256 -sign "devid:$1" -out "$dir/sig" "$dir/devid.conf"; }
 

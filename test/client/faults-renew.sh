@@ -9,7 +9,6 @@ set -u
 # shellcheck source=test/client/renew-lib.sh
 . "$src/test/client/renew-lib.sh"
 
-no_rubbish() { ! find "$dir/state" "$dir/clients" -name '.devid-new-*' | grep .; }
 has_pair() { sign_with "$dir/clients/$1.pem" && "$devid" list | grep -q "azure:$2 .* valid " && no_second_key && no_rubbish; }
 has_device_id() { has_pair device-id device-id; }
 has_ldevid() { has_pair ldevid ldevid && sign_with "$dir/clients/ldevid.pem" handle:0x81000002; }

@@ -41,5 +41,5 @@ at_handle() {
 # Time is in the files: it is turned back there.
 grace_is_over() { sed -i 's/^replaced: .*/replaced: 1000000000/' "$dir"/state/owner/*.pem; }
 no_second_key() {
-    [ "$(tpm2_getcap handles-persistent | tr -d '\n')" = '- 0x81000001- 0x81000002- 0x81010001- 0x81010016- 0x81020000' ]
+    [ "$(persistent)" = "0x81000001 0x81000002 0x81010001 0x81010016 0x81020000" ]
 }

@@ -131,12 +131,11 @@ ok "the key waits for it" test -s "$dir/state/.renew/azure%3Adevice-id.pem"
 key=$(openssl_key "$dir/state/.renew/azure%3Adevice-id.pem")
 ok "when the server is back, by name or force it is done at once" "$devid" renew --force azure:device-id
 ok "with the key that waited" test "$key" = "$(openssl x509 -in "$device" -noout -pubkey)"
-ok "nothing waits any more" sh -c "! ls '$dir'/state/.renew/*.pem '$dir'/state/.renew/*.later 2>/dev/null"
+ok "nothing waits any more" test -z "$(find "$dir/state/.renew" -name '*.pem' -o -name '*.later')"
 # The new key is wrapped, devid.conf names no handle any more, and the old one is at its handle: it goes all the same.
 sed -i "/^grace = none/d; /^handle *= *0x81000002/d" "$dir/devid.conf"
 ok "a key is renewed" "$devid" renew --force azure:ldevid
 ok "and deleted in its grace time" "$devid" delete --yes azure:ldevid
-ok "with the key that it replaced" sh -c "! tpm2_getcap handles-persistent | grep 0x81000002"
-ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
-ok "the lockout counter is 0" sh -c "tpm2_getcap properties-variable | grep -q 'TPM2_PT_LOCKOUT_COUNTER: 0x0'"
+ok "with the key that it replaced" test "$(persistent)" = "0x81000001 0x81010001 0x81010016 0x81020000"
+ok "nothing is loaded, and no wrong password was counted" clean
 echo "1..$n"

@@ -51,8 +51,6 @@ broken() {
     sed 's/^/#   /' "$dir/stdout" "$dir/stderr" "$dir/again" 2>/dev/null | tail -12
 }
 
-loaded() { tpm2_getcap handles-transient && tpm2_getcap handles-loaded-session; }
-lockout_counter() { tpm2_getcap properties-variable | sed -n 's/TPM2_PT_LOCKOUT_COUNTER: //p'; }
 
 # The TPM counts a power cut between the first use of a key that is not NODA and the TPM2_Shutdown that follows: two commands of some
 # milliseconds each, which nobody can make one. log: what was sent before the cut, and what it hit.

@@ -66,6 +66,5 @@ if estserver_start; then
     ok "GlobalSign's server: the certificates are its own" sh -c \
         "'$devid' --config '$dir/gs.conf' show gs-iak | sed -n '/BEGIN CERT/,\$p' >'$dir/iak.pem' && openssl verify -CAfile '$dir/gs/root.pem' -untrusted '$dir/gs/issuing.pem' '$dir/iak.pem'"
 fi
-ok "nothing is loaded" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
-ok "the lockout counter is 0" sh -c "tpm2_getcap properties-variable | grep -q 'TPM2_PT_LOCKOUT_COUNTER: 0x0'"
+ok "nothing is loaded, and no wrong password was counted" clean
 echo "1..$n"

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <tss2/tss2_esys.h>
@@ -24,16 +26,29 @@ struct world {
     struct devid_store *store;
 };
 
+/* A socket is there for a moment before anybody may connect to it. */
+static bool is_served(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool is;
+
+    (void)strncpy(at.sun_path, path, sizeof at.sun_path - 1);
+    is = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    (void)close(fd);
+    return is;
+}
+
 void world_start_tpm(struct world *w)
 {
-    char state[PATH_LEN], server[PATH_LEN], control[PATH_LEN], socket[PATH_LEN], log[PATH_LEN];
-    const struct timespec pause = {0, 20000000};
+    char state[PATH_LEN], server[PATH_LEN], control[PATH_LEN], path[PATH_LEN], log[PATH_LEN];
+    const struct timespec pause = {0, 10000000};
     int i;
 
     (void)snprintf(state, sizeof state, "dir=%s", w->folder);
     (void)snprintf(server, sizeof server, "type=unixio,path=%s/swtpm", w->folder);
     (void)snprintf(control, sizeof control, "type=unixio,path=%s/swtpm.ctrl", w->folder);
-    (void)snprintf(socket, sizeof socket, "%s/swtpm", w->folder);
+    (void)snprintf(path, sizeof path, "%s/swtpm", w->folder);
     (void)snprintf(log, sizeof log, "file=%s/swtpm.log", w->folder);
     w->swtpm = fork();
     if (w->swtpm == 0) {
@@ -43,9 +58,9 @@ void world_start_tpm(struct world *w)
         _exit(127);
     }
     assert_true(w->swtpm > 0);
-    for (i = 0; i < 500 && access(socket, F_OK) != 0; i++)
+    for (i = 0; i < 6000 && !is_served(path) && waitpid(w->swtpm, NULL, WNOHANG) == 0; i++)
         (void)nanosleep(&pause, NULL);
-    if (access(socket, F_OK) != 0)
+    if (!is_served(path))
         fail_msg("swtpm does not start: apt-get install swtpm");
 }
 

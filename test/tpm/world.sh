@@ -2,17 +2,29 @@
 # A software TPM of a script's own, with devid.conf and the TCTI that counts: FOLDER, DEVID_CONF, and what they need.
 set -u
 
+# swtpm_start STATE SOCKET: a software TPM with that folder at that socket, which answers; sets SWTPM_PID. The socket is there for a
+# moment before anybody may connect to it, and a busy machine makes that long.
+swtpm_start() {
+    local deadline=$((SECONDS + 60))
+    swtpm socket --tpm2 --tpmstate "dir=$1" --server "type=unixio,path=$2" --ctrl "type=unixio,path=$2.ctrl" \
+        --flags not-need-init,startup-clear >"$2.log" 2>&1 &
+    SWTPM_PID=$!
+    until [ -S "$2" ] && TSS2_LOG=all+none tpm2_getcap -T "swtpm:path=$2" properties-variable >/dev/null 2>&1; do
+        if [ $SECONDS -gt $deadline ] || ! kill -0 "$SWTPM_PID" 2>/dev/null; then
+            cat "$2.log"
+            echo "not ok - swtpm does not start"
+            exit 1
+        fi
+        sleep 0.01
+    done
+}
+
 # world_start: makes FOLDER, starts swtpm in it
 world_start() {
     FOLDER=$(mktemp -d) || exit 1
+    SWTPM_PID=
     trap world_stop EXIT
-    swtpm socket --tpm2 --tpmstate "dir=$FOLDER" --server "type=unixio,path=$FOLDER/swtpm" \
-        --ctrl "type=unixio,path=$FOLDER/swtpm.ctrl" --flags not-need-init,startup-clear >"$FOLDER/swtpm.log" 2>&1 &
-    WORLD_PID=$!
-    for _ in $(seq 100); do
-        [ -S "$FOLDER/swtpm" ] && break
-        sleep 0.05
-    done
+    swtpm_start "$FOLDER" "$FOLDER/swtpm"
     WORLD_MODULES=$DEVID_BUILD/.libs
     WORLD_TCTI=swtpm:path=$FOLDER/swtpm
     export DEVID_CONF=$FOLDER/devid.conf
@@ -33,8 +45,7 @@ world_manufacture() {
 
 world_stop() {
     trap - EXIT
-    kill "$WORLD_PID" 2>/dev/null
-    wait "$WORLD_PID" 2>/dev/null
+    [ -z "$SWTPM_PID" ] || { kill "$SWTPM_PID"; wait "$SWTPM_PID"; } 2>/dev/null
     rm -rf "$FOLDER"
 }
 
@@ -72,6 +83,10 @@ world_assert_clean() {
         return 1
     fi
     lockout=$(world_lockout)
+    if [ -z "$lockout" ]; then
+        echo "not ok - the TPM does not answer any more"
+        return 1
+    fi
     if [ "$lockout" != "$WORLD_LOCKOUT" ]; then
         echo "not ok - the lockout counter was $WORLD_LOCKOUT and is \"$lockout\""
         return 1
