@@ -32,8 +32,6 @@ sends() {
     printf "%s\n" "$look" "$got"
     [ "$got" = "$look$commands" ]
 }
-lockout() { tpm2_getcap properties-variable | sed -n 's/TPM2_PT_LOCKOUT_COUNTER: //p'; }
-clean() { [ -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ] && [ "$(lockout)" = 0x0 ]; }
 
 ok "nothing to do: the keys are looked at, in public areas and by loading" sh -c "
     : >'$dir/tpm.log'; '$devid' renew | grep '^nothing to do' && ! awk '{print \$2}' '$dir/tpm.log' | grep -vE '^(GetCapability|ReadPublic|Load|FlushContext)\$'"
