@@ -11,6 +11,14 @@
 #include "core/log.h"
 #include "core/ref.h"
 
+/* What is no time is long ago: its grace time is over, and no sum with it overflows. */
+static int64_t time_of(const char *text)
+{
+    long long time = text != NULL ? strtoll(text, NULL, 10) : 0;
+
+    return time > 0 && time <= DEVID_CERT_NEVER ? (int64_t)time : 0;
+}
+
 devid_rc devid_previous_read(struct devid_store *store, struct devid_entry *e, const struct devid_record *record,
                              struct devid_error *err)
 {
@@ -38,7 +46,7 @@ devid_rc devid_previous_read(struct devid_store *store, struct devid_entry *e, c
     previous->identity.is_read_only = true;
     e->previous = previous;
     e->identity.previous = &previous->identity;
-    e->identity.replaced = replaced != NULL ? (int64_t)strtoll(replaced, NULL, 10) : 0;
+    e->identity.replaced = time_of(replaced);
     return DEVID_OK;
 }
 

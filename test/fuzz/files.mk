@@ -5,6 +5,7 @@ FUZZ_TARGETS = \
 	test/fuzz/calls \
 	test/fuzz/cert \
 	test/fuzz/conf \
+	test/fuzz/entry \
 	test/fuzz/est_attrs \
 	test/fuzz/est_exchange \
 	test/fuzz/est_message \
@@ -42,6 +43,11 @@ test_fuzz_cert_SOURCES = test/fuzz/cert.c $(FUZZ_MAIN)
 test_fuzz_cert_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_cert_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_cert_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_entry_SOURCES = test/fuzz/entry.c $(FUZZ_MAIN)
+test_fuzz_entry_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_entry_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_entry_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_est_attrs_SOURCES = test/fuzz/est_attrs.c $(FUZZ_MAIN)
 test_fuzz_est_attrs_CFLAGS = $(FUZZ_CFLAGS)
