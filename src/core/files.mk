@@ -30,7 +30,7 @@ libdevid_core_la_SOURCES = \
 	src/core/make.c \
 	src/core/name.c \
 	src/core/parent.c src/core/parent.h \
-	src/core/nv.c \
+	src/core/nv.c src/core/nv_content.c \
 	src/core/pem.c \
 	src/core/policy.c src/core/policy.h \
 	src/core/previous.c \
