@@ -3,6 +3,7 @@
 #include "belongings.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "core/files.h"
+#include "core/leftover.h"
+#include "core/nv.h"
 #include "core/ref.h"
 
 /* Folders of STATE with a file for each identity: NAME.SOMETHING. They are none of a token. */
@@ -24,7 +27,7 @@ struct belongings {
     struct leave_found found;
     struct devid_snapshot *snap; /* what found.identities point into */
     struct leave_identity *identities;
-    struct texts tokens, kept, secrets;
+    struct texts tokens, kept, secrets, handles, indices;
     bool *has_key, *has_pem;
 };
 
@@ -220,6 +223,85 @@ static devid_rc find_identities(struct tool *tool, struct belongings *all, struc
     return DEVID_OK;
 }
 
+/* ---- the TPM ---- */
+
+static devid_rc add_number(struct texts *texts, uint32_t number, struct devid_error *err)
+{
+    char text[12];
+
+    (void)snprintf(text, sizeof text, "0x%08" PRIx32, number);
+    return is_listed(texts, text) ? DEVID_OK : add_text(texts, "", text, err);
+}
+
+/* Somebody's whom the store or devid.conf knows: the identity itself, which is removed with its key, or the manufacturer. */
+static bool is_known(const struct devid_snapshot *snap, const struct devid_conf *conf, const struct devid_conf_identity *want)
+{
+    const struct devid_query query = {.token = want->token, .label = want->name};
+    const struct devid_identity *identity = NULL;
+
+    if (devid_snapshot_find(snap, &query, &identity, NULL) == DEVID_OK)
+        return true;
+    identity = NULL;
+    while ((identity = devid_snapshot_next(snap, identity)) != NULL)
+        if (identity->handle == want->handle || (identity->previous != NULL && identity->previous->handle == want->handle))
+            return true;
+    for (size_t i = 0; i < conf->n_identities; i++)
+        if (is_maker_s(&conf->identities[i]) && conf->identities[i].handle == want->handle)
+            return true;
+    return false;
+}
+
+static devid_rc find_handles(struct tool *tool, struct belongings *all, const struct devid_conf *conf, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    for (size_t i = 0; rc == DEVID_OK && i < conf->n_identities; i++) {
+        const struct devid_conf_identity *want = &conf->identities[i];
+        bool is_ours = false;
+
+        if (is_maker_s(want) || want->handle == 0 || is_known(all->snap, conf, want))
+            continue;
+        rc = devid_leftover_look(tool->store, want->handle, &is_ours, err);
+        if (rc == DEVID_OK && is_ours)
+            rc = add_number(&all->handles, want->handle, err);
+    }
+    return rc;
+}
+
+static devid_rc find_index(struct tool *tool, struct belongings *all, const struct devid_conf *conf, uint32_t index,
+                           struct devid_error *err)
+{
+    const struct devid_identity *identity = NULL;
+    bool is_ours = false;
+    devid_rc rc;
+
+    if (index == 0)
+        return DEVID_OK;
+    for (size_t i = 0; i < conf->n_identities; i++)
+        if (is_maker_s(&conf->identities[i]) && conf->identities[i].nv_index == index)
+            return DEVID_OK;
+    while ((identity = devid_snapshot_next(all->snap, identity)) != NULL)
+        if (identity->is_read_only && identity->nv_index == index)
+            return DEVID_OK;
+    rc = devid_nv_look(tool->store, index, &is_ours, err);
+    return rc == DEVID_OK && is_ours ? add_number(&all->indices, index, err) : rc;
+}
+
+/* What devid.conf says, and what the identities' files do. */
+static devid_rc find_indices(struct tool *tool, struct belongings *all, const struct devid_conf *conf, struct devid_error *err)
+{
+    const struct devid_identity *identity = NULL;
+    devid_rc rc = DEVID_OK;
+
+    for (size_t i = 0; rc == DEVID_OK && i < conf->n_identities; i++)
+        if (!is_maker_s(&conf->identities[i]) && conf->identities[i].cert_place == DEVID_PLACE_NV)
+            rc = find_index(tool, all, conf, conf->identities[i].nv_index, err);
+    while (rc == DEVID_OK && (identity = devid_snapshot_next(all->snap, identity)) != NULL)
+        if (!identity->is_read_only && identity->cert_place == DEVID_PLACE_NV)
+            rc = find_index(tool, all, conf, identity->nv_index, err);
+    return rc;
+}
+
 devid_rc belongings_find(struct tool *tool, struct belongings **out, struct devid_error *err)
 {
     const struct devid_conf *conf = devid_store_conf(tool->store);
@@ -232,6 +314,10 @@ devid_rc belongings_find(struct tool *tool, struct belongings **out, struct devi
     if (rc == DEVID_OK)
         rc = find_by_conf(tool, all, conf, err);
     if (rc == DEVID_OK)
+        rc = find_handles(tool, all, conf, err);
+    if (rc == DEVID_OK)
+        rc = find_indices(tool, all, conf, err);
+    if (rc == DEVID_OK)
         rc = find_tokens(all, conf->state, err);
     for (size_t i = 0; rc == DEVID_OK && i < sizeof kept_folders / sizeof kept_folders[0]; i++)
         rc = find_kept(all, conf, kept_folders[i], err);
@@ -242,6 +328,10 @@ devid_rc belongings_find(struct tool *tool, struct belongings **out, struct devi
         return rc;
     }
     all->found.identities = all->identities;
+    all->found.handles = (const char *const *)all->handles.list;
+    all->found.n_handles = all->handles.n;
+    all->found.indices = (const char *const *)all->indices.list;
+    all->found.n_indices = all->indices.n;
     all->found.tokens = (const char *const *)all->tokens.list;
     all->found.n_tokens = all->tokens.n;
     all->found.kept = (const char *const *)all->kept.list;
@@ -267,6 +357,8 @@ void belongings_free(struct belongings *all)
     free_texts(&all->tokens);
     free_texts(&all->kept);
     free_texts(&all->secrets);
+    free_texts(&all->handles);
+    free_texts(&all->indices);
     free(all->identities);
     free(all->has_key);
     free(all->has_pem);

@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include "belongings.h"
+#include "core/files.h"
 #include "core/key.h"
+#include "core/leftover.h"
 #include "core/lock.h"
 #include "core/login.h"
+#include "core/nv.h"
 #include "core/wipe.h"
 #include "tool.h"
 
@@ -80,6 +83,8 @@ static devid_rc take(struct leaving *l, const struct leave_step *step, struct de
     case LEAVE_ENABLE:
     case LEAVE_IDENTITY:
     case LEAVE_MAKER:    return with_identity(l->tool, step, err);
+    case LEAVE_NV:       return devid_nv_remove(l->tool->store, devid_hex_number(step->what, 0x01000000, 0x01ffffff), err);
+    case LEAVE_KEY:      return devid_leftover_remove(l->tool->store, devid_hex_number(step->what, 0x81000000, 0x817fffff), err);
     case LEAVE_PEM:      return tool_pem_remove(step->what, err);
     case LEAVE_TOKEN:    return devid_token_remove(l->tool->store, step->what, err);
     case LEAVE_FILE:     return remove_file(step->what, err);

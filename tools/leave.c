@@ -16,7 +16,8 @@ static void add(struct list *list, enum leave_action action, const char *token, 
 
 size_t leave_room(const struct devid_conf *conf, const struct leave_found *found)
 {
-    return 2 + 2 * conf->n_identities + 2 * found->n_identities + found->n_tokens + found->n_kept + found->n_secrets;
+    return 2 + 2 * conf->n_identities + 2 * found->n_identities + found->n_handles + found->n_indices + found->n_tokens + found->n_kept +
+           found->n_secrets;
 }
 
 const char *leave_text(enum leave_action action)
@@ -27,6 +28,8 @@ const char *leave_text(enum leave_action action)
     case LEAVE_RECOVER:  return "recover the key, which the clear takes";
     case LEAVE_ENABLE:   return "enable it again";
     case LEAVE_PEM:      return "remove the file for clients";
+    case LEAVE_NV:       return "delete the certificate in NV memory";
+    case LEAVE_KEY:      return "destroy the key at this handle, of which no file tells any more";
     case LEAVE_IDENTITY: return "destroy its key, delete its certificates";
     case LEAVE_TOKEN:    return "remove the token with all that is left in it";
     case LEAVE_FILE:     return "remove the file";
@@ -82,7 +85,11 @@ size_t leave_plan(const struct devid_conf *conf, const struct leave_found *found
     for (size_t i = 0; i < conf->n_identities; i++)
         if (found->has_pem[i] && (wish->change_seed || !is_maker_s(&conf->identities[i])))
             add(&list, LEAVE_PEM, NULL, conf->identities[i].pem);
+    for (size_t i = 0; i < found->n_indices; i++)
+        add(&list, LEAVE_NV, NULL, found->indices[i]);
     plan_identities(found, wish, &list);
+    for (size_t i = 0; !wish->clear && i < found->n_handles; i++) /* a clear takes them */
+        add(&list, LEAVE_KEY, NULL, found->handles[i]);
     for (size_t i = 0; i < found->n_tokens; i++)
         if (!holds_maker(found, found->tokens[i]))
             add(&list, LEAVE_TOKEN, NULL, found->tokens[i]);

@@ -14,7 +14,9 @@ enum leave_action {
     LEAVE_RECOVER,  /* a key of the manufacturer's, which the clear took, is derived again */
     LEAVE_ENABLE,   /* one that the owner has disabled is shown again */
     LEAVE_PEM,      /* the file for clients */
+    LEAVE_NV,       /* an owner's certificate in NV memory */
     LEAVE_IDENTITY, /* key and certificates of one identity */
+    LEAVE_KEY,      /* the key at a handle of devid.conf's, whose file is damaged or gone */
     LEAVE_TOKEN,    /* what is left in a token: items, its PIN, damaged files */
     LEAVE_FILE,     /* learned anchors, pending requests, secrets */
     LEAVE_MAKER,    /* file of a manufacturer's identity that has no key any more */
@@ -28,6 +30,10 @@ struct leave_found {
         bool is_disabled; /* key or certificate */
     } *identities;
     size_t n_identities;
+    const char *const *handles; /* "0x81000002": handles of the owner's sections with a key of devid's of which no file tells */
+    size_t n_handles;
+    const char *const *indices; /* "0x01c90200": NV indices of the owner's with a certificate that devid wrote */
+    size_t n_indices;
     const char *const *tokens; /* that have a folder, but the manufacturer's */
     size_t n_tokens;
     const char *const *kept;   /* files of what was learned of the owner's servers, and of what was asked of them */
@@ -46,7 +52,7 @@ struct leave_wish {
 struct leave_step {
     enum leave_action action;
     const char *token; /* LEAVE_IDENTITY, LEAVE_ENABLE, LEAVE_MAKER; else NULL */
-    const char *what;  /* a name, a path, "TPM" */
+    const char *what;  /* a name, a path, a number, "TPM" */
 };
 
 /** Most steps that leave_plan makes. */

@@ -24,6 +24,7 @@ libdevid_core_la_SOURCES = \
 	src/core/kdf.c \
 	src/core/kept.c src/core/kept.h \
 	src/core/keyfile.c \
+	src/core/leftover.c src/core/leftover.h \
 	src/core/libctx.c src/core/libctx.h \
 	src/core/log.c src/core/log.h \
 	src/core/login.c src/core/login.h \

@@ -159,12 +159,17 @@ devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_b
 }
 
 /* The platform hierarchy said no: firmware gives it a random password, or switches it off, before the system starts. */
+static bool is_closed(TSS2_RC r)
+{
+    return devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL) || devid_chip_says(r, TPM2_RC_HIERARCHY) ||
+           devid_chip_says(r, TPM2_RC_AUTH_UNAVAILABLE);
+}
+
 static devid_rc platform_fail(struct devid_error *err, TSS2_RC r, uint32_t index, size_t len)
 {
     devid_rc rc;
 
-    if (devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL) ||
-        devid_chip_says(r, TPM2_RC_HIERARCHY) || devid_chip_says(r, TPM2_RC_AUTH_UNAVAILABLE))
+    if (is_closed(r))
         rc = devid_fail(err, DEVID_E_DENIED,
                         "the platform hierarchy is closed (firmware did that), so no certificate can be made "
                         "permanent at NV index 0x%08x: run this in the factory, before firmware closes it, or set "
@@ -230,19 +235,27 @@ static devid_rc index_make(ESYS_CONTEXT *esys, uint32_t index, struct devid_slic
     return rc;
 }
 
-/* Defined as we define it, and not locked: an earlier run of ours was killed. */
+/* Defined as we define it. */
+static bool is_by_us(const struct nv_index *nv)
+{
+    return (nv->attributes & ~(TPMA_NV)STATE) == CERTIFICATE && nv->name_alg == TPM2_ALG_SHA256;
+}
+
+/* And not locked: an earlier run of ours was killed. */
 static bool is_unfinished(const struct nv_index *nv)
 {
-    return (nv->attributes & ~(TPMA_NV)STATE) == CERTIFICATE && nv->name_alg == TPM2_ALG_SHA256 &&
-           (nv->attributes & TPMA_NV_WRITELOCKED) == 0;
+    return is_by_us(nv) && (nv->attributes & TPMA_NV_WRITELOCKED) == 0;
 }
 
 static devid_rc index_undefine(ESYS_CONTEXT *esys, struct nv_index *nv, struct devid_error *err)
 {
     TSS2_RC r = Esys_NV_UndefineSpace(esys, ESYS_TR_RH_PLATFORM, nv->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
 
+    if (is_closed(r))
+        return devid_error_about(err, devid_fail(err, DEVID_E_DENIED, "the platform hierarchy is closed (firmware did that), so "
+                                                 "NV index 0x%08x stays", nv->index), r, nv->index);
     if (r != TSS2_RC_SUCCESS)
-        return platform_fail(err, r, nv->index, 0);
+        return devid_fail_tss(err, r, nv->index, "delete NV index 0x%08x", nv->index);
     nv->tr = ESYS_TR_NONE; /* ESYS closed it */
     return DEVID_OK;
 }
@@ -290,4 +303,49 @@ devid_rc devid_nv_write(struct devid_store *store, uint32_t index, struct devid_
     devid_chip_close(esys, &nv.tr);
     devid_chip_leave(tpm, rc);
     return rc;
+}
+
+/* EKs', IDevIDs' and IAKs' certificates are told by devid.conf; these are reserved. TCG EK Credential Profile 2.5, 2.2.1. */
+static bool is_makers(uint32_t index)
+{
+    return index >= 0x01c00000U && index <= 0x01c0ffffU;
+}
+
+devid_rc devid_nv_look(struct devid_store *store, uint32_t index, bool *is_ours, struct devid_error *err)
+{
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    struct nv_index nv = {.tr = ESYS_TR_NONE};
+    ESYS_CONTEXT *esys;
+    devid_rc rc;
+
+    *is_ours = false;
+    if (is_makers(index))
+        return DEVID_OK;
+    rc = devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, err);
+    if (rc != DEVID_OK)
+        return rc;
+    rc = index_find(tpm, esys, index, &nv, err);
+    *is_ours = rc == DEVID_OK && is_by_us(&nv);
+    devid_chip_close(esys, &nv.tr);
+    devid_chip_leave(tpm, rc);
+    return rc == DEVID_E_ABSENT ? DEVID_OK : rc;
+}
+
+devid_rc devid_nv_remove(struct devid_store *store, uint32_t index, struct devid_error *err)
+{
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    struct nv_index nv = {.tr = ESYS_TR_NONE};
+    ESYS_CONTEXT *esys;
+    devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err); /* the lock, as of devid_nv_write */
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = index_find(tpm, esys, index, &nv, err);
+    if (rc == DEVID_OK && (is_makers(index) || !is_by_us(&nv)))
+        rc = devid_fail(err, DEVID_E_EXISTS, "NV index 0x%08x is not as devid defines one, and is left alone", index);
+    if (rc == DEVID_OK)
+        rc = index_undefine(esys, &nv, err);
+    devid_chip_close(esys, &nv.tr);
+    devid_chip_leave(tpm, rc);
+    return rc == DEVID_E_ABSENT ? DEVID_OK : rc;
 }

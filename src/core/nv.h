@@ -32,6 +32,19 @@ devid_rc devid_nv_read_raw(struct devid_store *store, uint32_t index, struct dev
 devid_rc devid_nv_write(struct devid_store *store, uint32_t index, struct devid_slice der, struct devid_error *err);
 
 /**
+ * Whether an index is one that devid_nv_write defined, by its attributes, and none that the TCG gives to the chip's or the platform's
+ * maker. TPM2_NV_ReadPublic.
+ * \param is_ours  false if there is no such index, too
+ */
+devid_rc devid_nv_look(struct devid_store *store, uint32_t index, bool *is_ours, struct devid_error *err);
+
+/**
+ * Look again, and delete it. TPM2_NV_UndefineSpace, by the platform hierarchy.
+ * \return DEVID_OK if there is none; DEVID_E_EXISTS if it is not ours; DEVID_E_DENIED if the platform hierarchy is closed
+ */
+devid_rc devid_nv_remove(struct devid_store *store, uint32_t index, struct devid_error *err);
+
+/**
  * The certificates in an index's content, as devid_nv_read gives them. Pure: no TPM.
  * \return DEVID_E_DATA if there is none, or something behind them is neither certificate nor padding
  */

@@ -58,6 +58,19 @@ static void disown_takes_the_owner_s_and_leaves_the_manufacturer_s(void **state)
          {LEAVE_TOKEN, NULL, "vault"}, {LEAVE_FILE, NULL, "/s/.trust/ldevid.pem"});
 }
 
+static void what_no_file_tells_of_any_more_goes_too(void **state)
+{
+    static const char *const handles[] = {"0x81000002"}, *const indices[] = {"0x01c90200"};
+    static const bool no_pem[] = {false, false, false, false};
+    static const struct leave_found left = {.handles = handles, .n_handles = 1, .indices = indices, .n_indices = 1, .has_key = has_key,
+                                            .has_pem = no_pem};
+
+    (void)state;
+    PLAN(&left, WISH(0), {LEAVE_NV, NULL, "0x01c90200"}, {LEAVE_KEY, NULL, "0x81000002"});
+    PLAN(&left, WISH(.clear = true), {LEAVE_CLEAR, NULL, "TPM"}, {LEAVE_RECOVER, NULL, "ek"}, {LEAVE_RECOVER, NULL, "idevid"},
+         {LEAVE_NV, NULL, "0x01c90200"});
+}
+
 static void what_the_tpm_may_refuse_comes_first_and_its_keys_back_at_once(void **state)
 {
     (void)state;
@@ -102,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disown_takes_the_owner_s_and_leaves_the_manufacturer_s),
+        cmocka_unit_test(what_no_file_tells_of_any_more_goes_too),
         cmocka_unit_test(what_the_tpm_may_refuse_comes_first_and_its_keys_back_at_once),
         cmocka_unit_test(without_a_seed_nothing_of_the_manufacturer_s_stays),
         cmocka_unit_test(a_device_without_an_owner_has_an_empty_plan),
