@@ -51,6 +51,7 @@ CLIENT_TESTS += test/client/renew-faults.sh
 CLIENT_TESTS += test/client/settings.sh
 CLIENT_TESTS += test/client/software.sh
 CLIENT_TESTS += test/client/systemd.sh
+CLIENT_TESTS += test/client/systemd-boot.sh
 CLIENT_TESTS += test/client/strongswan.sh
 CLIENT_TESTS += test/client/spire.sh
 CLIENT_TESTS += test/client/stunnel.sh

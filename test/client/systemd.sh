@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The units of dist: systemd has nothing to say about them, and calls their sandbox safe. Nothing is started; without
-# systemd's own checker it is passed over.
+# The units of dist: systemd has nothing to say about them, and calls their sandbox safe. Nothing is started: that is
+# systemd-boot.sh. Without systemd's own checker it is passed over.
 set -u
 build=${DEVID_BUILD:?} src=${DEVID_SRC:?}
 command -v systemd-analyze >/dev/null || { echo "passed over: systemd-analyze is needed: apt-get install systemd"; exit 77; }
