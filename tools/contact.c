@@ -3,6 +3,7 @@
 #include "contact.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "core/key.h"
 #include "core/uri.h"
@@ -73,6 +74,7 @@ static devid_rc authenticate_with(struct tool *tool, const char *name, struct co
         rc = devid_fail(err, DEVID_E_ABSENT, "%s has no certificate to authenticate with: run \"devid provision %s\" before",
                         name, name);
     c->is_counted = identity->pub.is_counted;
+    c->is_expired = identity->n_chain != 0 && identity->chain[0].not_after <= (int64_t)time(NULL);
     if (rc == DEVID_OK)
         rc = devid_uri_of(identity, &c->key_uri, err);
     if (rc == DEVID_OK)
@@ -138,4 +140,15 @@ devid_rc contact_make(struct tool *tool, const struct devid_conf_identity *want,
     if (rc == DEVID_OK && as != NULL)
         rc = authenticate_with(tool, as, c, err);
     return rc;
+}
+
+bool contact_without_expired(struct contact *c)
+{
+    bool may = c->is_expired && c->server.key_uri != NULL && c->server.user != NULL && c->server.password.len != 0;
+
+    if (may) {
+        c->server.key_uri = NULL;
+        c->server.chain_pem = (struct devid_slice){0};
+    }
+    return may;
 }

@@ -12,6 +12,7 @@ struct contact {
     struct devid_secret secret, password, proxy_password;
     struct devid_bytes anchors, key_uri, chain;
     bool is_counted; /* the client key's failures are counted by the TPM */
+    bool is_expired; /* the certificate that goes into TLS, by this device's clock */
 };
 
 /**
@@ -22,6 +23,13 @@ struct contact {
 devid_rc contact_make(struct tool *tool, const struct devid_conf_identity *want, const char *as, struct contact *c,
                       struct devid_error *err);
 void contact_free(struct contact *c);
+
+/**
+ * A server that refused an expired certificate in TLS may take user and password alone (RFC 7030, 3.2.3): the next connection shows no
+ * certificate. Secrets are for the same server, and go when it has shown who it is, as before.
+ * \return false if that is not what there is, or if it was done already
+ */
+bool contact_without_expired(struct contact *c);
 
 /** Keep the anchors that a reply brought, if it brought any. */
 devid_rc contact_learn(struct tool *tool, const struct devid_conf_identity *want, const struct est_reply *reply,

@@ -247,6 +247,20 @@ static devid_rc attempt(struct tool *tool, struct contact *c, struct request *r,
     return kept;
 }
 
+/* With the certificate that was configured, at first: there are servers that take an expired one to renew it. */
+static devid_rc attempt_as_may_be(struct tool *tool, struct contact *c, struct request *r, struct est_reply *reply, struct devid_error *err)
+{
+    devid_rc rc = attempt(tool, c, r, reply, err);
+
+    if (rc == DEVID_E_DENIED && reply->status == 0 && contact_without_expired(c)) {
+        (void)printf("  the certificate for TLS has expired and was refused: user and password are tried alone\n");
+        tool->was_without = true;
+        est_reply_free(reply);
+        rc = attempt(tool, c, r, reply, err);
+    }
+    return rc;
+}
+
 static void pause_ms(unsigned long ms)
 {
     struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -263,7 +277,7 @@ static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct 
     devid_rc rc;
 
     read_kept(tool, r);
-    for (unsigned n = 1; (rc = attempt(tool, c, r, reply, err)) == DEVID_E_BUSY; n++) {
+    for (unsigned n = 1; (rc = attempt_as_may_be(tool, c, r, reply, err)) == DEVID_E_BUSY; n++) {
         unsigned long wait_ms;
 
         if (getrandom(&random, sizeof random, 0) != sizeof random)
@@ -296,6 +310,7 @@ devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want,
     struct est_reply reply = {0};
     devid_rc rc = contact_make(tool, want, tool_client_of(want, is_renewal), &c, err);
 
+    tool->was_without = false;
     if (rc == DEVID_OK)
         rc = wish_make(tool, want, is_renewal, key, &wish, err);
     if (rc == DEVID_OK)

@@ -137,7 +137,7 @@ static devid_rc say_enrolled(struct tool *tool, const struct devid_conf_identity
     const struct devid_identity *identity;
     struct devid_snapshot *snap = NULL;
     struct devid_bytes subject = {0};
-    const char *with = tool_client_of(want, is_renewal);
+    const char *with = tool->was_without ? want->user : tool_client_of(want, is_renewal);
     char until[24];
     devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
 

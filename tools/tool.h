@@ -14,6 +14,7 @@ struct tool {
     const char *config; /* --config, or NULL */
     bool json;          /* --json */
     bool no_wait;       /* --no-wait: a server that says "later" is not waited for */
+    bool was_without;   /* of the last request: without the certificate that was to go into TLS, which has expired */
     struct devid_store *store;
 };
 

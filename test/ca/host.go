@@ -60,10 +60,18 @@ func (h *host) refusal(r *http.Request, operation string) string {
 	if h.secret != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Secret-Value")), []byte(h.secret)) != 1 {
 		return "the header Secret-Value is missing or wrong"
 	}
-	if h.mayAsk != nil {
-		return h.mayAsk(clientCertificate(r), operation)
+	client := clientCertificate(r)
+	if h.mayAsk != nil && !(client == nil && wantsPassword(r)) {
+		return h.mayAsk(client, operation)
 	}
 	return ""
+}
+
+// wantsPassword tells whether a label lets user and password stand for a certificate: RFC 7030, 3.2.3. behaviour demands them.
+func wantsPassword(r *http.Request) bool {
+	text, _ := splitPath(r.URL.Path)
+	l, err := parseLabel(text)
+	return err == nil && l.basic
 }
 
 // start listens; it serves until stop.

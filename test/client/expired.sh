@@ -40,6 +40,21 @@ ok "and the LDevID" listed azure:ldevid expired
 ok "devid doctor says so, too" sh -c "'$devid' doctor | grep 'idevid.*expired'"
 ok "an IDevID that has expired is told" keeps says 1 "127.0.0.2.*refused the client certificate, which has expired" "$devid" est enroll azure:ldevid
 ok "an LDevID that has expired is told" keeps says 1 "127.0.0.3.*refused the client certificate, which has expired" "$devid" est enroll azure:device-id
+
+# User and password beside a certificate that has expired: RFC 7030, 3.2.3 and 3.3.2.
+with_password() { # with_password FILE
+    changed "s|$(url_of field)|&/basic|; /^\[identity azure:device-ca\]/a user = device\npassword-file = $1"
+}
+echo wrong >"$dir/wrong-password"
+ok "without a password an expired certificate is the end of it" keeps says 1 "azure:device-ca: .*refused the client certificate, which has expired" \
+    "$devid" --config "$(changed "s|$(url_of field)|&/basic|")" est enroll azure:device-ca
+ok "with a wrong one, too" keeps says 1 "azure:device-ca: .*status 401.*are user and password right" \
+    "$devid" --config "$(with_password "$dir/wrong-password")" est enroll azure:device-ca
+ok "with the right one it is granted, and that is told" sh -c \
+    "'$devid' --config '$(with_password "$dir/ca/basic-password")' est enroll azure:device-ca >'$dir/told' && grep 'has expired and was refused: user and password are tried alone' '$dir/told'"
+# of the last two requests: whose certificate was in TLS, and what was answered
+last_two() { awk -F'\t' '$3 == "POST" && $4 ~ /basic\/simpleenroll/ {print $6, $7}' "$dir/ca/requests.log" | tail -n 2 | tr '\n' ' '; }
+ok "the server saw no certificate, and the password when it had asked for it" test "$(last_two)" = "- 401 - 200 "
 ok "provision gets others for the same keys" "$devid" provision
 ok "all are valid" sh -c "[ \"\$('$devid' list | grep -c ' valid ')\" -eq 5 ]"
 
