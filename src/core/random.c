@@ -10,12 +10,14 @@
 #include "core/tpm.h"
 
 #define FROM_TPM 32 /* bytes: every TPM gives as many at once */
+#define MOST 64     /* and none more than its longest digest */
 
 /* What is asked of the TPM, and room for its answer. */
 struct wish {
     bool is_stir;
     TPM2B_SENSITIVE_DATA seed;
-    unsigned char answer[FROM_TPM];
+    uint16_t wanted, got; /* bytes */
+    unsigned char answer[MOST];
 };
 
 static TSS2_RC send(ESYS_CONTEXT *esys, struct wish *wish)
@@ -25,11 +27,13 @@ static TSS2_RC send(ESYS_CONTEXT *esys, struct wish *wish)
 
     if (wish->is_stir)
         return Esys_StirRandom(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wish->seed);
-    r = Esys_GetRandom(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, FROM_TPM, &bytes);
-    if (r == TSS2_RC_SUCCESS && bytes->size < FROM_TPM)
+    r = Esys_GetRandom(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, wish->wanted, &bytes);
+    if (r == TSS2_RC_SUCCESS && (bytes->size > wish->wanted || bytes->size < (wish->wanted < FROM_TPM ? wish->wanted : FROM_TPM)))
         r = TSS2_ESYS_RC_MALFORMED_RESPONSE;
-    if (r == TSS2_RC_SUCCESS)
-        memcpy(wish->answer, bytes->buffer, FROM_TPM);
+    if (r == TSS2_RC_SUCCESS) {
+        wish->got = bytes->size;
+        memcpy(wish->answer, bytes->buffer, bytes->size);
+    }
     if (bytes != NULL)
         OPENSSL_cleanse(bytes, sizeof *bytes);
     Esys_Free(bytes);
@@ -64,7 +68,7 @@ static devid_rc ask(struct devid_store *store, struct wish *wish, struct devid_e
 
 devid_rc devid_random(struct devid_store *store, unsigned char *out, size_t len, struct devid_error *err)
 {
-    struct wish wish = {0};
+    struct wish wish = {.wanted = FROM_TPM};
     devid_rc rc;
 
     if (len == 0)
@@ -74,6 +78,26 @@ devid_rc devid_random(struct devid_store *store, unsigned char *out, size_t len,
         rc = devid_fail(err, DEVID_E_MEM, "the kernel gives no random numbers");
     if (rc == DEVID_OK)
         rc = devid_mgf1_xor(DEVID_SHA512, (struct devid_slice){wish.answer, FROM_TPM}, out, len, err);
+    OPENSSL_cleanse(&wish, sizeof wish);
+    return rc;
+}
+
+devid_rc devid_random_all(struct devid_store *store, unsigned char *out, size_t len, struct devid_error *err)
+{
+    struct wish wish = {0};
+    devid_rc rc = DEVID_OK;
+
+    if (!devid_entropy(out, len))
+        return devid_fail(err, DEVID_E_MEM, "the kernel gives no random numbers");
+    for (size_t done = 0; rc == DEVID_OK && done < len; done += wish.got) {
+        wish.wanted = (uint16_t)(len - done < MOST ? len - done : MOST);
+        wish.got = 0;
+        rc = ask(store, &wish, err);
+        for (size_t i = 0; i < wish.got; i++)
+            out[done + i] ^= wish.answer[i];
+    }
+    if (rc != DEVID_OK)
+        OPENSSL_cleanse(out, len);
     OPENSSL_cleanse(&wish, sizeof wish);
     return rc;
 }

@@ -15,6 +15,14 @@
 devid_rc devid_random(struct devid_store *store, unsigned char *out, size_t len, struct devid_error *err);
 
 /**
+ * The same, where each byte of the kernel's has one of the TPM's XORed: for who wants the TPM's entropy in full. A TPM2_GetRandom for
+ * each 32 to 64 bytes, as the TPM gives them.
+ *
+ * \param out  len bytes; wiped on failure
+ */
+devid_rc devid_random_all(struct devid_store *store, unsigned char *out, size_t len, struct devid_error *err);
+
+/**
  * Stir a seed into the TPM's generator, which takes it in addition to its own: none is so bad that it harms. One
  * TPM2_StirRandom of the seed's SHA-256.
  */

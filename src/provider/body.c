@@ -2,6 +2,7 @@
 /* The body's table, what keys hold of the provider, and the store, which is opened at first need. */
 #include <stdlib.h>
 
+#include "core/random.h"
 #include "provider/body.h"
 
 static const OSSL_ALGORITHM *query(struct provider *p, int operation)
@@ -72,6 +73,14 @@ devid_rc provider_store(struct provider *p, struct devid_store **out, struct dev
     return DEVID_OK;
 }
 
+static devid_rc random_of(struct provider *p, unsigned char *out, size_t len, struct devid_error *err)
+{
+    struct devid_store *store = NULL;
+    devid_rc rc = provider_store(p, &store, err);
+
+    return rc == DEVID_OK ? devid_random_all(store, out, len, err) : rc;
+}
+
 extern const struct body devid_provider_body;
 
 __attribute__((visibility("default"))) const struct body devid_provider_body = {
@@ -79,5 +88,6 @@ __attribute__((visibility("default"))) const struct body devid_provider_body = {
     .provider_size = sizeof(struct provider),
     .query = query,
     .commands = commands,
+    .random = random_of,
     .free = provider_free,
 };

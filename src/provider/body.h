@@ -21,6 +21,8 @@ struct body {
     const OSSL_ALGORITHM *(*query)(struct provider *p, int operation);
     /** TPM commands so far. */
     uint64_t (*commands)(struct provider *p);
+    /** devid_random_all. */
+    devid_rc (*random)(struct provider *p, unsigned char *out, size_t len, struct devid_error *err);
     /** provider_free. */
     void (*free)(struct provider *p);
 };

@@ -13,6 +13,7 @@ devid_la_SOURCES = \
 	src/provider/groups.c \
 	src/provider/load.c \
 	src/provider/provider.c src/provider/provider.h \
+	src/provider/rand.c \
 	src/provider/settings.c \
 	src/provider/upcall.c
 

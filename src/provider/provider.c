@@ -83,6 +83,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
     devid_rc rc;
 
     *no_cache = 0;
+    if (operation == OSSL_OP_RAND) /* asked of everybody by each program that needs a random number: without the body */
+        return provider_rand;
     if (!is_ours(operation))
         return NULL;
     rc = body_load(p, &body, &err);

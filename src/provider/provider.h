@@ -218,6 +218,7 @@ const OSSL_ALGORITHM *store_loaders(struct provider *p);
 /* Each file ends in its table. */
 extern const OSSL_ALGORITHM provider_keymgmt[];
 extern const OSSL_ALGORITHM provider_signature[], provider_asymcipher[], provider_keyexch[];
+extern const OSSL_ALGORITHM provider_rand[];
 extern const OSSL_ALGORITHM provider_decoders[];
 extern const OSSL_ALGORITHM provider_encoders[];
 
