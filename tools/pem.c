@@ -56,13 +56,14 @@ devid_rc tool_chain_parse(struct devid_slice pem, struct devid_bytes der[DEVID_C
 devid_rc tool_reference_pem(const struct devid_identity *identity, bool with_chain, struct devid_bytes *out,
                             struct devid_error *err)
 {
+    struct devid_slice certified = identity->n_chain == 0 ? (struct devid_slice){0} : identity->chain[0].spki;
     struct devid_ref ref = {0};
     struct devid_bytes der = {0};
     devid_rc rc;
 
     rc = devid_uri_of(identity, &ref.uri, err);
     if (rc == DEVID_OK)
-        rc = devid_bytes_copy(devid_slice_of(identity->pub.spki), &ref.spki, err);
+        rc = devid_public_as_certified(&identity->pub, certified, &ref.spki, err);
     if (rc == DEVID_OK)
         rc = devid_ref_write_der(&ref, &der, err);
     if (rc == DEVID_OK)

@@ -15,6 +15,7 @@
 
 #include "core/der.h"
 #include "core/libctx.h"
+#include "core/public.h"
 
 static devid_rc fail_malformed(struct devid_error *err)
 {
@@ -104,39 +105,9 @@ void devid_cert_time_text(int64_t when, char buf[24])
         (void)snprintf(buf, 24, "?");
 }
 
-/* The key itself, of an RSA key whose algorithm says that it is for OAEP (RFC 4055, 4.1): so makers certify EKs, and OpenSSL knows no such key. */
-static bool is_oaep_for(struct devid_slice of_cert, struct devid_slice spki)
-{
-    static const unsigned char oaep[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07};
-    static const unsigned char rsa[] = {DEVID_DER_OID_RSA};
-    struct devid_slice a, b, alg, oid, key_a, key_b;
-
-    return devid_der_enter(&of_cert, DEVID_DER_SEQUENCE, &a) && devid_der_enter(&a, DEVID_DER_SEQUENCE, &alg) &&
-           devid_der_enter(&alg, DEVID_DER_OID, &oid) && devid_slice_eq(oid, (struct devid_slice){oaep, sizeof oaep}) &&
-           devid_der_enter(&a, DEVID_DER_BIT_STRING, &key_a) && devid_der_enter(&spki, DEVID_DER_SEQUENCE, &b) &&
-           devid_der_enter(&b, DEVID_DER_SEQUENCE, &alg) && devid_der_enter(&alg, DEVID_DER_OID, &oid) &&
-           devid_slice_eq(oid, (struct devid_slice){rsa, sizeof rsa}) && devid_der_enter(&b, DEVID_DER_BIT_STRING, &key_b) &&
-           devid_slice_eq(key_a, key_b);
-}
-
 bool devid_cert_is_for(const struct devid_cert *cert, struct devid_slice spki)
 {
-    EVP_PKEY *a = NULL, *b = NULL;
-    bool is_same = false;
-
-    /* as a rule both are in the one canonical form; else decode: a point may be compressed */
-    if (devid_slice_eq(cert->spki, spki))
-        return spki.len != 0;
-    if (is_oaep_for(cert->spki, spki))
-        return true;
-    if (devid_libctx_pkey(cert->spki, &a, NULL) == DEVID_OK && devid_libctx_pkey(spki, &b, NULL) == DEVID_OK) {
-        (void)ERR_set_mark();
-        is_same = EVP_PKEY_eq(a, b) == 1;
-        (void)ERR_pop_to_mark();
-    }
-    EVP_PKEY_free(a);
-    EVP_PKEY_free(b);
-    return is_same;
+    return devid_spki_same(cert->spki, spki);
 }
 
 /* The extension's value, which is DER again; false if there is none of that OID. */

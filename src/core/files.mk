@@ -45,6 +45,7 @@ libdevid_core_la_SOURCES = \
 	src/core/session.c src/core/session.h \
 	src/core/shared.c src/core/shared.h \
 	src/core/srk.c src/core/srk.h \
+	src/core/spki.c \
 	src/core/standing.c \
 	src/core/ticket.c src/core/ticket.h \
 	src/core/token.c src/core/token.h \

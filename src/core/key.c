@@ -211,6 +211,14 @@ const struct devid_public *devid_key_public(const struct devid_key *key)
     return devid_key_facts(key);
 }
 
+devid_rc devid_key_as_certified(const struct devid_key *key, struct devid_bytes *spki, struct devid_error *err)
+{
+    const struct devid_identity *identity = &key->identity;
+    struct devid_slice certified = identity->n_chain == 0 ? (struct devid_slice){0} : identity->chain[0].spki;
+
+    return devid_public_as_certified(devid_key_facts(key), certified, spki, err);
+}
+
 size_t devid_key_sig_len(const struct devid_key *key)
 {
     return devid_public_sig_len(devid_key_facts(key));

@@ -61,6 +61,9 @@ void devid_key_free(struct devid_key *key);
 /** Its public half; lives as long as the key. Sends nothing. */
 const struct devid_public *devid_key_public(const struct devid_key *key);
 
+/** devid_public_as_certified of it and its certificate. Sends nothing. */
+devid_rc devid_key_as_certified(const struct devid_key *key, struct devid_bytes *spki, struct devid_error *err);
+
 /** Bytes of a signature. Sends nothing. */
 size_t devid_key_sig_len(const struct devid_key *key);
 

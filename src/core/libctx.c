@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "core/der.h"
+#include "core/public.h"
 
 /*
  * Compare and exchange, not pthread_once: a call that failed for want of memory can be made again,
@@ -70,7 +71,7 @@ static devid_rc fail_decode(struct devid_slice spki, struct devid_error *err)
     if (devid_der_enter(&all, DEVID_DER_SEQUENCE, &body) && all.len == 0 &&
         devid_der_enter(&body, DEVID_DER_SEQUENCE, &algorithm) && devid_der_enter(&algorithm, DEVID_DER_OID, &oid) &&
         !devid_slice_eq(oid, (struct devid_slice){ec, sizeof ec}) &&
-        !devid_slice_eq(oid, (struct devid_slice){rsa, sizeof rsa}))
+        !devid_slice_eq(oid, (struct devid_slice){rsa, sizeof rsa}) && !devid_spki_is_pss(spki))
         return devid_fail(err, DEVID_E_KEY, "the public key is neither RSA nor EC");
     return devid_fail(err, DEVID_E_DATA, "the public key (SubjectPublicKeyInfo) is malformed");
 }
@@ -82,7 +83,7 @@ static bool is_usable(const EVP_PKEY *key)
     char group[64];
     size_t len = 0;
 
-    if (EVP_PKEY_is_a(key, "RSA"))
+    if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
         return true;
     if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, group, sizeof group, &len) != 1)
         return false;

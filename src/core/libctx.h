@@ -37,8 +37,8 @@ void devid_libctx_drop(void);
  * The key of a SubjectPublicKeyInfo, in that context; freed by the caller with EVP_PKEY_free.
  * Leaves nothing in the error queue.
  *
- * \return DEVID_E_DATA if it is malformed or bytes follow it; DEVID_E_KEY if it is neither RSA nor
- *         an EC key on a named curve
+ * \return DEVID_E_DATA if it is malformed or bytes follow it; DEVID_E_KEY if it is neither RSA (or
+ *         RSASSA-PSS) nor an EC key on a named curve
  */
 devid_rc devid_libctx_pkey(struct devid_slice spki, EVP_PKEY **out, struct devid_error *err);
 

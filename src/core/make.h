@@ -60,6 +60,7 @@ struct devid_wanted {
     bool signs;          /* TPMA_OBJECT sign */
     bool decrypts;       /* TPMA_OBJECT decrypt: RSA decryption, raw blocks and PSS of any salt; EC: ECDH */
     bool has_scheme;     /* it signs by ECDSA (RSA: PKCS#1) with SHA-256 and by nothing else; it does not decrypt */
+    enum devid_hash pss_hash; /* RSA that signs and does not decrypt: PSS with this hash alone; DEVID_HASH_NONE: any scheme */
     uint32_t parent;     /* as of parent.h; 0: the storage root key. Of a key that is in no token */
     struct devid_slice auth; /* its own auth value, lent; empty: none. Wrong ones are counted. Of a key that is in no token */
 };
@@ -67,11 +68,11 @@ struct devid_wanted {
 /**
  * A new wrapped key under the storage root key 0x81000001, which is used as it is if it exists, else made
  * by the TCG template (NODA, no auth) and persisted. The new key is not in the TPM afterwards.
- * Unrestricted, scheme NULL, NODA, no auth. For a token with a PIN: under that token's storage key (made->parent is
+ * Unrestricted, scheme NULL unless another is wanted, NODA, no auth. For a token with a PIN: under that token's storage key (made->parent is
  * DEVID_PARENT_PIN), and somebody is logged in.
  *
  * \return DEVID_E_KEY if the type is not offered, or if the TPM does not have it (then err->tss is its answer);
- *         DEVID_E_ARG for a key that does nothing; DEVID_E_AUTH, DEVID_E_KEY with err->handle if the root key will not do; DEVID_E_AUTH
+ *         DEVID_E_ARG for a key that does nothing, or a pss_hash that is no TPM's or for no such key; DEVID_E_AUTH, DEVID_E_KEY with err->handle if the root key will not do; DEVID_E_AUTH
  *         if nobody is logged in
  */
 devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wanted, struct devid_made *out,

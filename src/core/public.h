@@ -58,6 +58,21 @@ devid_rc devid_public_from_point(unsigned bits, struct devid_slice point, struct
 devid_rc devid_public_from_modulus(struct devid_slice modulus, struct devid_slice exponent, struct devid_public *out,
                                    struct devid_error *err);
 
+/**
+ * The SubjectPublicKeyInfo that programs are to see. A key whose certificate says RSASSA-PSS (RFC 4055, 3.1) is of that type, in its very
+ * words. One without certificate is, if it signs PSS alone and any message: with that hash, and a salt as long. A restricted one
+ * (an IAK) is not, nor what a certificate calls rsaEncryption: makers certify their IAKs so.
+ *
+ * \param certified  the SPKI of the key's certificate; empty: it has none
+ * \param out        freed by the caller
+ */
+devid_rc devid_public_as_certified(const struct devid_public *pub, struct devid_slice certified, struct devid_bytes *out,
+                                   struct devid_error *err);
+/** RSASSA-PSS, with or without parameters? */
+bool devid_spki_is_pss(struct devid_slice spki);
+/** Are they of one key? An RSA key is the same whatever its OID says that it is for. */
+bool devid_spki_same(struct devid_slice a, struct devid_slice b);
+
 devid_rc devid_public_copy(const struct devid_public *in, struct devid_public *out, struct devid_error *err);
 void devid_public_free(struct devid_public *p);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/alg.h"
 #include "core/policy.h"
 
 #define DEVICE_KEY                                                                                          \
@@ -154,7 +155,7 @@ static bool is_offered(enum devid_alg alg, unsigned bits)
 
 devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *out, struct devid_error *err)
 {
-    TPM2_ALG_ID scheme = TPM2_ALG_NULL;
+    TPM2_ALG_ID scheme = TPM2_ALG_NULL, hash = TPM2_ALG_SHA256;
 
     if (!is_offered(wanted->alg, wanted->bits))
         return devid_fail(err, DEVID_E_KEY,
@@ -164,6 +165,8 @@ devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *o
         return devid_fail(err, DEVID_E_ARG, "a key that neither signs nor decrypts is of no use");
     if (wanted->has_scheme && wanted->decrypts)
         return devid_fail(err, DEVID_E_ARG, "a key of one signature scheme cannot decrypt");
+    if (wanted->pss_hash != DEVID_HASH_NONE && (wanted->alg != DEVID_RSA || wanted->decrypts || !devid_hash_is_tpm(wanted->pss_hash)))
+        return devid_fail(err, DEVID_E_ARG, "RSA keys that only sign may be made for PSS, with SHA-1, SHA-256, SHA-384 or SHA-512");
     memset(out, 0, sizeof *out);
     out->publicArea.nameAlg = TPM2_ALG_SHA256;
     out->publicArea.objectAttributes = OWNER_KEY;
@@ -175,7 +178,11 @@ devid_rc devid_template_owner(const struct devid_wanted *wanted, TPM2B_PUBLIC *o
         out->publicArea.objectAttributes |= TPMA_OBJECT_DECRYPT;
     if (wanted->has_scheme)
         scheme = wanted->alg == DEVID_RSA ? TPM2_ALG_RSASSA : TPM2_ALG_ECDSA;
-    devid_template_set_type(&out->publicArea, wanted->alg, wanted->bits, scheme, TPM2_ALG_SHA256);
+    if (wanted->pss_hash != DEVID_HASH_NONE) {
+        scheme = TPM2_ALG_RSAPSS;
+        hash = devid_alg_of_hash(wanted->pss_hash);
+    }
+    devid_template_set_type(&out->publicArea, wanted->alg, wanted->bits, scheme, hash);
     return DEVID_OK;
 }
 

@@ -16,7 +16,7 @@ static int type_of(const EVP_PKEY *key)
 {
     if (EVP_PKEY_is_a(key, "EC"))
         return EVP_PKEY_EC;
-    return EVP_PKEY_is_a(key, "RSA") ? EVP_PKEY_RSA : NID_undef;
+    return EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS") ? EVP_PKEY_RSA : NID_undef;
 }
 
 static int curve_of(const EVP_PKEY *key)

@@ -6,17 +6,21 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "core/public.h"
 #include "est/csr.h"
 #include "est/extensions.h"
 #include "est/keys.h"
 #include "est/ossl.h"
 #include "est/subject.h"
 
-/* The digest that fits the key's strength; RSA is signed with SHA-256. */
+/* The only one that the key signs with; else the one that fits its strength, for RSA SHA-256. */
 static const EVP_MD *digest_of(EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);
+    char only[64];
 
+    if (EVP_PKEY_get_default_digest_name(key, only, sizeof only) == 2)
+        return EVP_get_digestbyname(only);
     if (!EVP_PKEY_is_a(key, "EC") || bits <= 256)
         return EVP_sha256();
     return bits <= 384 ? EVP_sha384() : EVP_sha512();
@@ -141,7 +145,7 @@ devid_rc csr_check(struct devid_slice csr, struct devid_slice spki, struct devid
 
     if (req == NULL || at != csr.data + csr.len)
         rc = devid_fail(err, DEVID_E_ARG, "there is no request to send: PKCS#10 is expected");
-    else if (len <= 0 || !devid_slice_eq((struct devid_slice){der, (size_t)len}, spki))
+    else if (len <= 0 || !devid_spki_same((struct devid_slice){der, (size_t)len}, spki))
         rc = devid_fail(err, DEVID_E_ARG, "the request is for another key");
     else if (X509_REQ_verify(req, X509_REQ_get0_pubkey(req)) != 1)
         rc = devid_fail(err, DEVID_E_ARG, "the signature of the request is not its key's");

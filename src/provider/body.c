@@ -46,7 +46,7 @@ void provider_free(struct provider *p)
     if (p == NULL || atomic_fetch_sub(&p->holders, 1) != 1)
         return;
     devid_store_free(atomic_load(&p->store));
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i <= PKEY_RSA_PSS; i++)
         free((void *)(uintptr_t)atomic_load(&p->gen_settable[i]));
     free((void *)(uintptr_t)atomic_load(&p->loaders));
     body_free_front(p);

@@ -171,7 +171,7 @@ static bool read_sequence(struct provider *p, OSSL_CORE_BIO *in, struct devid_by
 static int give_key(struct pkey *pk, OSSL_CALLBACK *cb, void *arg)
 {
     int type = OSSL_OBJECT_PKEY;
-    const char *name = pkey_type(pk->alg);
+    const char *name = pkey_type_name(pk->type);
     const OSSL_PARAM params[] = {
         OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
         OSSL_PARAM_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, (char *)(uintptr_t)name, strlen(name)),
@@ -182,8 +182,8 @@ static int give_key(struct pkey *pk, OSSL_CALLBACK *cb, void *arg)
     return cb(params, arg);
 }
 
-/* A decoder makes keys of one type: the other type's is foreign to it. */
-static int der_decode(struct provider *p, enum devid_alg alg, const struct format *format, OSSL_CORE_BIO *in,
+/* A decoder makes keys of one type: another type's is foreign to it. */
+static int der_decode(struct provider *p, enum pkey_type type, const struct format *format, OSSL_CORE_BIO *in,
                       OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
     struct devid_bytes der = {0};
@@ -196,7 +196,7 @@ static int der_decode(struct provider *p, enum devid_alg alg, const struct forma
     if (read_sequence(p, in, &der) && format->pkey_of(p, devid_slice_of(der), &pk, NULL) != DEVID_OK)
         pk = NULL;
     ERR_pop_to_mark();
-    if (pk != NULL && pk->alg == alg) {
+    if (pk != NULL && pk->type == type) {
         rc = pkey_unlock(pk, ask, ask_arg, &err);
         if (rc == DEVID_OK)
             pkey_preconnect(pk);
@@ -208,12 +208,12 @@ static int der_decode(struct provider *p, enum devid_alg alg, const struct forma
 }
 
 /* provider-decoder(7) hands no name of the decoder to its function: one function each. */
-#define DER_DECODER(name, alg, format)                                                                     \
+#define DER_DECODER(name, type, format)                                                                    \
     static int name(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *cb, void *arg,             \
                     OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)                                          \
     {                                                                                                      \
         (void)selection;                                                                                   \
-        return der_decode(ctx, alg, format, in, cb, arg, ask, ask_arg);                                    \
+        return der_decode(ctx, type, format, in, cb, arg, ask, ask_arg);                                    \
     }                                                                                                      \
     static const OSSL_DISPATCH name##_functions[] = {                                                      \
         ENTRY(OSSL_FUNC_DECODER_NEWCTX, decoder_new),                                                      \
@@ -224,10 +224,12 @@ static int der_decode(struct provider *p, enum devid_alg alg, const struct forma
         {0, NULL},                                                                                         \
     }
 
-DER_DECODER(ref_to_ec, DEVID_EC, &formats[0]);
-DER_DECODER(ref_to_rsa, DEVID_RSA, &formats[0]);
-DER_DECODER(file_to_ec, DEVID_EC, &formats[1]);
-DER_DECODER(file_to_rsa, DEVID_RSA, &formats[1]);
+DER_DECODER(ref_to_ec, PKEY_EC, &formats[0]);
+DER_DECODER(ref_to_rsa, PKEY_RSA, &formats[0]);
+DER_DECODER(ref_to_rsa_pss, PKEY_RSA_PSS, &formats[0]);
+DER_DECODER(file_to_ec, PKEY_EC, &formats[1]);
+DER_DECODER(file_to_rsa, PKEY_RSA, &formats[1]);
+DER_DECODER(file_to_rsa_pss, PKEY_RSA_PSS, &formats[1]);
 
 static const OSSL_DISPATCH pem_functions[] = {
     ENTRY(OSSL_FUNC_DECODER_NEWCTX, decoder_new),
@@ -243,7 +245,9 @@ const OSSL_ALGORITHM provider_decoders[] = {
     {"DER", PROVIDER_PROPERTY ",input=pem", pem_functions, "PEM of key references and wrapped keys"},
     {KEYMGMT_EC_NAMES, FROM_REF, ref_to_ec_functions, "EC key reference"},
     {KEYMGMT_RSA_NAMES, FROM_REF, ref_to_rsa_functions, "RSA key reference"},
+    {KEYMGMT_RSA_PSS_NAMES, FROM_REF, ref_to_rsa_pss_functions, "RSASSA-PSS key reference"},
     {KEYMGMT_EC_NAMES, FROM_FILE, file_to_ec_functions, "wrapped EC key"},
     {KEYMGMT_RSA_NAMES, FROM_FILE, file_to_rsa_functions, "wrapped RSA key"},
+    {KEYMGMT_RSA_PSS_NAMES, FROM_FILE, file_to_rsa_pss_functions, "wrapped RSASSA-PSS key"},
     {NULL, NULL, NULL, NULL},
 };

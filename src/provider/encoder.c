@@ -229,5 +229,6 @@ ENCODER(to_text, "TEXT", NULL);
 const OSSL_ALGORITHM provider_encoders[] = {
     ROWS(KEYMGMT_EC_NAMES),
     ROWS(KEYMGMT_RSA_NAMES),
+    ROWS(KEYMGMT_RSA_PSS_NAMES),
     {NULL, NULL, NULL, NULL},
 };

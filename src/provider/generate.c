@@ -16,7 +16,7 @@
 
 struct making {
     struct provider *prov;
-    enum devid_alg alg;
+    enum pkey_type type;
     bool is_parameters;
     EVP_PKEY_CTX *ctx;
     struct wish wish;
@@ -67,7 +67,7 @@ int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[])
     return rc == DEVID_OK ? software_params(m, params) : RAISE(m->prov, rc, &err);
 }
 
-void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, const OSSL_PARAM params[])
+void *keymgmt_gen_init(struct provider *p, enum pkey_type type, int selection, const OSSL_PARAM params[])
 {
     struct making *m = OPENSSL_zalloc(sizeof *m);
     OSSL_LIB_CTX *ctx = devid_libctx();
@@ -75,9 +75,9 @@ void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, co
     if (m == NULL)
         return NULL;
     m->prov = p;
-    m->alg = alg;
+    m->type = type;
     m->is_parameters = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
-    m->ctx = ctx == NULL ? NULL : EVP_PKEY_CTX_new_from_name(ctx, pkey_type(alg), NULL);
+    m->ctx = ctx == NULL ? NULL : EVP_PKEY_CTX_new_from_name(ctx, pkey_type_name(type), NULL);
     if (!making_start(m) || !keymgmt_gen_set_params(m, params)) {
         keymgmt_gen_cleanup(m);
         return NULL;
@@ -94,7 +94,7 @@ int keymgmt_gen_set_template(void *genctx, void *keydata)
 
     if (pk->soft == NULL)
         return 0;
-    if (m->alg == DEVID_EC && EVP_PKEY_get_group_name(pk->soft, group, sizeof group, NULL) == 1)
+    if (m->type == PKEY_EC && EVP_PKEY_get_group_name(pk->soft, group, sizeof group, NULL) == 1)
         (void)wish_take(params, &m->wish, NULL);
     EVP_PKEY_CTX_free(m->ctx);
     m->ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL);
@@ -111,12 +111,12 @@ void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
     (void)cb;
     (void)arg;
     if (m->wish.is_said && !m->is_parameters) {
-        rc = wish_fulfil(m->prov, m->alg, &m->wish, &pk, &err);
+        rc = wish_fulfil(m->prov, m->type, &m->wish, &pk, &err);
         if (rc != DEVID_OK)
             (void)RAISE(m->prov, rc, &err);
         return rc == DEVID_OK ? pk : NULL;
     }
-    pk = pkey_new(m->prov, m->alg);
+    pk = pkey_new(m->prov, m->type);
     if (pk != NULL && EVP_PKEY_generate(m->ctx, &pk->soft) != 1) {
         pkey_free(pk);
         return NULL;
@@ -134,10 +134,10 @@ static size_t n_params(const OSSL_PARAM *p)
 }
 
 /* The default provider's, as its version has them, and ours behind. */
-static const OSSL_PARAM *settable_of(enum devid_alg alg)
+static const OSSL_PARAM *settable_of(enum pkey_type type)
 {
     OSSL_LIB_CTX *ctx = devid_libctx();
-    EVP_KEYMGMT *method = ctx == NULL ? NULL : EVP_KEYMGMT_fetch(ctx, pkey_type(alg), NULL);
+    EVP_KEYMGMT *method = ctx == NULL ? NULL : EVP_KEYMGMT_fetch(ctx, pkey_type_name(type), NULL);
     const OSSL_PARAM *theirs = method == NULL ? NULL : EVP_KEYMGMT_gen_settable_params(method);
     size_t n = n_params(theirs), n_own = n_params(wish_params);
     OSSL_PARAM *all = calloc(n + n_own + 1, sizeof *all);
@@ -151,14 +151,14 @@ static const OSSL_PARAM *settable_of(enum devid_alg alg)
     return all;
 }
 
-const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum devid_alg alg)
+const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum pkey_type type)
 {
-    _Atomic(const OSSL_PARAM *) *at = &p->gen_settable[alg == DEVID_RSA];
+    _Atomic(const OSSL_PARAM *) *at = &p->gen_settable[type];
     const OSSL_PARAM *there = atomic_load(at), *made;
 
     if (there != NULL)
         return there;
-    made = settable_of(alg);
+    made = settable_of(type);
     if (made == NULL || atomic_compare_exchange_strong(at, &there, made))
         return made;
     free((void *)(uintptr_t)made); /* another thread was first */

@@ -46,7 +46,7 @@ static int give(const struct group *g, OSSL_CALLBACK *cb, void *arg)
     const OSSL_PARAM params[] = {
         text(OSSL_CAPABILITY_TLS_GROUP_NAME, g->name),
         text(OSSL_CAPABILITY_TLS_GROUP_NAME_INTERNAL, g->curve),
-        text(OSSL_CAPABILITY_TLS_GROUP_ALG, pkey_type(DEVID_EC)),
+        text(OSSL_CAPABILITY_TLS_GROUP_ALG, pkey_type_name(PKEY_EC)),
         OSSL_PARAM_uint(OSSL_CAPABILITY_TLS_GROUP_ID, &id),
         OSSL_PARAM_uint(OSSL_CAPABILITY_TLS_GROUP_SECURITY_BITS, &bits),
         OSSL_PARAM_int(OSSL_CAPABILITY_TLS_GROUP_MIN_TLS, &min_tls),

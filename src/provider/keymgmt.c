@@ -17,11 +17,11 @@
 #define PUBLIC OSSL_KEYMGMT_SELECT_PUBLIC_KEY
 
 /* A context of the default provider for a new key. */
-static EVP_PKEY_CTX *fresh_ctx(enum devid_alg alg)
+static EVP_PKEY_CTX *fresh_ctx(enum pkey_type type)
 {
     OSSL_LIB_CTX *ctx = devid_libctx();
 
-    return ctx == NULL ? NULL : EVP_PKEY_CTX_new_from_name(ctx, pkey_type(alg), NULL);
+    return ctx == NULL ? NULL : EVP_PKEY_CTX_new_from_name(ctx, pkey_type_name(type), NULL);
 }
 
 void keymgmt_free(void *keydata)
@@ -118,7 +118,7 @@ int keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
     EVP_PKEY_CTX *ctx;
     int ok;
 
-    if (pk->place != PKEY_SOFTWARE || (ctx = fresh_ctx(pk->alg)) == NULL)
+    if (pk->place != PKEY_SOFTWARE || (ctx = fresh_ctx(pk->type)) == NULL)
         return 0;
     /* libcrypto lends the parameters to be read, whatever the prototype says */
     ok = EVP_PKEY_fromdata_init(ctx) == 1 &&
@@ -191,7 +191,7 @@ void *keymgmt_dup(const void *from, int selection)
 
     if (pk->place != PKEY_SOFTWARE && (selection & PRIVATE) != 0)
         return pkey_hold(pk);
-    if ((copy = pkey_new(pk->prov, pk->alg)) == NULL)
+    if ((copy = pkey_new(pk->prov, pk->type)) == NULL)
         return NULL;
     if (pk->soft != NULL && (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0) {
         ok = (copy->soft = EVP_PKEY_dup(pk->soft)) != NULL;
@@ -206,28 +206,29 @@ void *keymgmt_dup(const void *from, int selection)
 }
 
 /* Tables of the default provider: constants of libcrypto, which stay when the fetched method goes. */
-static const OSSL_PARAM *of_default(enum devid_alg alg, const OSSL_PARAM *(*table)(const EVP_KEYMGMT *method))
+static const OSSL_PARAM *of_default(enum pkey_type type, const OSSL_PARAM *(*table)(const EVP_KEYMGMT *method))
 {
     OSSL_LIB_CTX *ctx = devid_libctx();
-    EVP_KEYMGMT *method = ctx == NULL ? NULL : EVP_KEYMGMT_fetch(ctx, pkey_type(alg), NULL);
+    EVP_KEYMGMT *method = ctx == NULL ? NULL : EVP_KEYMGMT_fetch(ctx, pkey_type_name(type), NULL);
     const OSSL_PARAM *found = method == NULL ? NULL : table(method);
 
     EVP_KEYMGMT_free(method);
     return found;
 }
 
-const OSSL_PARAM *keymgmt_gettable(enum devid_alg alg)
+const OSSL_PARAM *keymgmt_gettable(enum pkey_type type)
 {
-    return of_default(alg, EVP_KEYMGMT_gettable_params);
+    return of_default(type, EVP_KEYMGMT_gettable_params);
 }
 
-const OSSL_PARAM *keymgmt_settable(enum devid_alg alg)
+const OSSL_PARAM *keymgmt_settable(enum pkey_type type)
 {
-    return of_default(alg, EVP_KEYMGMT_settable_params);
+    return of_default(type, EVP_KEYMGMT_settable_params);
 }
 
 const OSSL_ALGORITHM provider_keymgmt[] = {
     {KEYMGMT_EC_NAMES, PROVIDER_PROPERTY, keymgmt_ec, "EC keys of this device's TPM"},
     {KEYMGMT_RSA_NAMES, PROVIDER_PROPERTY, keymgmt_rsa, "RSA keys of this device's TPM"},
+    {KEYMGMT_RSA_PSS_NAMES, PROVIDER_PROPERTY, keymgmt_rsa_pss, "RSASSA-PSS keys of this device's TPM"},
     {NULL, NULL, NULL, NULL},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the two key types share: provider-keymgmt(7), the functions of keymgmt.c. */
+/* What the key types share: provider-keymgmt(7), the functions of keymgmt.c. */
 #ifndef DEVID_PROVIDER_KEYMGMT_H
 #define DEVID_PROVIDER_KEYMGMT_H
 
@@ -8,6 +8,7 @@
 /* libcrypto's names: its default provider's key types, so that EVP_PKEY_is_a() knows our keys. */
 #define KEYMGMT_EC_NAMES "EC:id-ecPublicKey:1.2.840.10045.2.1"
 #define KEYMGMT_RSA_NAMES "RSA:rsaEncryption:1.2.840.113549.1.1.1"
+#define KEYMGMT_RSA_PSS_NAMES "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10"
 
 void keymgmt_free(void *keydata);
 void *keymgmt_load(const void *reference, size_t size);
@@ -19,19 +20,19 @@ int keymgmt_get_params(void *keydata, OSSL_PARAM params[]);
 int keymgmt_set_params(void *keydata, const OSSL_PARAM params[]);
 void *keymgmt_dup(const void *from, int selection);
 /* generate.c */
-void *keymgmt_gen_init(struct provider *p, enum devid_alg alg, int selection, const OSSL_PARAM params[]);
+void *keymgmt_gen_init(struct provider *p, enum pkey_type type, int selection, const OSSL_PARAM params[]);
 int keymgmt_gen_set_template(void *genctx, void *keydata);
 int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[]);
 void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg);
 void keymgmt_gen_cleanup(void *genctx);
 /* Tables that stay as long as the provider. */
-const OSSL_PARAM *keymgmt_gettable(enum devid_alg alg);
-const OSSL_PARAM *keymgmt_settable(enum devid_alg alg);
-const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum devid_alg alg);
+const OSSL_PARAM *keymgmt_gettable(enum pkey_type type);
+const OSSL_PARAM *keymgmt_settable(enum pkey_type type);
+const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum pkey_type type);
 
-extern const OSSL_DISPATCH keymgmt_ec[], keymgmt_rsa[];
+extern const OSSL_DISPATCH keymgmt_ec[], keymgmt_rsa[], keymgmt_rsa_pss[];
 
-/* The lines of a type's table that are the same for both. */
+/* The lines of a type's table that are the same for all. */
 /* clang-format off */
 #define KEYMGMT_SHARED \
     ENTRY(OSSL_FUNC_KEYMGMT_FREE, keymgmt_free), \

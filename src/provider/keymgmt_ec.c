@@ -47,30 +47,30 @@ static const char *ec_operation(int operation)
 
 static void *ec_new(void *provctx)
 {
-    return pkey_new(provctx, DEVID_EC);
+    return pkey_new(provctx, PKEY_EC);
 }
 
 static void *ec_gen_init(void *provctx, int selection, const OSSL_PARAM params[])
 {
-    return keymgmt_gen_init(provctx, DEVID_EC, selection, params);
+    return keymgmt_gen_init(provctx, PKEY_EC, selection, params);
 }
 
 static const OSSL_PARAM *ec_gettable(void *provctx)
 {
     (void)provctx;
-    return keymgmt_gettable(DEVID_EC);
+    return keymgmt_gettable(PKEY_EC);
 }
 
 static const OSSL_PARAM *ec_settable(void *provctx)
 {
     (void)provctx;
-    return keymgmt_settable(DEVID_EC);
+    return keymgmt_settable(PKEY_EC);
 }
 
 static const OSSL_PARAM *ec_gen_settable(void *genctx, void *provctx)
 {
     (void)genctx;
-    return keymgmt_gen_settable(provctx, DEVID_EC);
+    return keymgmt_gen_settable(provctx, PKEY_EC);
 }
 
 const OSSL_DISPATCH keymgmt_ec[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The key object: the public half first, the TPM's key when a signature needs it. */
+#include <openssl/core_names.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,14 @@
 #include "core/uri.h"
 #include "provider/provider.h"
 
-struct pkey *pkey_new(struct provider *p, enum devid_alg alg)
+static enum pkey_type type_of(const EVP_PKEY *soft)
+{
+    if (EVP_PKEY_is_a(soft, "EC"))
+        return PKEY_EC;
+    return EVP_PKEY_is_a(soft, "RSA-PSS") ? PKEY_RSA_PSS : PKEY_RSA;
+}
+
+struct pkey *pkey_new(struct provider *p, enum pkey_type type)
 {
     struct pkey *pk = calloc(1, sizeof *pk);
 
@@ -18,7 +26,8 @@ struct pkey *pkey_new(struct provider *p, enum devid_alg alg)
     atomic_init(&pk->holders, 1);
     atomic_init(&pk->key, NULL);
     pk->prov = provider_hold(p);
-    pk->alg = alg;
+    pk->type = type;
+    pk->alg = type == PKEY_EC ? DEVID_EC : DEVID_RSA;
     return pk;
 }
 
@@ -46,7 +55,7 @@ devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey *
     struct pkey *pk = NULL;
     devid_rc rc = devid_libctx_pkey(spki, &soft, err);
 
-    if (rc == DEVID_OK && (pk = pkey_new(p, EVP_PKEY_is_a(soft, "EC") ? DEVID_EC : DEVID_RSA)) == NULL)
+    if (rc == DEVID_OK && (pk = pkey_new(p, type_of(soft))) == NULL)
         rc = devid_fail(err, DEVID_E_MEM, "out of memory");
     if (rc == DEVID_OK) {
         pk->soft = soft;
@@ -59,7 +68,7 @@ devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey *
 
 devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_error *err)
 {
-    struct pkey *half = pkey_new(pk->prov, pk->alg);
+    struct pkey *half = pkey_new(pk->prov, pk->type);
 
     if (half == NULL || (half->soft = EVP_PKEY_dup(pk->soft)) == NULL) {
         pkey_free(half);
@@ -87,12 +96,28 @@ static devid_rc pkey_of_half(struct provider *p, struct devid_slice spki, enum p
     return rc;
 }
 
-static bool has_key(struct pkey *pk, const struct devid_identity *identity)
+static bool has_modulus(const EVP_PKEY *soft, const struct devid_public *pub)
+{
+    BIGNUM *n = NULL, *e = NULL, *wanted = BN_bin2bn(pub->modulus.data, (int)pub->modulus.len, NULL);
+    bool has = wanted != NULL && EVP_PKEY_get_bn_param(soft, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
+               EVP_PKEY_get_bn_param(soft, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_cmp(n, wanted) == 0 &&
+               BN_is_word(e, pub->exponent);
+
+    BN_free(n);
+    BN_free(e);
+    BN_free(wanted);
+    return has;
+}
+
+/* An RSA key is the same under either of its types, which EVP_PKEY_eq denies. */
+static bool is_half_of(const struct pkey *pk, const struct devid_public *pub)
 {
     struct pkey *other = NULL;
-    bool is_same = pkey_of_spki(pk->prov, devid_slice_of(identity->pub.spki), &other, NULL) == DEVID_OK &&
-                   EVP_PKEY_eq(pk->soft, other->soft) == 1;
+    bool is_same;
 
+    if (pub->alg == DEVID_RSA)
+        return pk->alg == DEVID_RSA && has_modulus(pk->soft, pub);
+    is_same = pkey_of_spki(pk->prov, devid_slice_of(pub->spki), &other, NULL) == DEVID_OK && EVP_PKEY_eq(pk->soft, other->soft) == 1;
     pkey_free(other);
     return is_same;
 }
@@ -119,7 +144,7 @@ static devid_rc open_uri(struct provider *p, const char *text, struct pkey *pk, 
     pin = (struct devid_slice){uri.pin.data, uri.pin.len};
     if (rc == DEVID_OK)
         rc = provider_log_in(p, identity, pin, NULL, NULL, err);
-    if (rc == DEVID_OK && pk != NULL && identity->previous != NULL && has_key(pk, identity->previous))
+    if (rc == DEVID_OK && pk != NULL && identity->previous != NULL && is_half_of(pk, &identity->previous->pub))
         identity = identity->previous;
     if (rc == DEVID_OK)
         rc = devid_key_open(store, snap, identity, &key, err);
@@ -157,18 +182,22 @@ static devid_rc open_file(const struct pkey *pk, struct devid_key **out, struct 
 devid_rc pkey_of_uri(struct provider *p, const char *uri, struct pkey **out, struct devid_error *err)
 {
     struct devid_slice where = devid_slice_text(uri);
+    struct devid_bytes spki = {0};
     struct devid_key *key = NULL;
     struct pkey *pk = NULL;
     devid_rc rc = open_uri(p, uri, NULL, &key, err);
 
     if (rc == DEVID_OK)
-        rc = pkey_of_half(p, devid_slice_of(devid_key_public(key)->spki), PKEY_URI, where, &pk, err);
+        rc = devid_key_as_certified(key, &spki, err);
+    if (rc == DEVID_OK)
+        rc = pkey_of_half(p, devid_slice_of(spki), PKEY_URI, where, &pk, err);
     if (rc == DEVID_OK) {
         atomic_store(&pk->key, key);
         *out = pk;
     } else {
         devid_key_free(key);
     }
+    devid_bytes_free(&spki);
     return rc;
 }
 
@@ -189,39 +218,38 @@ devid_rc pkey_of_file(struct provider *p, struct devid_slice der, struct pkey **
 {
     struct devid_keyfile file = {0};
     struct devid_public pub = {0};
+    struct devid_bytes spki = {0};
     struct pkey *pk = NULL;
     char uri[32];
     devid_rc rc = devid_keyfile_read(der, &file, err);
 
     if (rc == DEVID_OK)
         rc = devid_public_from_area(devid_slice_of(file.area), &pub, err);
+    if (rc == DEVID_OK)
+        rc = devid_public_as_certified(&pub, (struct devid_slice){0}, &spki, err);
     (void)snprintf(uri, sizeof uri, "handle:0x%08x", (unsigned)file.handle);
     if (rc == DEVID_OK && file.handle != 0)
-        rc = pkey_of_half(p, devid_slice_of(pub.spki), PKEY_URI, devid_slice_text(uri), &pk, err);
+        rc = pkey_of_half(p, devid_slice_of(spki), PKEY_URI, devid_slice_text(uri), &pk, err);
     else if (rc == DEVID_OK)
-        rc = pkey_of_half(p, devid_slice_of(pub.spki), PKEY_FILE, der, &pk, err);
+        rc = pkey_of_half(p, devid_slice_of(spki), PKEY_FILE, der, &pk, err);
     if (rc == DEVID_OK) {
         pk->has_auth = !file.is_empty_auth;
         *out = pk;
     }
+    devid_bytes_free(&spki);
     devid_public_free(&pub);
     devid_keyfile_free(&file);
     return rc;
 }
 
-static devid_rc same_key(struct pkey *pk, const struct devid_key *key, struct devid_error *err)
+static devid_rc same_key(const struct pkey *pk, const struct devid_key *key, struct devid_error *err)
 {
     const char *uri = (const char *)pk->where.data;
-    struct pkey *other = NULL;
-    devid_rc rc = pkey_of_spki(pk->prov, devid_slice_of(devid_key_public(key)->spki), &other, err);
 
-    if (rc != DEVID_OK)
-        return rc;
-    if (EVP_PKEY_eq(pk->soft, other->soft) != 1) /* a PIN may stand behind the '?' */
-        rc = devid_fail(err, DEVID_E_KEY, "%.*s is not the key that this reference was made for: write it anew with "
-                        "\"devid ref\"", (int)strcspn(uri, "?"), uri);
-    pkey_free(other);
-    return rc;
+    if (is_half_of(pk, devid_key_public(key)))
+        return DEVID_OK;
+    return devid_fail(err, DEVID_E_KEY, "%.*s is not the key that this reference was made for: write it anew with "
+                      "\"devid ref\"", (int)strcspn(uri, "?"), uri); /* a PIN may stand behind the '?' */
 }
 
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err)

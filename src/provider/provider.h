@@ -50,7 +50,7 @@ struct provider {
     _Atomic(const struct body *) body; /* NULL until the first need */
     atomic_bool is_incomplete;         /* it could not be loaded */
     /* the body's */
-    _Atomic(const OSSL_PARAM *) gen_settable[2]; /* of EC, of RSA; ours, made at first need */
+    _Atomic(const OSSL_PARAM *) gen_settable[3]; /* by enum pkey_type; ours, made at first need */
     _Atomic(const OSSL_ALGORITHM *) loaders;     /* the same: where the store serves not all schemes */
     _Atomic(struct devid_store *) store; /* NULL until the first need; no lock, which fork could leave held by nobody */
 };
@@ -87,6 +87,9 @@ void provider_forget_reasons(struct provider *p);
 
 /* pkey.c */
 
+/* libcrypto's key types. One of the last says in its SPKI that it signs PSS alone: devid_public_as_certified. */
+enum pkey_type { PKEY_EC, PKEY_RSA, PKEY_RSA_PSS };
+
 enum pkey_place {
     PKEY_SOFTWARE, /* no TPM behind it: a peer's key, or any key while we are listed first */
     PKEY_URI,      /* where is a URI, NUL-terminated */
@@ -97,7 +100,8 @@ enum pkey_place {
 struct pkey {
     atomic_uint holders;
     struct provider *prov;
-    enum devid_alg alg;
+    enum pkey_type type;
+    enum devid_alg alg; /* of the type */
     EVP_PKEY *soft; /* in core's library context; the public half, for PKEY_SOFTWARE perhaps a pair; NULL: empty yet */
     enum pkey_place place;
     struct devid_bytes where;
@@ -106,13 +110,15 @@ struct pkey {
     _Atomic(struct devid_key *) key; /* found at the first signature */
 };
 
-struct pkey *pkey_new(struct provider *p, enum devid_alg alg);
+struct pkey *pkey_new(struct provider *p, enum pkey_type type);
 struct pkey *pkey_hold(struct pkey *pk);
 void pkey_free(struct pkey *pk);
-/** "EC" or "RSA". A literal. */
-static inline const char *pkey_type(enum devid_alg alg)
+/** "EC", "RSA" or "RSA-PSS". A literal. */
+static inline const char *pkey_type_name(enum pkey_type type)
 {
-    return alg == DEVID_EC ? "EC" : "RSA";
+    static const char *const names[] = {[PKEY_EC] = "EC", [PKEY_RSA] = "RSA", [PKEY_RSA_PSS] = "RSA-PSS"};
+
+    return names[type];
 }
 
 /** From a reference. Without an SPKI in it the store is asked. DEVID_E_ABSENT if the store has no such key. */

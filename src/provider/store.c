@@ -209,6 +209,18 @@ static int give_name(struct opened *o, OSSL_CALLBACK *cb, void *arg)
     return ok;
 }
 
+static devid_rc public_at_hand(const struct opened *o, struct pkey **out, struct devid_error *err)
+{
+    struct devid_slice certified = o->at->n_chain == 0 ? (struct devid_slice){0} : o->at->chain[0].spki;
+    struct devid_bytes spki = {0};
+    devid_rc rc = devid_public_as_certified(&o->at->pub, certified, &spki, err);
+
+    if (rc == DEVID_OK)
+        rc = pkey_of_spki(o->prov, devid_slice_of(spki), out, err);
+    devid_bytes_free(&spki);
+    return rc;
+}
+
 /* From the store's snapshot if it has the public half, else by name. */
 static devid_rc key_at_hand(struct opened *o, bool wants_private, struct pkey **out, struct devid_error *err)
 {
@@ -217,7 +229,7 @@ static devid_rc key_at_hand(struct opened *o, bool wants_private, struct pkey **
     devid_rc rc;
 
     if (o->at != NULL && !wants_private)
-        return pkey_of_spki(o->prov, devid_slice_of(o->at->pub.spki), out, err);
+        return public_at_hand(o, out, err);
     if (o->at == NULL || !o->is_folder)
         rc = pkey_of_uri(o->prov, o->text, &pair, err);
     else if ((rc = devid_uri_of(o->at, &uri, err)) == DEVID_OK)
@@ -276,7 +288,7 @@ static int give_key(struct opened *o, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHR
     if (rc == DEVID_OK && wants_private)
         rc = ask_auth(o, pk, ask, ask_arg, &err);
     if (rc == DEVID_OK) {
-        const char *name = pkey_type(pk->alg);
+        const char *name = pkey_type_name(pk->type);
 
         if (wants_private)
             pkey_preconnect(pk);

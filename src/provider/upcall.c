@@ -47,7 +47,7 @@ struct provider *provider_new(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH 
     atomic_init(&p->is_incomplete, false);
     atomic_init(&p->store, NULL);
     atomic_init(&p->loaders, NULL);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i <= PKEY_RSA_PSS; i++)
         atomic_init(&p->gen_settable[i], NULL);
     p->core = core;
     take_upcalls(p, upcalls);

@@ -129,6 +129,34 @@ static devid_rc take_exponent(const OSSL_PARAM *p, struct wish *w)
     return DEVID_OK;
 }
 
+static enum devid_hash hash_named(const char *name)
+{
+    EVP_MD *md = EVP_MD_fetch(devid_libctx(), name, NULL);
+    enum devid_hash found = DEVID_HASH_END;
+
+    for (int hash = DEVID_HASH_NONE + 1; md != NULL && hash < DEVID_HASH_END; hash++)
+        if (devid_hash_is_tpm((enum devid_hash)hash) && EVP_MD_is_a(md, devid_hash_name((enum devid_hash)hash)))
+            found = (enum devid_hash)hash;
+    EVP_MD_free(md);
+    return found;
+}
+
+/* rsa_pss_keygen_md, rsa_pss_keygen_mgf1_md, rsa_pss_keygen_saltlen. DEVID_HASH_END: a digest that no TPM has. */
+static devid_rc take_pss(const OSSL_PARAM *p, struct wish *w, struct devid_error *err)
+{
+    bool is_mgf = strcmp(p->key, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST) == 0;
+    const char *name = NULL;
+
+    if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN) == 0 && OSSL_PARAM_get_int(p, &w->salt_len) != 1)
+        return devid_fail(err, DEVID_E_ARG, "the salt's length is a number");
+    if (!is_mgf && strcmp(p->key, OSSL_PKEY_PARAM_RSA_DIGEST) != 0)
+        return DEVID_OK;
+    if (OSSL_PARAM_get_utf8_string_ptr(p, &name) != 1 || name == NULL)
+        return devid_fail(err, DEVID_E_ARG, "the digest's name is a text");
+    *(is_mgf ? &w->mgf : &w->hash) = hash_named(name);
+    return DEVID_OK;
+}
+
 devid_rc wish_take(const OSSL_PARAM params[], struct wish *w, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
@@ -149,6 +177,8 @@ devid_rc wish_take(const OSSL_PARAM params[], struct wish *w, struct devid_error
             w->bits = OSSL_PARAM_get_size_t(p, &bits) == 1 && bits <= 16384 ? (unsigned)bits : 1;
         } else if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_E) == 0) {
             rc = take_exponent(p, w);
+        } else {
+            rc = take_pss(p, w, err);
         }
     }
     return rc;
@@ -248,12 +278,33 @@ static devid_rc to_file(struct provider *p, const struct wish *w, const struct d
     return rc;
 }
 
-static devid_rc check(enum devid_alg alg, const struct wish *w, struct devid_error *err)
+/* A TPM's key has one hash for all, SHA-256 if none is said, and salts of its length. */
+static devid_rc check_pss(const struct wish *w, struct devid_error *err)
 {
-    if (alg == DEVID_EC && (w->has_odd_group || w->bits == 0))
+    enum devid_hash hash = w->hash != DEVID_HASH_NONE ? w->hash : DEVID_SHA256;
+
+    if (hash == DEVID_HASH_END)
+        return devid_fail(err, DEVID_E_KEY, "a TPM makes PSS with SHA-1, SHA-256, SHA-384 or SHA-512");
+    if (w->mgf != DEVID_HASH_NONE && w->mgf != hash)
+        return devid_fail(err, DEVID_E_KEY, "a TPM's PSS has one digest for both: leave out rsa_pss_keygen_mgf1_md");
+    if (w->salt_len != 0 && (size_t)w->salt_len != devid_hash_len(hash))
+        return devid_fail(err, DEVID_E_KEY, "a TPM makes salts as long as the digest: leave out rsa_pss_keygen_saltlen, or say %zu",
+                          devid_hash_len(hash));
+    return DEVID_OK;
+}
+
+static devid_rc check(enum pkey_type type, const struct wish *w, struct devid_error *err)
+{
+    devid_rc rc = DEVID_OK;
+
+    if (type == PKEY_EC && (w->has_odd_group || w->bits == 0))
         return devid_fail(err, DEVID_E_KEY, "a TPM has the groups P-256, P-384 and perhaps P-521: name one of them");
     if (w->has_odd_exponent)
         return devid_fail(err, DEVID_E_KEY, "a TPM makes RSA keys with the exponent 65537 only");
+    if (type == PKEY_RSA_PSS)
+        rc = check_pss(w, err);
+    if (rc != DEVID_OK)
+        return rc;
     if (w->label.len != 0 && (w->parent != 0 || w->password.len != 0))
         return devid_fail(err, DEVID_E_ARG, "a key in a token has its token's parent and PIN: leave out parent and password");
     if (w->label.len == 0 && w->token.len != 0)
@@ -261,17 +312,18 @@ static devid_rc check(enum devid_alg alg, const struct wish *w, struct devid_err
     return DEVID_OK;
 }
 
-devid_rc wish_fulfil(struct provider *p, enum devid_alg alg, const struct wish *w, struct pkey **out, struct devid_error *err)
+devid_rc wish_fulfil(struct provider *p, enum pkey_type type, const struct wish *w, struct pkey **out, struct devid_error *err)
 {
     struct devid_wanted wanted = {
-        .alg = alg, .bits = w->bits != 0 ? w->bits : 2048, .signs = w->use != WISH_DERIVE,
-        .decrypts = alg == DEVID_RSA || w->use != WISH_SIGN, .parent = w->parent,
+        .alg = type == PKEY_EC ? DEVID_EC : DEVID_RSA, .bits = w->bits != 0 ? w->bits : 2048,
+        .signs = type == PKEY_RSA_PSS || w->use != WISH_DERIVE, .decrypts = type == PKEY_RSA || (type == PKEY_EC && w->use != WISH_SIGN),
+        .pss_hash = type != PKEY_RSA_PSS ? DEVID_HASH_NONE : w->hash != DEVID_HASH_NONE ? w->hash : DEVID_SHA256, .parent = w->parent,
         .auth = {w->password.data, w->password.len},
     };
     const char *label = (const char *)w->label.data;
     struct devid_store *store = NULL;
     struct devid_made made = {0};
-    devid_rc rc = check(alg, w, err);
+    devid_rc rc = check(type, w, err);
 
     if (rc == DEVID_OK)
         rc = provider_store(p, &store, err);

@@ -17,6 +17,8 @@ struct wish {
     struct devid_secret password;
     uint32_t parent;
     unsigned bits; /* of the group or modulus; 0: not said */
+    enum devid_hash hash, mgf; /* PSS; DEVID_HASH_NONE: not said, DEVID_HASH_END: one that no TPM has */
+    int salt_len;
     bool has_odd_group, has_odd_exponent;
 };
 
@@ -33,6 +35,6 @@ void wish_free(struct wish *w);
  * Make the key. TPM2_Create and what comes before it; in a token its file is written.
  * \return DEVID_E_EXISTS if the name is taken
  */
-devid_rc wish_fulfil(struct provider *p, enum devid_alg alg, const struct wish *w, struct pkey **out, struct devid_error *err);
+devid_rc wish_fulfil(struct provider *p, enum pkey_type type, const struct wish *w, struct pkey **out, struct devid_error *err);
 
 #endif

@@ -180,7 +180,7 @@ for order in default-first devid-first preferred; do
     world_forget_commands
     fails "another digest is refused" "fixed to PKCS#1 with SHA256: it does not sign with sha384" \
         openssl dgst -sha384 -sign fixed-pkcs1.pem -out signature message
-    fails "another padding is refused" "fixed to PSS with SHA256" openssl dgst -sha256 -sign fixed-pss.pem \
+    fails "another padding is refused" "not allowed with RSA-PSS" openssl dgst -sha256 -sign fixed-pss.pem \
         -sigopt rsa_padding_mode:pkcs1 -out signature message
     fails "a digest made elsewhere, too" "fixed to PKCS#1 with SHA256" openssl pkeyutl -sign -inkey fixed-pkcs1.pem \
         -pkeyopt digest:sha384 -in digest384 -out signature

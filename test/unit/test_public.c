@@ -192,6 +192,111 @@ static void attributes_and_fixed_schemes_are_taken_from_the_area(void **state)
 }
 
 /* TCG's templates fill unique with zeros or leave it empty: no key, whatever else it says. */
+/* The same key of OpenSSL's type RSA-PSS. */
+static struct devid_bytes pss_spki(EVP_PKEY *key, const char *hash, int salt_len)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    BIGNUM *n = NULL, *e = NULL;
+    unsigned char modulus[256], exponent[3];
+    EVP_PKEY *pss = NULL;
+    struct devid_bytes spki;
+
+    assert_true(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) == 1 && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1);
+    assert_true(BN_bn2nativepad(n, modulus, sizeof modulus) > 0 && BN_bn2nativepad(e, exponent, sizeof exponent) > 0);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, modulus, sizeof modulus),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, exponent, sizeof exponent),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, (char *)(uintptr_t)hash, hash == NULL ? 0 : strlen(hash)),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, (char *)(uintptr_t)hash, hash == NULL ? 0 : strlen(hash)),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt_len),
+        OSSL_PARAM_END,
+    };
+    if (hash == NULL)
+        params[2] = OSSL_PARAM_construct_end();
+    assert_true(EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &pss, EVP_PKEY_PUBLIC_KEY, params) == 1);
+    spki = soft_spki(pss);
+    EVP_PKEY_free(pss);
+    EVP_PKEY_CTX_free(ctx);
+    BN_free(n);
+    BN_free(e);
+    return spki;
+}
+
+/* RFC 4055, 3.1. */
+static void a_key_that_signs_pss_alone_is_called_so_in_openssls_very_bytes(void **state)
+{
+    static const struct {
+        TPM2_ALG_ID tpm;
+        const char *openssl;
+        int salt_len;
+    } hashes[] = {{TPM2_ALG_SHA1, "SHA1", 20}, {TPM2_ALG_SHA256, "SHA256", 32}, {TPM2_ALG_SHA384, "SHA384", 48}, {TPM2_ALG_SHA512, "SHA512", 64}};
+    EVP_PKEY *key = soft_key("RSA");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hashes / sizeof hashes[0]; i++) {
+        struct soft_area how = {TPMA_OBJECT_SIGN_ENCRYPT, TPM2_ALG_RSAPSS, hashes[i].tpm, 0};
+        struct devid_bytes area = soft_area(key, &how), expected = pss_spki(key, hashes[i].openssl, hashes[i].salt_len), found = {0};
+        struct devid_public pub = {0}, again = {0};
+
+        assert_int_equal(devid_public_from_area(devid_slice_of(area), &pub, NULL), DEVID_OK);
+        assert_int_equal(devid_public_as_certified(&pub, (struct devid_slice){0}, &found, NULL), DEVID_OK);
+        assert_bytes(found, expected);
+        assert_true(devid_spki_is_pss(devid_slice_of(found)) && !devid_spki_is_pss(devid_slice_of(pub.spki)));
+        assert_true(devid_spki_same(devid_slice_of(found), devid_slice_of(pub.spki)));
+        assert_int_equal(devid_public_from_spki(devid_slice_of(found), &again, NULL), DEVID_OK);
+        assert_bytes(again.spki, pub.spki);
+        devid_public_free(&again);
+        devid_public_free(&pub);
+        devid_bytes_free(&found);
+        devid_bytes_free(&expected);
+        devid_bytes_free(&area);
+    }
+    EVP_PKEY_free(key);
+    assert_queue_is_empty();
+}
+
+static void assert_called(const struct devid_public *pub, struct devid_bytes certified, struct devid_bytes expected)
+{
+    struct devid_bytes found = {0};
+
+    assert_int_equal(devid_public_as_certified(pub, devid_slice_of(certified), &found, NULL), DEVID_OK);
+    assert_bytes(found, expected);
+    devid_bytes_free(&found);
+}
+
+static void a_certificate_says_what_an_rsa_key_is_called(void **state)
+{
+    const struct soft_area any = {TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT, 0, 0, 0},
+                           pss_alone = {TPMA_OBJECT_SIGN_ENCRYPT, TPM2_ALG_RSAPSS, TPM2_ALG_SHA256, 0},
+                           restricted = {TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_RESTRICTED, TPM2_ALG_RSAPSS, TPM2_ALG_SHA256, 0};
+    EVP_PKEY *key = soft_key("RSA"), *other = soft_key("RSA");
+    struct devid_bytes rsa = soft_spki(key), pss = pss_spki(key, NULL, 0), another = pss_spki(other, NULL, 0), none = {0};
+    const struct soft_area *how[] = {&any, &pss_alone, &restricted};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct devid_bytes area = soft_area(key, how[i]);
+        struct devid_public pub = {0};
+
+        assert_int_equal(devid_public_from_area(devid_slice_of(area), &pub, NULL), DEVID_OK);
+        assert_called(&pub, rsa, rsa);
+        assert_called(&pub, pss, pss);
+        assert_called(&pub, another, rsa);
+        if (how[i] != &pss_alone)
+            assert_called(&pub, none, rsa);
+        devid_public_free(&pub);
+        devid_bytes_free(&area);
+    }
+    assert_false(devid_spki_same(devid_slice_of(pss), devid_slice_of(another)));
+    assert_false(devid_spki_same(devid_slice_of(none), devid_slice_of(none)));
+    devid_bytes_free(&rsa);
+    devid_bytes_free(&pss);
+    devid_bytes_free(&another);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+    assert_queue_is_empty();
+}
+
 static void a_template_is_no_key(void **state)
 {
     EVP_PKEY *key = soft_key("P-256");
@@ -331,6 +436,8 @@ int main(void)
         cmocka_unit_test(a_short_coordinate_is_padded_on_the_left),
         cmocka_unit_test(area_and_spki_of_an_rsa_key_say_the_same_as_openssl),
         cmocka_unit_test(attributes_and_fixed_schemes_are_taken_from_the_area),
+        cmocka_unit_test(a_key_that_signs_pss_alone_is_called_so_in_openssls_very_bytes),
+        cmocka_unit_test(a_certificate_says_what_an_rsa_key_is_called),
         cmocka_unit_test(a_template_is_no_key),
         cmocka_unit_test(an_area_cut_anywhere_or_with_more_behind_is_refused),
         cmocka_unit_test(keys_of_other_kinds_are_named_as_such),
