@@ -7,11 +7,12 @@
 #include "core/evidence.h"
 #include "core/files.h"
 #include "core/make.h"
+#include "core/tcg_csr.h"
 #include "tool.h"
 
 #define NONCE_MAX 64
 
-static devid_rc read_nonce(const char *hex, struct devid_bytes *out, struct devid_error *err)
+devid_rc tool_nonce(const char *hex, struct devid_bytes *out, struct devid_error *err)
 {
     devid_rc rc = hex == NULL ? DEVID_OK : devid_hex_decode(hex, out, err);
 
@@ -71,8 +72,7 @@ static devid_rc add_ek(struct tool *tool, struct devid_evidence *e, struct devid
     return rc;
 }
 
-static devid_rc gather(struct tool *tool, const char *name, struct devid_slice nonce, struct devid_evidence *e,
-                       struct devid_error *err)
+devid_rc tool_evidence(struct tool *tool, const char *name, struct devid_slice nonce, struct devid_evidence *e, struct devid_error *err)
 {
     const struct devid_identity *key, *iak;
     struct devid_snapshot *snap = NULL, *all = NULL;
@@ -120,9 +120,9 @@ devid_rc command_attest(struct tool *tool, int argc, char **argv, struct devid_e
     }
     if (optind + 1 != argc)
         return devid_fail(err, TOOL_USAGE, "attest: the name of one identity is expected");
-    rc = read_nonce(hex, &nonce, err);
+    rc = tool_nonce(hex, &nonce, err);
     if (rc == DEVID_OK)
-        rc = gather(tool, argv[optind], devid_slice_of(nonce), &e, err);
+        rc = tool_evidence(tool, argv[optind], devid_slice_of(nonce), &e, err);
     if (rc == DEVID_OK)
         rc = devid_evidence_write(&e, &pem, err);
     if (rc == DEVID_OK && path != NULL)
@@ -141,37 +141,53 @@ static void tell(const struct devid_evidence_verdict *verdict)
         (void)printf("%s: %s\n", verdict->findings[i].was_checked ? "checked" : "not checked", verdict->findings[i].text);
 }
 
-/* What --nonce, --ek-roots and --roots gave. */
+/* What the options gave. */
 struct given {
     const char *nonce, *ek_roots, *roots;
+    bool is_tcg_csr;
 };
+
+/* The file is evidence, or the TCG's request. \return DEVID_OK if what was checked is good; verdict tells it in any case */
+static devid_rc judge(struct devid_slice file, const struct given *given, const struct devid_evidence_wish *wish,
+                      struct devid_evidence_verdict *verdict, struct devid_error *err)
+{
+    struct devid_tcg_csr csr;
+    struct devid_evidence e = {0};
+    devid_rc rc;
+
+    if (given->is_tcg_csr) {
+        rc = devid_tcg_csr_read(file, &csr, err);
+        return rc == DEVID_OK ? devid_tcg_csr_verify(&csr, wish, verdict, err) : rc;
+    }
+    rc = devid_evidence_read(file, &e, err);
+    if (rc == DEVID_OK)
+        rc = devid_evidence_verify(&e, wish, verdict, err);
+    devid_evidence_free(&e);
+    return rc;
+}
 
 static devid_rc verify(const char *path, const struct given *given, struct devid_error *err)
 {
     struct devid_bytes file = {0}, nonce = {0}, ek_roots = {0}, roots = {0};
     struct devid_evidence_verdict verdict = {0};
     struct devid_evidence_wish wish;
-    struct devid_evidence e = {0};
-    devid_rc rc = read_nonce(given->nonce, &nonce, err);
+    devid_rc rc = tool_nonce(given->nonce, &nonce, err);
 
     if (rc == DEVID_OK && given->ek_roots != NULL)
         rc = devid_file_read(given->ek_roots, 1U << 20, &ek_roots, err);
     if (rc == DEVID_OK && given->roots != NULL)
         rc = devid_file_read(given->roots, 1U << 20, &roots, err);
     if (rc == DEVID_OK)
-        rc = devid_file_read(path, DEVID_EVIDENCE_MAX, &file, err);
-    if (rc == DEVID_OK)
-        rc = devid_evidence_read(devid_slice_of(file), &e, err);
+        rc = devid_file_read(path, given->is_tcg_csr ? DEVID_TCG_CSR_MAX : DEVID_EVIDENCE_MAX, &file, err);
     if (rc == DEVID_OK) {
         wish = (struct devid_evidence_wish){devid_slice_of(nonce), devid_slice_of(ek_roots), devid_slice_of(roots)};
-        rc = devid_evidence_verify(&e, &wish, &verdict, err);
+        rc = judge(devid_slice_of(file), given, &wish, &verdict, err);
         tell(&verdict);
         if (rc != DEVID_OK)
             rc = devid_error_in(err, rc, path);
         else
             (void)printf("good: the key lives in a TPM, as far as it was checked\n");
     }
-    devid_evidence_free(&e);
     devid_bytes_free(&file);
     devid_bytes_free(&nonce);
     devid_bytes_free(&ek_roots);
@@ -184,6 +200,7 @@ devid_rc command_verify(struct tool *tool, int argc, char **argv, struct devid_e
     static const struct option options[] = {{"nonce", required_argument, NULL, 'n'},
                                             {"ek-roots", required_argument, NULL, 'e'},
                                             {"roots", required_argument, NULL, 'r'},
+                                            {"tcg-csr", no_argument, NULL, 't'},
                                             {NULL, 0, NULL, 0}};
     struct given given = {0};
     int c;
@@ -196,6 +213,8 @@ devid_rc command_verify(struct tool *tool, int argc, char **argv, struct devid_e
             given.ek_roots = optarg;
         else if (c == 'r')
             given.roots = optarg;
+        else if (c == 't')
+            given.is_tcg_csr = true;
         else
             return devid_fail(err, TOOL_USAGE, "verify: unknown option");
     }

@@ -40,6 +40,7 @@ devid_SOURCES = \
 	tools/spire.c \
 	tools/step.c \
 	tools/switch.c \
+	tools/tcg_csr.c \
 	tools/tool.h \
 	tools/tpmenroll.c \
 	tools/write.c

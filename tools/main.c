@@ -60,14 +60,19 @@ static const struct tool_command commands[] = {
      "  --nonce HEX      the verifier's, of 1 to 64 bytes: shows that the evidence is fresh\n"
      "  --out FILE       there instead of standard output; replaced at one instant\n",
      true, command_attest},
-    {"verify", "[--ek-roots FILE] [--roots FILE] [--nonce HEX] FILE", "check such evidence, without a TPM",
+    {"verify", "[--tcg-csr] [--ek-roots FILE] [--roots FILE] [--nonce HEX] FILE", "check such evidence, without a TPM",
+     "  --tcg-csr        FILE is a request of devid export --tcg-csr\n"
      "  --ek-roots FILE  PEM file of the chip makers' CAs that are trusted\n"
      "  --roots FILE     PEM file of the CAs that are trusted for certificates of keys and attestation keys\n"
      "  --nonce HEX      that the evidence was asked for with\n",
      false, command_verify},
-    {"export", "--spire [--out FOLDER] NAME", "write an identity as other systems take it",
+    {"export", "--spire [--out FOLDER] NAME | --tcg-csr [--model TEXT] [--nonce HEX] [--out FILE] NAME",
+     "write an identity as other systems take it",
      "  --spire       devid.priv.blob, devid.pub.blob and devid.crt.pem for SPIRE's node attestor tpm_devid\n"
-     "  --out FOLDER  where to; without it the current folder\n",
+     "  --tcg-csr     the TCG's certificate request of a device, TCG_CSR_IDEVID, for its CA\n"
+     "  --out PATH    --spire: a folder, without it the current one; --tcg-csr: a file, without it standard output\n"
+     "  --model TEXT  the device's model, for the request\n"
+     "  --nonce HEX   the CA's, of 1 to 64 bytes: shows that the request is fresh\n",
      true, command_export},
     {"doctor", "[--user NAME]", "what does not work, why, and what to do", NULL, false, command_doctor},
 };

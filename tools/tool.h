@@ -3,6 +3,7 @@
 #ifndef DEVID_TOOLS_TOOL_H
 #define DEVID_TOOLS_TOOL_H
 
+#include "core/evidence.h"
 #include "core/make.h"
 #include "core/recover.h"
 #include "core/store.h"
@@ -92,6 +93,23 @@ devid_rc tool_recover(struct tool *tool, const struct devid_conf_identity *want,
  */
 devid_rc tool_known_key(struct tool *tool, const struct devid_conf_identity *want, const struct devid_snapshot *snap,
                         struct devid_bytes *der, struct devid_cert *leaf, struct devid_slice *spki, struct devid_error *err);
+
+/* attest.c */
+
+/** --nonce: 1 to 64 bytes in hexadecimal; NULL: none. *out is freed by the caller. */
+devid_rc tool_nonce(const char *hex, struct devid_bytes *out, struct devid_error *err);
+/** Evidence of one identity's key, by this device's attestation key. *e is freed by the caller, after a failure too. */
+devid_rc tool_evidence(struct tool *tool, const char *name, struct devid_slice nonce, struct devid_evidence *e, struct devid_error *err);
+
+/* tcg_csr.c */
+
+/**
+ * The TCG's certificate request of an identity, signed by its key.
+ * \param model  of the device, "" if none is to be told; its serial number is devid.conf's
+ * \param out    freed by the caller
+ */
+devid_rc tool_export_tcg_csr(struct tool *tool, const char *name, const char *model, struct devid_slice nonce, struct devid_bytes *out,
+                             struct devid_error *err);
 
 /* spire.c */
 

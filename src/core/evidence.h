@@ -55,7 +55,7 @@ struct devid_evidence_verdict {
     struct devid_evidence_finding {
         bool was_checked; /* and is good; else it was not checked */
         char text[160];
-    } findings[16];
+    } findings[20];
     size_t n;
 };
 

@@ -17,6 +17,7 @@ libdevid_core_la_SOURCES = \
 	src/core/error.c src/core/error.h \
 	src/core/error_tss.c \
 	src/core/evidence.c src/core/evidence.h \
+	src/core/evidence_cert.c src/core/judge.h \
 	src/core/evidence_verify.c \
 	src/core/guarded.c src/core/guarded.h \
 	src/core/hash.c \
@@ -51,6 +52,9 @@ libdevid_core_la_SOURCES = \
 	src/core/token.c src/core/token.h \
 	src/core/token_end.c \
 	src/core/token_make.c \
+	src/core/tcg_csr.c src/core/tcg_csr.h \
+	src/core/tcg_csr_sig.c \
+	src/core/tcg_csr_verify.c \
 	src/core/template.c \
 	src/core/variant.c src/core/variant.h \
 	src/core/verify.c \

@@ -56,6 +56,7 @@ CLIENT_TESTS += test/client/systemd-boot.sh
 CLIENT_TESTS += test/client/strongswan.sh
 CLIENT_TESTS += test/client/spire.sh
 CLIENT_TESTS += test/client/stunnel.sh
+CLIENT_TESTS += test/client/tcg-csr.sh
 CLIENT_TESTS += test/client/tss2.sh
 EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh

@@ -16,6 +16,7 @@ FUZZ_TARGETS = \
 	test/fuzz/public \
 	test/fuzz/record \
 	test/fuzz/ref \
+	test/fuzz/tcg_csr \
 	test/fuzz/template \
 	test/fuzz/tpmenroll \
 	test/fuzz/uri
@@ -83,6 +84,11 @@ test_fuzz_evidence_SOURCES = test/fuzz/evidence.c $(FUZZ_MAIN)
 test_fuzz_evidence_CFLAGS = $(FUZZ_CFLAGS)
 test_fuzz_evidence_LDFLAGS = $(FUZZ_LINKING)
 test_fuzz_evidence_LDADD = $(FUZZ_LIBS)
+
+test_fuzz_tcg_csr_SOURCES = test/fuzz/tcg_csr.c $(FUZZ_MAIN)
+test_fuzz_tcg_csr_CFLAGS = $(FUZZ_CFLAGS)
+test_fuzz_tcg_csr_LDFLAGS = $(FUZZ_LINKING)
+test_fuzz_tcg_csr_LDADD = $(FUZZ_LIBS)
 
 test_fuzz_keyfile_SOURCES = test/fuzz/keyfile.c $(FUZZ_MAIN)
 test_fuzz_keyfile_CFLAGS = $(FUZZ_CFLAGS)
