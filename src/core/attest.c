@@ -225,10 +225,10 @@ static devid_rc attempt(struct devid_store *store, ESYS_CONTEXT *esys, const str
     if (rc == DEVID_OK && op->command == TPM2_CC_ActivateCredential)
         rc = check_secret(second.area, &op->secret, err);
     if (rc == DEVID_OK)
-        rc = devid_policy_session(esys, first.area, op->command, true, &first.session, err);
+        rc = devid_policy_session(devid_store_tpm(store), esys, first.area, op->command, true, &first.session, err);
     second.session = ESYS_TR_PASSWORD; /* an attestation key's USER role needs no more */
     if (rc == DEVID_OK && op->command == TPM2_CC_ActivateCredential)
-        rc = devid_policy_session(esys, second.area, op->command, false, &second.session, err);
+        rc = devid_policy_session(devid_store_tpm(store), esys, second.area, op->command, false, &second.session, err);
     if (rc == DEVID_OK)
         rc = op->command == TPM2_CC_Certify ? send_certify(esys, &first, &second, op, err)
                                             : send_activate(esys, &first, &second, op, err);

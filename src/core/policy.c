@@ -157,57 +157,120 @@ static bool find(const TPMT_PUBLIC *area, enum devid_policy *out)
     return false;
 }
 
-static devid_rc satisfy(ESYS_CONTEXT *esys, ESYS_TR session, enum devid_policy policy, TPM2_ALG_ID alg, TPM2_CC command,
-                        struct devid_error *err)
+/* ---- sessions ---- */
+
+/* A session that is being made, and what it must satisfy. */
+struct making {
+    struct devid_tpm *tpm;
+    ESYS_CONTEXT *esys;
+    ESYS_TR session;
+    enum devid_policy policy;
+    enum devid_hash hash; /* of the key's name, the session and the policy's index */
+    TPM2_CC command;
+    bool is_admin;
+    TPML_DIGEST branches;
+};
+
+/* PolicySecret(endorsement), and what makes A to B or C. */
+static TSS2_RC take_secret(const struct making *m)
 {
     static const TPM2B_NONCE no_nonce, no_reference;
     static const TPM2B_DIGEST no_parameters;
-    TPML_DIGEST branches = {0};
     TPM2B_TIMEOUT *timeout = NULL;
     TPMT_TK_AUTH *ticket = NULL;
-    devid_rc rc = branches_of(policy, devid_hash_of_alg(alg), &branches, err);
+    TSS2_RC r = Esys_PolicySecret(m->esys, ESYS_TR_RH_ENDORSEMENT, m->session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                  &no_nonce, &no_parameters, &no_reference, 0, &timeout, &ticket);
+
+    Esys_Free(timeout);
+    Esys_Free(ticket);
+    if (r == TSS2_RC_SUCCESS && policies[m->policy].has_commands)
+        r = Esys_PolicyCommandCode(m->esys, m->session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, m->command);
+    return r;
+}
+
+/* Does the index hold the policy PolicyCommandCode(command), or the empty one? TPMT_HA: the hash's number, the digest. */
+static bool is_delegated(const struct making *m, const TPM2B_MAX_NV_BUFFER *held, bool *by_command)
+{
+    const TPM2B_DIGEST nothing = zeros(m->hash);
+    TPM2B_DIGEST command = {0};
+    TPM2_ALG_ID alg = devid_alg_of_hash(m->hash);
+
+    if (held->size != 2U + nothing.size || held->buffer[0] != alg >> 8 || held->buffer[1] != (alg & 0xff) ||
+        command_code(m->hash, &nothing, m->command, &command, NULL) != DEVID_OK)
+        return false;
+    *by_command = memcmp(held->buffer + 2, command.buffer, command.size) == 0;
+    return *by_command || (!m->is_admin && memcmp(held->buffer + 2, nothing.buffer, nothing.size) == 0);
+}
+
+/* Branch D. \return false: it delegates nothing that is known here; the session is as it was */
+static bool take_delegated(const struct making *m)
+{
+    uint32_t index = policies[m->policy].index + (uint32_t)(m->hash - DEVID_SHA256);
+    TPM2B_MAX_NV_BUFFER *held = NULL;
+    ESYS_TR nv = ESYS_TR_NONE;
+    bool by_command = false, good;
+
+    if (policies[m->policy].index == 0 || devid_chip_find(m->tpm, m->esys, index, &nv, NULL) != DEVID_OK)
+        return false;
+    good = Esys_NV_Read(m->esys, nv, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, (UINT16)(2 + devid_hash_len(m->hash)), 0,
+                        &held) == TSS2_RC_SUCCESS &&
+           is_delegated(m, held, &by_command);
+    if (good && by_command)
+        good = Esys_PolicyCommandCode(m->esys, m->session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, m->command) == TSS2_RC_SUCCESS;
+    if (good)
+        good = Esys_PolicyAuthorizeNV(m->esys, nv, nv, m->session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE) == TSS2_RC_SUCCESS;
+    Esys_Free(held);
+    devid_chip_close(m->esys, &nv);
+    return good;
+}
+
+static bool is_refused(TSS2_RC r)
+{
+    return devid_chip_says(r, TPM2_RC_AUTH_FAIL) || devid_chip_says(r, TPM2_RC_BAD_AUTH);
+}
+
+static devid_rc satisfy(struct making *m, struct devid_error *err)
+{
+    devid_rc rc = branches_of(m->policy, m->hash, &m->branches, err);
     TSS2_RC r;
 
     if (rc != DEVID_OK)
         return rc;
-    r = Esys_PolicySecret(esys, ESYS_TR_RH_ENDORSEMENT, session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_nonce,
-                          &no_parameters, &no_reference, 0, &timeout, &ticket);
-    Esys_Free(timeout);
-    Esys_Free(ticket);
-    if (r == TSS2_RC_SUCCESS && policies[policy].has_commands)
-        r = Esys_PolicyCommandCode(esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, command);
-    if (r == TSS2_RC_SUCCESS && branches.count > 1)
-        r = Esys_PolicyOR(esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &branches);
+    r = take_secret(m);
+    if (is_refused(r) && take_delegated(m))
+        r = TSS2_RC_SUCCESS;
+    if (r == TSS2_RC_SUCCESS && m->branches.count > 1)
+        r = Esys_PolicyOR(m->esys, m->session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &m->branches);
     return r == TSS2_RC_SUCCESS ? DEVID_OK
                                 : devid_chip_fail(err, r, ESYS_TR_RH_ENDORSEMENT, 0, "satisfy the policy of a key");
 }
 
-devid_rc devid_policy_session(ESYS_CONTEXT *esys, const TPM2B_PUBLIC *area, TPM2_CC command, bool is_admin,
+devid_rc devid_policy_session(struct devid_tpm *tpm, ESYS_CONTEXT *esys, const TPM2B_PUBLIC *area, TPM2_CC command, bool is_admin,
                               ESYS_TR *session, struct devid_error *err)
 {
     static const TPMT_SYM_DEF no_cipher = {.algorithm = TPM2_ALG_NULL};
     const TPMT_PUBLIC *key = &area->publicArea;
     bool password_will_do = is_admin ? (key->objectAttributes & TPMA_OBJECT_ADMINWITHPOLICY) == 0
                                      : (key->objectAttributes & TPMA_OBJECT_USERWITHAUTH) != 0;
-    enum devid_policy policy;
-    ESYS_TR made = ESYS_TR_NONE;
+    struct making m = {.tpm = tpm, .esys = esys, .session = ESYS_TR_NONE, .hash = devid_hash_of_alg(key->nameAlg),
+                       .command = command, .is_admin = is_admin};
     devid_rc rc;
     TSS2_RC r;
 
-    if (!find(key, &policy)) {
+    if (!find(key, &m.policy)) {
         *session = ESYS_TR_PASSWORD;
         return password_will_do ? DEVID_OK
                                 : devid_fail(err, DEVID_E_KEY, "the key wants a policy for this that devid does not know");
     }
     r = Esys_StartAuthSession(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                              TPM2_SE_POLICY, &no_cipher, key->nameAlg, &made);
+                              TPM2_SE_POLICY, &no_cipher, key->nameAlg, &m.session);
     if (r != TSS2_RC_SUCCESS)
         return devid_fail_tss(err, r, 0, "start a policy session");
-    rc = satisfy(esys, made, policy, key->nameAlg, command, err);
+    rc = satisfy(&m, err);
     if (rc == DEVID_OK)
-        *session = made;
+        *session = m.session;
     else
-        devid_policy_end(esys, &made);
+        devid_policy_end(esys, &m.session);
     return rc;
 }
 

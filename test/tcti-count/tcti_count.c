@@ -45,7 +45,7 @@ static const struct {
     NAME(NV_UndefineSpace), NAME(NV_Write), NAME(NV_WriteLock), NAME(StartAuthSession), NAME(GetRandom), NAME(Hash),
     NAME(StirRandom), NAME(ECC_Parameters), NAME(TestParms), NAME(LoadExternal), NAME(VerifySignature), NAME(ObjectChangeAuth), NAME(ContextSave),
     NAME(ContextLoad), NAME(Clear), NAME(PolicySecret), NAME(ECDH_ZGen), NAME(Startup), NAME(Shutdown), NAME(SelfTest),
-    NAME(PolicyCommandCode), NAME(PolicyOR), NAME(Certify), NAME(ActivateCredential), NAME(HashSequenceStart),
+    NAME(PolicyCommandCode), NAME(PolicyOR), NAME(PolicyAuthorizeNV), NAME(Certify), NAME(ActivateCredential), NAME(HashSequenceStart),
     NAME(SequenceUpdate), NAME(SequenceComplete),
 #undef NAME
 };

@@ -423,6 +423,87 @@ static void an_endorsement_hierarchy_with_a_password_is_named_and_nothing_stays(
     world_assert_clean(w);
 }
 
+/*
+ * Branch D as the owner of the endorsement hierarchy makes it, by tpm2-tools: an index that policy A writes, and in it the policy that
+ * may be satisfied instead. \param approved  a command of tpm2-tools that extends the trial session s.ctx, and writes the policy to "to"
+ */
+static void delegate(struct world *w, uint32_t index, const char *approved)
+{
+    by_hand(w, "printf " EK_LOW_POLICY " | xxd -r -p >a && tpm2_nvdefine -Q -C o -s 34 -g sha256 -L a -a "
+            "'policywrite|writeall|ppread|ownerread|authread|policyread|no_da' 0x%08x && "
+            "tpm2_startauthsession -Q -S s.ctx && %s && tpm2_flushcontext -Q s.ctx && "
+            "{ printf '\\000\\013'; cat to; } >held && "
+            "tpm2_startauthsession -Q --policy-session -S s.ctx && tpm2_policysecret -Q -S s.ctx -c e && "
+            "tpm2_nvwrite -Q -C 0x%08x -P session:s.ctx -i held 0x%08x && tpm2_flushcontext -Q s.ctx", index, approved, index, index);
+}
+
+static void what_is_delegated_needs_no_password_of_the_endorsement_hierarchy(void **state)
+{
+    struct world *w = *state;
+    struct devid_attested attested = {0};
+    struct devid_error err = {0};
+
+    keys_make_device(world_store(w), "idevid", DEVID_ROLE_IDEVID, DEVID_EC, 256, IDEVID);
+    keys_make_device(world_store(w), "iak", DEVID_ROLE_IAK, DEVID_EC, 256, IAK);
+    warm_up(w, "idevid", "iak");
+    delegate(w, 0x01c90010, "tpm2_policycommandcode -Q -S s.ctx -L to TPM2_CC_Certify");
+    by_hand(w, "tpm2_changeauth -Q -c endorsement secret");
+    world_forget_commands(w);
+    assert_rc(certify(world_store(w), "idevid", "iak", &attested, &err), DEVID_OK, err);
+    assert_sent(w, "ReadPublic ReadPublic StartAuthSession PolicySecret(0x9a2) NV_ReadPublic NV_Read PolicyCommandCode "
+                   "PolicyAuthorizeNV PolicyOR Certify FlushContext");
+    assert_attested(&attested, &(struct devid_scheme){.padding = DEVID_ECDSA, .hash = DEVID_SHA256});
+    devid_attested_free(&attested);
+    world_assert_clean(w);
+}
+
+static void what_is_not_delegated_is_told_and_nothing_stays(void **state)
+{
+    struct world *w = *state;
+    struct devid_attested attested = {0};
+    struct devid_error err = {0};
+
+    keys_make_device(world_store(w), "idevid", DEVID_ROLE_IDEVID, DEVID_EC, 256, IDEVID);
+    keys_make_device(world_store(w), "iak", DEVID_ROLE_IAK, DEVID_EC, 256, IAK);
+    delegate(w, 0x01c90010, "tpm2_policycommandcode -Q -S s.ctx -L to TPM2_CC_ActivateCredential");
+    by_hand(w, "tpm2_changeauth -Q -c endorsement secret");
+    assert_rc(certify(world_store(w), "idevid", "iak", &attested, &err), DEVID_E_AUTH, err);
+    assert_non_null(strstr(err.text, "endorsement hierarchy of this TPM has a password"));
+    world_assert_clean(w);
+}
+
+/* Both keys' indices: the EK's USER role may be delegated without naming a command, the other key's ADMIN role may not. */
+static void a_credential_is_opened_by_what_is_delegated(void **state)
+{
+    struct world *w = *state;
+    struct devid_secret credential = {0};
+    struct devid_error err = {0};
+    struct devid_bytes hex = {0};
+    TPM2B_DIGEST policy;
+
+    assert_int_equal(devid_policy_digest(DEVID_POLICY_EK_HIGH, TPM2_ALG_SHA256, &policy, NULL), DEVID_OK);
+    assert_int_equal(devid_hex_encode((struct devid_slice){policy.buffer, policy.size}, &hex, NULL), DEVID_OK);
+    by_hand(w, "printf %s | xxd -r -p >policy && tpm2_createprimary -Q -C e -g sha256 -G ecc256:aes128cfb -L policy -c ek.ctx -a 'fixedtpm|"
+            "fixedparent|sensitivedataorigin|userwithauth|adminwithpolicy|restricted|decrypt' && "
+            "tpm2_evictcontrol -Q -C o -c ek.ctx 0x%08x && tpm2_flushcontext -Q -t", (const char *)hex.data, EK);
+    devid_bytes_free(&hex);
+    keep_ek(w);
+    keys_make_device(world_store(w), "idevid", DEVID_ROLE_IDEVID, DEVID_EC, 256, IDEVID);
+    make_credential(w, IDEVID);
+    delegate(w, 0x01c90010, "tpm2_policycommandcode -Q -S s.ctx -L to TPM2_CC_ActivateCredential");
+    delegate(w, 0x01c07f01, "head -c 32 /dev/zero >to");
+    by_hand(w, "tpm2_changeauth -Q -c endorsement secret");
+    world_forget_commands(w);
+    assert_rc(activate(w, "idevid", 0, &credential, &err), DEVID_OK, err);
+    assert_sent(w, "ReadPublic ReadPublic "
+                   "StartAuthSession PolicySecret(0x9a2) NV_ReadPublic NV_Read PolicyCommandCode PolicyAuthorizeNV PolicyOR "
+                   "StartAuthSession PolicySecret(0x9a2) NV_ReadPublic NV_Read PolicyAuthorizeNV PolicyOR "
+                   "ActivateCredential FlushContext FlushContext");
+    assert_memory_equal(credential.data, "0123456789abcdef", 16);
+    devid_secret_free(&credential);
+    world_assert_clean(w);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -438,6 +519,9 @@ int main(void)
         TEST(a_killed_attestation_leaves_what_the_next_sweep_takes_away),
         TEST(full_slots_and_sessions_are_swept_once),
         TEST(an_endorsement_hierarchy_with_a_password_is_named_and_nothing_stays),
+        TEST(what_is_delegated_needs_no_password_of_the_endorsement_hierarchy),
+        TEST(what_is_not_delegated_is_told_and_nothing_stays),
+        TEST(a_credential_is_opened_by_what_is_delegated),
     };
 
     return cmocka_run_group_tests_name("attest", tests, NULL, NULL);
