@@ -113,9 +113,10 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
     char until[24];
 
     if (!found->has_key) {
-        if (want->role == DEVID_ROLE_EK || want->est != NULL)
-            bad(x, "%s has no key; %s", want->name,
-                want->role == DEVID_ROLE_EK ? "the chip maker's EK is not at its handle" : "run \"devid provision\"");
+        if (want->role == DEVID_ROLE_EK)
+            examine_ek(x, want);
+        else if (want->est != NULL)
+            bad(x, "%s has no key; run \"devid provision\"", want->name);
         return;
     }
     if (found->is_other) {

@@ -15,6 +15,11 @@ struct examination {
 void good(const char *fmt, ...) DEVID_PRINTF(1, 2);
 void bad(struct examination *x, const char *fmt, ...) DEVID_PRINTF(2, 3);
 
+/* doctor_ek.c */
+
+/** That there is no EK where devid.conf says, and what to write there if the TPM has one at another place. */
+void examine_ek(struct examination *x, const struct devid_conf_identity *want);
+
 /* doctor_openssl.c */
 
 /** openssl.cnf: the classic mistakes. */

@@ -10,6 +10,7 @@ devid_SOURCES = \
 	tools/contact.h \
 	tools/disown.c \
 	tools/doctor.c tools/doctor.h \
+	tools/doctor_ek.c \
 	tools/doctor_openssl.c \
 	tools/enroll.c \
 	tools/est.c \

@@ -61,6 +61,11 @@ devid_rc devid_template_ek(enum devid_alg alg, unsigned bits, bool is_high, TPM2
     return devid_fail(err, DEVID_E_KEY, "there is no TCG template for such an EK");
 }
 
+uint32_t devid_make_ek_index(size_t i)
+{
+    return i < N_EKS ? eks[i].index : 0;
+}
+
 static devid_rc with_nonce(const struct ek *ek, struct devid_slice nonce, struct devid_bytes *made_by, struct devid_error *err)
 {
     TPM2B_PUBLIC template;

@@ -52,6 +52,9 @@ devid_rc devid_make_primary(struct devid_store *store, enum devid_role role, enu
 devid_rc devid_make_ek_template(struct devid_store *store, uint32_t nv_index, struct devid_bytes *made_by,
                                 struct devid_error *err);
 
+/** The NV indices for EK certificates that the TCG has named, the i-th; 0 at the end. Pure: no TPM. */
+uint32_t devid_make_ek_index(size_t i);
+
 /* What a new key of the owner shall be. */
 struct devid_wanted {
     const char *token;   /* it is made for: behind the PIN, if that has one. NULL: none */

@@ -36,7 +36,8 @@ start_tpm() {
 mkdir -p "$dir"/{tpm,vendor,ca,clients}
 # shellcheck source=test/client/vendor.sh
 . "$src/test/client/vendor.sh"
-vendor_make_tpm "$dir/tpm" "$dir/vendor" >"$dir/setup.log" 2>&1 || { cat "$dir/setup.log"; echo "Bail out! swtpm_setup failed"; exit 1; }
+# shellcheck disable=SC2086  # swtpm_setup's options, of a script that wants another chip
+vendor_make_tpm "$dir/tpm" "$dir/vendor" ${tpm_options:-} >"$dir/setup.log" 2>&1 || { cat "$dir/setup.log"; echo "Bail out! swtpm_setup failed"; exit 1; }
 start_tpm
 "$build/test/ca/estca" -dir "$dir/ca" >"$dir/ca.log" 2>&1 &
 pids+=($!)

@@ -4,6 +4,7 @@ CLIENT_TESTS += test/client/apache.sh
 CLIENT_TESTS += test/client/attest.sh
 CLIENT_TESTS += test/client/curl.sh
 CLIENT_TESTS += test/client/eap.sh
+CLIENT_TESTS += test/client/ek-rsa.sh
 CLIENT_TESTS += test/client/disown.sh
 CLIENT_TESTS += test/client/disown-leftover.sh
 CLIENT_TESTS += test/client/doctor.sh

@@ -3,8 +3,8 @@
 #
 # A chip vendor's part, for the quickstart and the tests.
 
-# vendor_make_tpm STATE VENDOR: a software TPM in the folder STATE, with an EK and its certificate by a CA of the vendor's own, which is
-# kept in the folder VENDOR.
+# vendor_make_tpm STATE VENDOR [OPTION]...: a software TPM in the folder STATE, with an EK and its certificate by a CA of the vendor's own,
+# which is kept in the folder VENDOR. The options are swtpm_setup's.
 vendor_make_tpm() {
     cat >"$2/setup.conf" <<END
 create_certs_tool = $(command -v swtpm_localca)
@@ -22,5 +22,5 @@ END
 --platform-version 1.0
 --platform-model Gateway
 END
-    swtpm_setup --tpm2 --tpmstate "$1" --create-ek-cert --lock-nvram --config "$2/setup.conf" --overwrite
+    swtpm_setup --tpm2 --tpmstate "$1" --create-ek-cert --lock-nvram --config "$2/setup.conf" --overwrite "${@:3}"
 }

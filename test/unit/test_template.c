@@ -228,6 +228,12 @@ static void endorsement_key_templates_are_byte_for_byte_the_profiles(void **stat
     assert_area(&t, "004a 0023 000c 000300f2" EK_HIGH_384 "0006 0100 0043 0010 0004 0010 0000 0000");
     assert_int_equal(devid_template_ek(DEVID_RSA, 3072, true, &t, NULL), DEVID_OK);
     assert_area(&t, "004a 0001 000c 000300f2" EK_HIGH_384 "0006 0100 0043 0010 0c00 00000000 0000");
+    assert_int_equal(devid_template_ek(DEVID_RSA, 4096, true, &t, NULL), DEVID_OK);
+    assert_area(&t, "004a 0001 000c 000300f2" EK_HIGH_384 "0006 0100 0043 0010 1000 00000000 0000");
+    assert_int_equal(devid_template_ek(DEVID_EC, 256, true, &t, NULL), DEVID_OK);
+    assert_area(&t, "003a 0023 000b 000300f2" EK_HIGH "0006 0080 0043 0010 0003 0010 0000 0000");
+    assert_int_equal(devid_template_ek(DEVID_RSA, 3072, false, &t, NULL), DEVID_E_KEY);
+    assert_int_equal(devid_template_ek(DEVID_RSA, 4096, false, &t, NULL), DEVID_E_KEY);
     assert_int_equal(devid_template_ek(DEVID_EC, 384, false, &t, NULL), DEVID_E_KEY);
 }
 
