@@ -228,7 +228,7 @@ static CK_MECHANISM *mechanism(struct input *in)
         CK_ECDH1_DERIVE_PARAMS ecdh = {.kdf = byte(in) % 4 + 1};
         unsigned which = byte(in) % 4;
 
-        ecdh.public_data = bytes(in, &ecdh.public_data_len);
+        ecdh.pPublicData = bytes(in, &ecdh.ulPublicDataLen);
         m->ulParameterLen = which == 0 ? sizeof pss : which == 1 ? sizeof oaep : which == 2 ? sizeof ecdh : byte(in);
         m->pParameter = room(in, m->ulParameterLen);
         if (which < 3)
