@@ -98,12 +98,16 @@ static bool is_about_client_cert(const struct failure *f)
     return f->was_asked && f->status == 0 && (is_hang_up(f->code) || strstr(f->words, VAGUE_ALERT) != NULL);
 }
 
-/* libcurl keeps of libcrypto's error its number and reason, "error:40800004:devid::no such key": our provider's are core's. */
+/*
+ * libcurl keeps of libcrypto's error its number and reason, "error:40800004:devid::no such key": our provider's are core's. Newer ones
+ * have "TLS connect error: " before it.
+ */
 static bool is_of_our_key(const struct failure *f, devid_rc *rc)
 {
-    const char *number = strstr(f->words, "error:");
-
-    return f->client_cert != NULL && number != NULL && ossl_rc_of(strtoul(number + 6, NULL, 16), rc);
+    for (const char *at = f->words; f->client_cert != NULL && (at = strstr(at, "error:")) != NULL;)
+        if (ossl_rc_of(strtoul(at += strlen("error:"), NULL, 16), rc))
+            return true;
+    return false;
 }
 
 devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err)
