@@ -72,7 +72,7 @@ for order in default-first devid-first preferred; do
     sends "RSA_Decrypt" "a request with PSS" openssl req -new -key rsa-key.pem -subj /CN=gw-1 -out request-pss.pem \
         -sigopt rsa_padding_mode:pss
     ok "the request with PSS is good" openssl req -in request-pss.pem -verify -noout
-    sends "Sign" "a self-signed certificate" openssl req -x509 -new -key "$key" -subj /CN=gw-ca -out gw-ca.pem
+    sends "Sign" "a self-signed certificate" openssl req -x509 -new -key "$key" -subj /CN=gw-ca -addext basicConstraints=critical,CA:TRUE -out gw-ca.pem
     ok "the self-signed certificate is good" openssl verify -CAfile gw-ca.pem gw-ca.pem
     sends "Sign" "a certificate issued" openssl x509 -req -in request.pem -CA gw-ca.pem -CAkey "$key" -out issued.pem
     ok "the certificate issued is good" openssl verify -CAfile gw-ca.pem issued.pem
@@ -87,7 +87,7 @@ for order in default-first devid-first preferred; do
             openssl pkeyutl -sign -inkey "$name-key.pem" -in digest -pkeyopt digest:SHA384 -out signature
         ok "the digest's signature is good" openssl pkeyutl -verify -pubin -inkey expected.pem -in digest \
             -pkeyopt digest:SHA384 -sigfile signature
-        sends "$one" "an authority with $name" openssl req -x509 -new -key "$name-key.pem" -subj /CN=gw-ca -out "$name-ca.pem"
+        sends "$one" "an authority with $name" openssl req -x509 -new -key "$name-key.pem" -subj /CN=gw-ca -addext basicConstraints=critical,CA:TRUE -out "$name-ca.pem"
         sends "$one" "a certificate issued by openssl ca with $name" issue "$name"
         ok "the certificate is good" openssl verify -CAfile "$name-ca.pem" issued.pem
         sends "$one" "a CMS signature with $name" \
