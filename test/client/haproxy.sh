@@ -66,6 +66,9 @@ reload() {
     return 1
 }
 
+serve() { fetch "${port_of[$1]}"; }
+send() { curl -sS --fail "http://127.0.0.1:$front/$1"; }
+
 for order in default-first devid-first; do
     openssl_conf "$order"
     start haproxy.log haproxy -W -f haproxy.cfg
@@ -83,6 +86,11 @@ for order in default-first devid-first; do
         ok "forty clients after that" fetch_all "${port_of[$name]}"
     done
     at_rest
+    if [ "$order" = default-first ]; then
+        survives "a server" "${all_keys[*]}" serve
+        survives "a client of the server behind" "azure-ldevid wrapped-rsa-tss2" send
+        at_rest
+    fi
     stop "$haproxy"
 done
 finish

@@ -51,6 +51,35 @@ fetch() {
         "${@:2}" "https://localhost:$1/"
 }
 
+# tpm_reset: the TPM forgets what was loaded, and connections stay: as a TPM does that fails and is started again
+tpm_reset() {
+    swtpm_ioctl --unix "$FOLDER/swtpm.ctrl" -i && tpm2_startup -T "$WORLD_TCTI" -c
+}
+
+# tpm_restart: the TPM is gone in mid-life with all connections, and comes back at the same place as what it was
+tpm_restart() {
+    local user
+    user=$(stat -c %U "$FOLDER/swtpm")
+    kill -KILL "$SWTPM_PID"
+    wait "$SWTPM_PID" 2>/dev/null
+    rm -f "$FOLDER/swtpm" "$FOLDER/swtpm.ctrl"
+    swtpm_start "$FOLDER" "$FOLDER/swtpm"
+    chown "$user" "$FOLDER"/swtpm{,.ctrl}
+}
+
+# survives WORDS NAMES COMMAND...: a program that runs goes on after both, and sends no more than before for each of these keys, whose
+# name is the command's last word
+survives() {
+    local words=$1 names=$2 event name
+    shift 2
+    for event in tpm_reset tpm_restart; do
+        "$event" || complain "$event"
+        for name in $names; do
+            sends "${tls_commands[$name]}" "after $event, $words with $name" "$@" "$name"
+        done
+    done
+}
+
 # at_rest: nothing is loaded in the TPM, and nobody failed to authorise
 at_rest() {
     ok "the TPM is as it was" world_assert_clean

@@ -74,6 +74,8 @@ over_bridge() {
     return "$rc"
 }
 
+greet() { by_software publish software; } # greet NAME: whose key the broker has
+
 by_software broker software
 for order in default-first devid-first preferred; do
     openssl_conf "$order"
@@ -92,6 +94,7 @@ for order in default-first devid-first preferred; do
     for name in "${all_keys[@]}"; do
         broker "$name"
         sends "${tls_commands[$name]}" "a broker with $name" by_software publish software
+        [ "$order" != devid-first ] || survives "a broker" "$name" greet
         stop "$broker"
     done
     at_rest

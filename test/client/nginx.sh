@@ -83,6 +83,8 @@ replaced() {
     return 1
 }
 
+serve() { fetch "${port_of[$1]}"; }
+
 # reload: two other workers come
 reload() {
     local before
@@ -144,10 +146,7 @@ for order in default-first devid-first; do
         sends Sign "and when it may, it works" fetch "${port_of[azure-ldevid]}"
     fi
     if [ "$order" = default-first ]; then
-        swtpm_ioctl --unix swtpm.ctrl -i && tpm2_startup -T "$WORLD_TCTI" -c
-        for name in "${all_keys[@]}"; do
-            sends "${tls_commands[$name]}" "after a reset of the TPM, a server with $name" fetch "${port_of[$name]}"
-        done
+        survives "a server" "${all_keys[*]}" serve
         at_rest
     fi
     stop "$nginx"

@@ -35,6 +35,7 @@ key = $1-key.pem
 CAfile = ca-cert.pem
 verifyChain = yes
 checkHost = localhost
+sessionResume = no
 END
     from[$1]=$(free_port)
     cat <<END
@@ -67,6 +68,9 @@ reload() {
     return 1
 }
 
+send() { curl -sS --fail "http://127.0.0.1:${to[$1]}/"; }
+serve() { fetch "${from[$1]}"; }
+
 for order in default-first devid-first; do
     openssl_conf "$order"
     start stunnel.log stunnel4 stunnel.conf
@@ -84,6 +88,11 @@ for order in default-first devid-first; do
         ok "forty clients after that" fetch_all "${from[$name]}"
     done
     at_rest
+    if [ "$order" = default-first ]; then
+        survives "a client" "${all_keys[*]}" send
+        survives "a server" "azure-ldevid wrapped-rsa-tss2" serve
+        at_rest
+    fi
     stop "$stunnel"
 done
 finish
