@@ -241,6 +241,47 @@ static void software_keys_work_whatever_the_order(void **state)
     assert_commands(f, "");
 }
 
+/* Is a handshake made with a query that a program gives its TLS context, SSL_CTX_new_ex(3)? */
+static bool is_served(struct face *f, const char *query, const struct sample *sample)
+{
+    SSL_CTX *ctx = SSL_CTX_new_ex(f->ctx, query, TLS_client_method());
+    bool is_ready = ctx != NULL && SSL_CTX_use_certificate_chain_file(ctx, sample->cert_file) == 1 &&
+                    SSL_CTX_use_PrivateKey_file(ctx, sample->key_file, SSL_FILETYPE_PEM) == 1 &&
+                    X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), f->ids.ca) == 1 &&
+                    SSL_CTX_set1_groups_list(ctx, "P-256:P-384") == 1;
+    bool is_made;
+
+    if (is_ready)
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    is_made = is_ready && tls_handshake(ctx, f->server);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    return is_made;
+}
+
+/*
+ * Who demands us alone has no ciphers, for we have none; who excludes us has no signature by our keys: nobody is sent to the TPM in vain. A
+ * wish is another thing.
+ */
+static void a_query_for_a_whole_tls_context_is_followed(void **state)
+{
+    static const struct {
+        const char *query;
+        bool is_served;
+    } cases[] = {
+        {"?provider=devid", true},  {"?provider=default", true},  {"?provider!=devid", true},
+        {"provider=devid", false}, {"provider=default", false}, {"provider!=devid", false},
+    };
+    struct face *f = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(is_served(f, cases[i].query, &f->ids.ldevid), cases[i].is_served);
+        assert_commands(f, cases[i].is_served ? "Sign" : "");
+        assert_int_equal(is_served(f, cases[i].query, &f->ids.wrapped), cases[i].is_served);
+        assert_commands(f, cases[i].is_served ? "Load Sign FlushContext" : "");
+    }
+}
+
 /* A daemon that is restarted more often than the device: it has to say what is wrong, and nothing else may break. */
 static void a_tpm_that_is_away_is_an_error_with_a_sentence(void **state)
 {
@@ -287,6 +328,7 @@ int main(void)
         FACE_TEST(a_child_may_be_the_first_to_sign),
         FACE_TEST(many_threads_share_a_key),
         FACE_TEST(software_keys_work_whatever_the_order),
+        FACE_TEST(a_query_for_a_whole_tls_context_is_followed),
         FACE_TEST(a_key_may_outlive_the_provider),
         FACE_TEST(a_tpm_that_is_away_is_an_error_with_a_sentence), /* last: it stops the TPM */
     };

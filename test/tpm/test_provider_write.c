@@ -6,6 +6,7 @@
 #include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <string.h>
 
 static EVP_PKEY *read_pem(struct face *f, BIO *in)
@@ -158,6 +159,44 @@ static void software_keys_are_written_as_without_us(void **state)
     assert_commands(f, "");
 }
 
+/* A software key of the type, with restrictions: made of numbers by us, copied, compared, and taken apart again. */
+static void a_pss_key_of_software_keeps_its_restrictions(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(f->ctx, "RSA-PSS", f->order == DEFAULT_FIRST ? "provider=default" : NULL);
+    EVP_PKEY *made = NULL, *ours = NULL, *copy;
+    OSSL_PARAM *params = NULL;
+    unsigned char *expected = NULL, *found = NULL;
+    int len;
+
+    assert_true(EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, "SHA384", NULL) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, "SHA384") == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, 24) == 1 && EVP_PKEY_generate(ctx, &made) == 1);
+    assert_int_equal(EVP_PKEY_todata(made, EVP_PKEY_KEYPAIR, &params), 1);
+    EVP_PKEY_CTX_free(ctx);
+    ctx = EVP_PKEY_CTX_new_from_name(f->ctx, "RSA-PSS", "provider=devid");
+    assert_true(EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &ours, EVP_PKEY_KEYPAIR, params) == 1);
+    copy = EVP_PKEY_dup(ours);
+    assert_non_null(copy);
+    assert_true(EVP_PKEY_is_a(ours, "RSA-PSS") && EVP_PKEY_is_a(copy, "RSA-PSS"));
+    assert_true(EVP_PKEY_eq(ours, copy) == 1 && EVP_PKEY_eq(made, ours) == 1 && EVP_PKEY_eq(ours, made) == 1);
+    len = i2d_PrivateKey(made, &expected);
+    assert_true(len > 0);
+    assert_int_equal(i2d_PrivateKey(copy, &found), len);
+    assert_memory_equal(found, expected, (size_t)len); /* the AlgorithmIdentifier with the restrictions is in it */
+    assert_false(face_signs(f, copy));         /* by SHA-256 */
+    ERR_clear_error();
+    assert_commands(f, "");
+    OPENSSL_free(expected);
+    OPENSSL_free(found);
+    OSSL_PARAM_free(params);
+    EVP_PKEY_free(copy);
+    EVP_PKEY_free(ours);
+    EVP_PKEY_free(made);
+    EVP_PKEY_CTX_free(ctx);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -168,6 +207,7 @@ int main(void)
         FACE_TEST(the_text_says_where_the_key_is),
         FACE_TEST(a_public_half_is_written_by_the_default_provider),
         FACE_TEST(software_keys_are_written_as_without_us),
+        FACE_TEST(a_pss_key_of_software_keeps_its_restrictions),
     };
 
     return FACE_RUN(tests);
