@@ -3,6 +3,7 @@
  * Files (provider-decoder(7)): PEM of our labels to DER, DER to a key. libcrypto shows every decoder every file, so
  * to all that is foreign the answer is "nothing here, go on": 1, and nothing in the error queue.
  */
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/err.h>
@@ -88,6 +89,21 @@ static devid_rc read_block(struct provider *p, OSSL_CORE_BIO *in, const struct f
     return rc;
 }
 
+/*
+ * OpenSSH (9.2, and later ones) asks a key for the EC_KEY or RSA in it, does not look whether it got one, and crashes. Its other way to
+ * a key works.
+ */
+static devid_rc check_program(struct devid_error *err)
+{
+    static const char *const programs[] = {"ssh", "ssh-add", "ssh-agent", "ssh-keygen", "ssh-keysign", "sshd", "sshd-session"};
+
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+        if (strcmp(program_invocation_short_name, programs[i]) == 0)
+            return devid_fail(err, DEVID_E_KEY, "%s cannot use a key that is not in its file: name devid-pkcs11.so as its PKCS11Provider",
+                              programs[i]);
+    return DEVID_OK;
+}
+
 /* The next decoder gets the DER, and is told whose it is. */
 static int give_der(const struct format *format, struct devid_slice der, OSSL_CALLBACK *cb, void *arg)
 {
@@ -120,6 +136,8 @@ static int pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK
     if (rc == DEVID_OK && format == NULL)
         goto out;
     ERR_set_mark();
+    if (rc == DEVID_OK)
+        rc = check_program(&err);
     if (rc == DEVID_OK)
         rc = devid_pem_find(devid_slice_of(text), format->label, 0, &der, &err);
     /* Looked at here, where the label says whose it is: the decoders of DER have to be silent. */

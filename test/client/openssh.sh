@@ -53,6 +53,14 @@ ok "ssh logs in by the agent" login
 ok "a key signs for others" sh -c "echo text >text && awk '/ecdsa/' keys >one.pub && rm -f text.sig && ssh-keygen -q -Y sign -f one.pub -n file text"
 ok "it is good" sh -c "echo \"me \$(head -1 one.pub)\" >signers && ssh-keygen -Y verify -f signers -I me -n file -s text.sig <text"
 ok "an agent lets the module go" ssh-add -e "$module"
+
+# A file that names a key of the TPM: ssh takes keys apart in memory.
+openssl_conf devid-first
+for name in azure-ldevid wrapped-tss2 wrapped-rsa-tss2; do
+    chmod 600 "$name-key.pem"
+    fails "$name is no key for ssh -i" "$name-key.pem\": error in libcrypto" login -i "$name-key.pem" -o IdentitiesOnly=yes
+    ok "and it says that nobody is let in" grep -q "Permission denied" out
+done
 kill "$SSH_AGENT_PID" "$sshd"
 wait "$sshd" 2>/dev/null
 finish
