@@ -50,24 +50,15 @@ static bool is_of(const struct devid_identity *identity, struct devid_slice spki
            (identity->previous != NULL && devid_slice_eq(devid_slice_of(identity->previous->pub.spki), spki));
 }
 
-/* The snapshot of a moment ago is the one of now in most cases. */
-devid_rc devid_key_check_enabled(struct devid_key *key, struct devid_error *err)
+devid_rc devid_key_check_enabled(struct devid_key *key, const struct devid_snapshot *snap, struct devid_error *err)
 {
     struct devid_slice spki = devid_slice_of(devid_key_facts(key)->spki);
     const struct devid_identity *identity = NULL;
-    struct devid_snapshot *snap = NULL;
-    devid_rc rc = devid_store_known(key->store, &snap, err);
+    devid_rc rc = DEVID_OK;
 
-    if (rc != DEVID_OK)
-        return rc;
-    if (atomic_load(&key->enabled_in) != devid_snapshot_number(snap)) {
-        while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL)
-            if (!devid_identity_key_enabled(identity) && is_of(identity, spki))
-                rc = fail_disabled(identity, err);
-        if (rc == DEVID_OK)
-            atomic_store(&key->enabled_in, devid_snapshot_number(snap));
-    }
-    devid_snapshot_free(snap);
+    while (rc == DEVID_OK && (identity = devid_snapshot_next(snap, identity)) != NULL)
+        if (!devid_identity_key_enabled(identity) && is_of(identity, spki))
+            rc = fail_disabled(identity, err);
     return rc;
 }
 

@@ -254,26 +254,37 @@ static devid_rc lacks_password(struct devid_error *err)
                                          "with it (auth = in openssl.cnf)");
 }
 
-/*
- * A handle outlives its key: after a renewal's grace time another one is there, and would sign in this one's name. One
- * stat a folder, when nothing has changed.
- */
-static devid_rc check_handle(struct devid_key *key, struct devid_error *err)
+/* A handle outlives its key: after a renewal's grace time another one is there, and would sign in this one's name. */
+static devid_rc check_handle(const struct devid_key *key, const struct devid_snapshot *snap, struct devid_error *err)
 {
     const struct devid_identity *mine = &key->identity, *other = NULL;
-    struct devid_snapshot *snap = NULL;
     devid_rc rc = DEVID_OK;
 
-    if (key->snap == NULL || mine->key_place != DEVID_PLACE_HANDLE || devid_store_known(key->store, &snap, NULL) != DEVID_OK)
+    if (key->snap == NULL || mine->key_place != DEVID_PLACE_HANDLE)
         return DEVID_OK;
-    while (atomic_load(&key->seen_in) != devid_snapshot_number(snap) && rc == DEVID_OK &&
-           (other = devid_snapshot_next(snap, other)) != NULL)
+    while (rc == DEVID_OK && (other = devid_snapshot_next(snap, other)) != NULL)
         if (other->key_place == DEVID_PLACE_HANDLE && other->handle == mine->handle &&
             !devid_slice_eq(devid_slice_of(other->pub.spki), devid_slice_of(mine->pub.spki)))
             rc = devid_fail(err, DEVID_E_ABSENT, "the key that was at 0x%08" PRIx32 " has been renewed, and its grace time is over: "
                             "open the key again", mine->handle);
-    if (rc == DEVID_OK)
-        atomic_store(&key->seen_in, devid_snapshot_number(snap));
+    return name_key(key, rc, err);
+}
+
+/* What the store says by now: one stat a folder, when nothing has changed. */
+static devid_rc check_store(struct devid_key *key, struct devid_error *err)
+{
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = devid_store_known(key->store, &snap, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    if (atomic_load(&key->seen_in) != devid_snapshot_number(snap)) {
+        rc = devid_key_check_enabled(key, snap, err);
+        if (rc == DEVID_OK)
+            rc = check_handle(key, snap, err);
+        if (rc == DEVID_OK)
+            atomic_store(&key->seen_in, devid_snapshot_number(snap));
+    }
     devid_snapshot_free(snap);
     return rc;
 }
@@ -281,13 +292,10 @@ static devid_rc check_handle(struct devid_key *key, struct devid_error *err)
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
 {
     struct healing h = {0};
-    devid_rc rc = devid_key_check_enabled(key, err);
+    devid_rc rc = check_store(key, err);
 
     if (rc != DEVID_OK)
         return rc;
-    rc = check_handle(key, err);
-    if (rc != DEVID_OK)
-        return name_key(key, rc, err);
     /* tpm2-tools 5.4 say so of keys that have none: to try does no harm where wrong ones are not counted */
     if (key->lacks_auth && !devid_key_facts(key)->is_noda)
         return lacks_password(err);

@@ -15,12 +15,11 @@ struct devid_key {
     struct devid_bytes own_blob;
     struct devid_public own_pub;
     struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the two above */
-    _Atomic uint64_t seen_in;       /* number of the last snapshot that has no other key at its handle */
+    _Atomic uint64_t seen_in;       /* number of the last snapshot that says nothing against its use; 0: of none yet */
     struct devid_made *_Atomic learned; /* by devid_key_learn; NULL: not yet */
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
     TPM2B_AUTH auth;                /* of its own; empty: none. Set before the first use */
     bool lacks_auth;                /* its file says that there is one, and nobody has told it */
-    _Atomic uint64_t enabled_in;    /* number of the snapshot by which it was seen to be enabled; 0: of none yet */
     atomic_bool salts_longest;      /* the chip was seen to put the longest salt that fits into its own PSS */
 };
 
@@ -56,11 +55,12 @@ struct devid_answer {
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err);
 
 /**
- * Whether nobody has disabled the key since, in whatever process: a stat for each folder of the store. Keys are told by their public
- * half, so a key file or a handle is no way around it. Sends nothing.
+ * Whether nobody has disabled the key since, in whatever process. Keys are told by their public half, so a key file or a handle is no way
+ * around it. Sends nothing.
+ * \param snap  the store as it is now
  * \return DEVID_E_DENIED if somebody has
  */
-devid_rc devid_key_check_enabled(struct devid_key *key, struct devid_error *err);
+devid_rc devid_key_check_enabled(struct devid_key *key, const struct devid_snapshot *snap, struct devid_error *err);
 
 /** What is known of the public half: as the identity has it, or as learned. Lives as long as the key. */
 const struct devid_public *devid_key_facts(const struct devid_key *key);
