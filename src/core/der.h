@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * DER, the part of it that our own formats need: single-byte tags, definite and shortest lengths.
- * ITU-T X.690, section 10. Core's own.
+ * ITU-T X.690, section 10.
  *
  * Why not OpenSSL's templates: readers here give slices of what was read (PKCS#11 shows them as
  * they stand), pass over fields of later versions, and have no error queue to keep clean.

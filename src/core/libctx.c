@@ -55,6 +55,14 @@ const EVP_MD *devid_libctx_md(enum devid_hash hash)
     return md;
 }
 
+enum devid_hash devid_libctx_hash(const EVP_MD *md)
+{
+    for (int hash = DEVID_HASH_NONE + 1; md != NULL && hash < DEVID_HASH_END; hash++)
+        if (atomic_load(&digests[hash]) == md)
+            return (enum devid_hash)hash;
+    return DEVID_HASH_NONE;
+}
+
 void devid_libctx_drop(void)
 {
     for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)

@@ -28,6 +28,12 @@ OSSL_LIB_CTX *devid_libctx(void);
 const EVP_MD *devid_libctx_md(enum devid_hash hash);
 
 /**
+ * Which of those digests this is, by its address: DEVID_HASH_NONE also for one that was fetched otherwise, or not by
+ * devid_libctx_md yet.
+ */
+enum devid_hash devid_libctx_hash(const EVP_MD *md);
+
+/**
  * Free it and its digests; a later call makes a new one. For the provider alone, when the last of it is torn down: libcrypto
  * then unloads the module and with it the variable that holds the context. No key or hasher in it may be left.
  */

@@ -40,6 +40,7 @@ devid_provider_la_SOURCES = \
 	src/provider/provider.h \
 	src/provider/scheme.c \
 	src/provider/search.c src/provider/search.h \
+	src/provider/shadow.c \
 	src/provider/signature.c src/provider/signature.h \
 	src/provider/store.c \
 	src/provider/whole.c \

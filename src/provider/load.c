@@ -36,19 +36,14 @@ static devid_rc look_at(const struct body *body, const char *path, struct devid_
                       "install devid again", path);
 }
 
-devid_rc body_load(struct provider *p, const struct body **out, struct devid_error *err)
+static devid_rc load(const struct provider *p, const struct body **out, struct devid_error *err)
 {
-    const char *own = p->own_file != NULL ? p->own_file : own_file(), *name;
-    const struct body *body = atomic_load(&p->body);
+    const char *own = p->own_file != NULL ? p->own_file : own_file(), *name = own == NULL ? NULL : strrchr(own, '/');
+    const struct body *body;
     char path[4096]; /* PATH_MAX */
     void *module;
     devid_rc rc;
 
-    if (body != NULL) {
-        *out = body;
-        return DEVID_OK;
-    }
-    name = own == NULL ? NULL : strrchr(own, '/');
     if (name == NULL || (size_t)(name + 1 - own) + sizeof BODY_FILE > sizeof path)
         return devid_fail(err, DEVID_E_FILE, "the folder of devid.so cannot be found out");
     (void)snprintf(path, sizeof path, "%.*s/" BODY_FILE, (int)(name - own), own);
@@ -59,9 +54,21 @@ devid_rc body_load(struct provider *p, const struct body **out, struct devid_err
                           "the libraries that it needs", dlerror());
     body = dlsym(module, BODY_SYMBOL);
     rc = look_at(body, path, err);
-    if (rc == DEVID_OK) {
-        atomic_store(&p->body, body);
+    if (rc == DEVID_OK)
         *out = body;
-    }
     return rc;
+}
+
+devid_rc body_load(struct provider *p, const struct body **out, struct devid_error *err)
+{
+    const struct body *body = atomic_load(&p->body);
+    devid_rc rc = DEVID_OK;
+
+    if (body == NULL)
+        rc = load(p, &body, err);
+    if (rc != DEVID_OK)
+        return rc;
+    atomic_store(&p->body, body);
+    *out = body;
+    return DEVID_OK;
 }

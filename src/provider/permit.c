@@ -6,6 +6,7 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
+#include <stdio.h>
 
 #include "provider/provider.h"
 
@@ -37,13 +38,14 @@ static devid_rc check_hash(const struct devid_public *facts, const char *md, str
                                 facts->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(facts->hash), md);
 }
 
-devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, bool has_message, struct devid_error *err)
+devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, const EVP_MD *md, bool is_padding_said, bool has_message,
+                      struct devid_error *err)
 {
     const struct devid_public *facts = pkey_facts(pk);
     int padding = RSA_PKCS1_PADDING;
-    char md[64] = "";
+    char name[64] = "";
     OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, md, sizeof md),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, name, sizeof name),
         OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, &padding),
         OSSL_PARAM_END,
     };
@@ -54,10 +56,12 @@ devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_sai
         return devid_fail(err, DEVID_E_KEY, "the key is restricted: it signs only what the TPM made itself");
     if (!facts->can_sign)
         return devid_fail(err, DEVID_E_KEY, "the key is not for signing");
-    if (pk->alg != DEVID_RSA || !facts->has_scheme || EVP_PKEY_CTX_get_params(shadow, params) != 1)
+    if (pk->alg != DEVID_RSA || !facts->has_scheme || (shadow != NULL && EVP_PKEY_CTX_get_params(shadow, params) != 1))
         return DEVID_OK;
+    if (shadow == NULL && md != NULL)
+        (void)snprintf(name, sizeof name, "%s", EVP_MD_get0_name(md));
     if (is_padding_said && (padding == RSA_PKCS1_PSS_PADDING) != (facts->padding == DEVID_PSS))
         return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s with %s",
                           facts->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(facts->hash));
-    return check_hash(facts, md, err);
+    return check_hash(facts, name, err);
 }

@@ -144,11 +144,14 @@ const struct devid_public *pkey_facts(struct pkey *pk);
 enum devid_hash pkey_fixed_hash(struct pkey *pk);
 /**
  * Would the key sign so? Digest and padding are those of shadow, a context of the default provider.
+ * \param shadow           NULL: nothing but the digest was said, and an RSA key pads by PKCS#1
+ * \param md               that digest; NULL: none
  * \param is_padding_said  a program chose it; else it may still do so
  * \param has_message      what is signed comes whole, not as a digest: a restricted key takes nothing else
  * \return DEVID_E_KEY with the reason
  */
-devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, bool is_padding_said, bool has_message, struct devid_error *err);
+devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, const EVP_MD *md, bool is_padding_said, bool has_message,
+                      struct devid_error *err);
 
 /* password.c */
 
@@ -211,6 +214,11 @@ int groups_give(void *provctx, const char *capability, OSSL_CALLBACK *cb, void *
  */
 devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_slice *digest, struct devid_bytes *made,
                    struct devid_scheme *out, struct devid_error *err);
+/** The same where nothing but the digest was said (NULL: not even that). */
+devid_rc scheme_of_md(const struct pkey *pk, const EVP_MD *md, struct devid_slice *digest, struct devid_bytes *made,
+                      struct devid_scheme *out, struct devid_error *err);
+/** SHA-256, -384 or -512 by a usual name, without a fetch, which is freed with EVP_MD_free; else NULL. */
+EVP_MD *scheme_common_md(const char *name);
 /** The same for decryption: shadow was asked to encrypt, and out's label is the shadow's. */
 devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, struct devid_error *err);
 /** r || s to ECDSA-Sig-Value. *len is the room, then the length. */

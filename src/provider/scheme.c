@@ -4,12 +4,12 @@
  * default provider, which knows all spellings, numbers and defaults of its version.
  */
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "core/der.h"
 #include "provider/provider.h"
 
 #define NAME_MAX_LEN 64
@@ -18,6 +18,10 @@
 /* DEVID_HASH_NONE: a digest that core does not know. */
 static enum devid_hash hash_of(const EVP_MD *md)
 {
+    enum devid_hash fetched = devid_libctx_hash(md);
+
+    if (fetched != DEVID_HASH_NONE)
+        return fetched;
     for (int hash = DEVID_HASH_NONE + 1; md != NULL && hash < DEVID_HASH_END; hash++)
         if (EVP_MD_is_a(md, devid_hash_name((enum devid_hash)hash)))
             return (enum devid_hash)hash;
@@ -32,9 +36,32 @@ static enum devid_hash tpm_hash_of(const EVP_MD *md)
     return devid_hash_is_tpm(hash) ? hash : DEVID_HASH_NONE;
 }
 
+/* As programs and libssl spell them, and as libcrypto does. */
+static const struct {
+    const char *name, *ours;
+    enum devid_hash hash;
+} common[] = {
+    {"SHA2-256", "SHA256", DEVID_SHA256},
+    {"SHA2-384", "SHA384", DEVID_SHA384},
+    {"SHA2-512", "SHA512", DEVID_SHA512},
+};
+
+EVP_MD *scheme_common_md(const char *name)
+{
+    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
+        if (strcmp(name, common[i].ours) == 0 || strcmp(name, common[i].name) == 0) {
+            EVP_MD *md = (EVP_MD *)(uintptr_t)devid_libctx_md(common[i].hash);
+
+            return md != NULL && EVP_MD_up_ref(md) == 1 ? md : NULL;
+        }
+    return NULL;
+}
+
 static devid_rc fetch(const char *name, EVP_MD **out, struct devid_error *err)
 {
-    *out = name[0] == 0 ? NULL : EVP_MD_fetch(devid_libctx(), name, NULL);
+    *out = scheme_common_md(name);
+    if (*out == NULL && name[0] != 0)
+        *out = EVP_MD_fetch(devid_libctx(), name, NULL);
     if (name[0] != 0 && *out == NULL)
         return devid_fail(err, DEVID_E_ARG, "there is no digest named %s", name);
     return DEVID_OK;
@@ -116,6 +143,29 @@ static devid_rc pss(const struct pkey *pk, const EVP_MD *md, const EVP_MD *mgf, 
     return DEVID_OK;
 }
 
+static devid_rc scheme_with(const struct pkey *pk, const EVP_MD *md, const EVP_MD *mgf, int padding, int salt,
+                            struct devid_slice *digest, struct devid_bytes *made, struct devid_scheme *out, struct devid_error *err)
+{
+    *out = (struct devid_scheme){0};
+    if (pk->alg == DEVID_EC && md != NULL && digest->len != (size_t)EVP_MD_get_size(md))
+        return wrong_length(md, digest->len, err);
+    if (pk->alg == DEVID_EC) {
+        *out = (struct devid_scheme){.padding = DEVID_ECDSA, .hash = tpm_hash_of(md)};
+        return DEVID_OK;
+    }
+    switch (padding) {
+    case RSA_PKCS1_PADDING:
+        return pkcs1(md, digest, made, out, err);
+    case RSA_PKCS1_PSS_PADDING:
+        return pss(pk, md, mgf, salt, out, err);
+    case RSA_NO_PADDING:
+        out->padding = DEVID_RAW;
+        return DEVID_OK;
+    default:
+        return devid_fail(err, DEVID_E_KEY, "only PKCS#1 v1.5, PSS and no padding are made");
+    }
+}
+
 devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_slice *digest, struct devid_bytes *made,
                    struct devid_scheme *out, struct devid_error *err)
 {
@@ -131,31 +181,22 @@ devid_rc scheme_of(const struct pkey *pk, EVP_PKEY_CTX *shadow, struct devid_sli
     EVP_MD *md = NULL, *mgf = NULL;
     devid_rc rc;
 
-    *out = (struct devid_scheme){0};
     if (EVP_PKEY_CTX_get_params(shadow, params) != 1)
         return devid_fail(err, DEVID_E_ARG, "the signature's parameters cannot be read");
     rc = fetch(md_name, &md, err);
     if (rc == DEVID_OK)
         rc = fetch(mgf_name, &mgf, err);
-    if (rc != DEVID_OK)
-        goto out;
-
-    if (pk->alg == DEVID_EC && md != NULL && digest->len != (size_t)EVP_MD_get_size(md))
-        rc = wrong_length(md, digest->len, err);
-    else if (pk->alg == DEVID_EC)
-        *out = (struct devid_scheme){.padding = DEVID_ECDSA, .hash = tpm_hash_of(md)};
-    else if (padding == RSA_PKCS1_PADDING)
-        rc = pkcs1(md, digest, made, out, err);
-    else if (padding == RSA_PKCS1_PSS_PADDING)
-        rc = pss(pk, md, mgf, salt, out, err);
-    else if (padding == RSA_NO_PADDING)
-        out->padding = DEVID_RAW;
-    else
-        rc = devid_fail(err, DEVID_E_KEY, "only PKCS#1 v1.5, PSS and no padding are made");
-out:
+    if (rc == DEVID_OK)
+        rc = scheme_with(pk, md, mgf, padding, salt, digest, made, out, err);
     EVP_MD_free(md);
     EVP_MD_free(mgf);
     return rc;
+}
+
+devid_rc scheme_of_md(const struct pkey *pk, const EVP_MD *md, struct devid_slice *digest, struct devid_bytes *made,
+                      struct devid_scheme *out, struct devid_error *err)
+{
+    return scheme_with(pk, md, NULL, RSA_PKCS1_PADDING, RSA_PSS_SALTLEN_AUTO, digest, made, out, err);
 }
 
 static devid_rc oaep(const char *md_name, const char *mgf_name, struct devid_slice label, struct devid_cipher *out,
@@ -215,24 +256,20 @@ devid_rc scheme_cipher_of(EVP_PKEY_CTX *shadow, struct devid_cipher *out, struct
 
 devid_rc scheme_ecdsa_der(struct devid_slice rs, unsigned char *sig, size_t *len, struct devid_error *err)
 {
-    int half = (int)(rs.len / 2), need;
-    BIGNUM *r = BN_bin2bn(rs.data, half, NULL), *s = BN_bin2bn(rs.data + half, half, NULL);
-    ECDSA_SIG *value = ECDSA_SIG_new();
-    devid_rc rc = DEVID_OK;
+    struct devid_slice r = {rs.data, rs.len / 2}, s = {rs.data + rs.len / 2, rs.len / 2};
+    struct devid_bytes der = {0};
+    devid_rc rc = devid_der_put_unsigned(&der, r, err);
 
-    if (r == NULL || s == NULL || value == NULL || ECDSA_SIG_set0(value, r, s) != 1) {
-        BN_free(r);
-        BN_free(s);
-        rc = devid_fail(err, DEVID_E_MEM, "out of memory");
-        goto out;
+    if (rc == DEVID_OK)
+        rc = devid_der_put_unsigned(&der, s, err);
+    if (rc == DEVID_OK)
+        rc = devid_der_wrap(&der, DEVID_DER_SEQUENCE, err);
+    if (rc == DEVID_OK && der.len > *len)
+        rc = devid_fail(err, DEVID_E_ROOM, "the signature needs %zu bytes", der.len);
+    if (rc == DEVID_OK) {
+        memcpy(sig, der.data, der.len);
+        *len = der.len;
     }
-    need = i2d_ECDSA_SIG(value, NULL);
-    if (need <= 0 || (size_t)need > *len) {
-        rc = devid_fail(err, DEVID_E_ROOM, "the signature needs %d bytes", need);
-        goto out;
-    }
-    *len = (size_t)i2d_ECDSA_SIG(value, &sig);
-out:
-    ECDSA_SIG_free(value);
+    devid_bytes_free(&der);
     return rc;
 }

@@ -2,12 +2,12 @@
 /*
  * Signatures (provider-signature(7)): made by the TPM, everything else in software. Each of our contexts
  * drives one of the default provider: for a software key, or to verify, it does the work; for a TPM key it is asked
- * to verify, keeps the parameters, and gives the AlgorithmIdentifier of certificates and requests.
+ * to verify, keeps the parameters, and gives the AlgorithmIdentifier of certificates and requests (shadow.c).
  */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
-#include <openssl/rsa.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "provider/keymgmt.h"
@@ -32,6 +32,8 @@ static void signing_reset(struct signing *s)
     s->inner = NULL;
     EVP_MD_CTX_free(s->inner_md);
     s->inner_md = NULL;
+    EVP_MD_free(s->md);
+    s->md = NULL;
     EVP_MD_CTX_free(s->hash);
     s->hash = NULL;
     whole_free(&s->whole);
@@ -59,6 +61,10 @@ void *signing_dup(void *ctx)
         to->key = pkey_hold(from->key);
     if (ok)
         to->is_signing = from->is_signing;
+    if (ok && from->md != NULL && (ok = EVP_MD_up_ref(from->md) == 1))
+        to->md = from->md;
+    if (ok)
+        memcpy(to->md_name, from->md_name, sizeof to->md_name);
     if (ok && from->hash != NULL)
         ok = (to->hash = EVP_MD_CTX_new()) != NULL && EVP_MD_CTX_copy_ex(to->hash, from->hash) == 1 &&
              whole_copy(&from->whole, &to->whole);
@@ -78,30 +84,11 @@ void *signing_dup(void *ctx)
     return to;
 }
 
-/* Does the TPM make this signature? */
-static bool is_tpm(const struct signing *s)
-{
-    return s->is_signing && s->key->place != PKEY_SOFTWARE;
-}
-
-/* A salt that nobody chose: the digest's length, the one that every chip makes, also in the AlgorithmIdentifier. */
-static int settle_salt(struct signing *s)
-{
-    int padding = 0, salt = 0;
-    OSSL_PARAM get[] = {OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, &padding),
-                        OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt), OSSL_PARAM_END};
-
-    if (!is_tpm(s) || s->key->alg != DEVID_RSA || EVP_PKEY_CTX_get_params(s->inner, get) != 1 ||
-        padding != RSA_PKCS1_PSS_PADDING || salt != RSA_PSS_SALTLEN_AUTO)
-        return 1;
-    return EVP_PKEY_CTX_set_rsa_pss_saltlen(s->inner, RSA_PSS_SALTLEN_DIGEST) == 1;
-}
-
 /* Before there is anything to sign: libssl takes another algorithm then. */
 static int permitted(struct signing *s, bool is_padding_said)
 {
     struct devid_error err = {0};
-    devid_rc rc = is_tpm(s) ? pkey_permits(s->key, s->inner, is_padding_said, s->hash != NULL, &err) : DEVID_OK;
+    devid_rc rc = signing_is_tpm(s) ? pkey_permits(s->key, s->inner, s->md, is_padding_said, s->hash != NULL, &err) : DEVID_OK;
 
     return rc == DEVID_OK ? 1 : RAISE(s->prov, rc, &err);
 }
@@ -113,13 +100,13 @@ int signing_set_params(void *ctx, const OSSL_PARAM params[])
 
     if (params == NULL || params[0].key == NULL)
         return 1;
-    if (s->inner == NULL)
+    if (signing_shadow(s) == NULL)
         return 0;
     md = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
     if (md != NULL && s->hash != NULL &&
         (md->data_type != OSSL_PARAM_UTF8_STRING || !EVP_MD_is_a(EVP_MD_CTX_get0_md(s->hash), md->data)))
         return 0; /* the message is being hashed already */
-    return EVP_PKEY_CTX_set_params(s->inner, params) == 1 && settle_salt(s) &&
+    return EVP_PKEY_CTX_set_params(s->inner, params) == 1 && signing_settle_salt(s) &&
            permitted(s, OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE) != NULL);
 }
 
@@ -127,34 +114,7 @@ int signing_get_params(void *ctx, OSSL_PARAM params[])
 {
     struct signing *s = ctx;
 
-    return s->inner != NULL && EVP_PKEY_CTX_get_params(s->inner, params) == 1;
-}
-
-/* Named if nobody has begun yet; else what the default provider says. */
-static const OSSL_PARAM known_params[] = {
-    OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, NULL, 0),
-    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
-    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
-    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
-    OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
-    OSSL_PARAM_END,
-};
-
-const OSSL_PARAM *signing_gettable(void *ctx, void *provctx)
-{
-    struct signing *s = ctx;
-
-    (void)provctx;
-    return s == NULL || s->inner == NULL ? known_params : EVP_PKEY_CTX_gettable_params(s->inner);
-}
-
-static const OSSL_PARAM *signing_settable(void *ctx, void *provctx)
-{
-    struct signing *s = ctx;
-
-    (void)provctx;
-    /* behind the AlgorithmIdentifier, which only is read */
-    return s == NULL || s->inner == NULL ? known_params + 1 : EVP_PKEY_CTX_settable_params(s->inner);
+    return signing_shadow(s) != NULL && EVP_PKEY_CTX_get_params(s->inner, params) == 1;
 }
 
 /* key NULL: the one of before. */
@@ -175,9 +135,10 @@ static int begin_digested(struct signing *s, void *key, bool is_signing, int (*i
 {
     if (!signing_begin(s, key, is_signing))
         return 0;
+    if (signing_is_tpm(s))
+        return signing_make_shadow(s) && signing_set_params(s, params) && permitted(s, false);
     s->inner = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), s->key->soft, NULL);
-    return s->inner != NULL && (is_tpm(s) ? EVP_PKEY_verify_init(s->inner) : init(s->inner)) == 1 &&
-           settle_salt(s) && signing_set_params(s, params) && permitted(s, false);
+    return s->inner != NULL && init(s->inner) == 1 && signing_set_params(s, params);
 }
 
 int signing_sign_init(void *ctx, void *key, const OSSL_PARAM params[])
@@ -210,7 +171,8 @@ static int sign_by_tpm(struct signing *s, struct devid_slice digest, unsigned ch
         *len = (size_t)EVP_PKEY_get_size(s->key->soft);
         return 1;
     }
-    rc = scheme_of(s->key, s->inner, &digest, &made, &scheme, &err);
+    rc = s->inner != NULL ? scheme_of(s->key, s->inner, &digest, &made, &scheme, &err)
+                          : scheme_of_md(s->key, s->md, &digest, &made, &scheme, &err);
     if (rc == DEVID_OK)
         rc = pkey_private(s->key, &key, &err);
     if (rc == DEVID_OK)
@@ -235,7 +197,7 @@ int signing_sign(void *ctx, unsigned char *sig, size_t *len, size_t room, const 
     struct signing *s = ctx;
     int ok;
 
-    if (is_tpm(s))
+    if (signing_is_tpm(s))
         return sign_by_tpm(s, (struct devid_slice){tbs, tbs_len}, sig, len, room);
     ok = EVP_PKEY_sign(s->inner, sig, sig == NULL ? len : &room, tbs, tbs_len);
     if (ok == 1 && sig != NULL)
@@ -268,24 +230,20 @@ static const char *digest_name(const struct signing *s, const char *name, char r
     return EVP_PKEY_get_default_digest_name(s->key->soft, room, 64) > 0 ? room : NULL;
 }
 
-/* Signing by the TPM: the message is hashed here. */
+/*
+ * Signing by the TPM: the message is hashed here. A digest that every provider takes for every signature needs no shadow to say so.
+ */
 static bool begin_hash(struct signing *s, const char *name)
 {
-    OSSL_LIB_CTX *public = devid_libctx();
-    EVP_MD *md = EVP_MD_fetch(public, name, NULL);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)(uintptr_t)name, 0),
-        OSSL_PARAM_END,
-    };
-    bool ok;
+    bool is_common;
 
-    params[0].data_size = strlen(name);
-    s->inner = EVP_PKEY_CTX_new_from_pkey(public, s->key->soft, NULL);
-    ok = md != NULL && s->inner != NULL && EVP_PKEY_verify_init(s->inner) == 1 &&
-         EVP_PKEY_CTX_set_params(s->inner, params) == 1 && settle_salt(s) && (s->hash = EVP_MD_CTX_new()) != NULL &&
-         EVP_DigestInit_ex2(s->hash, md, NULL) == 1;
-    EVP_MD_free(md);
-    return ok;
+    (void)snprintf(s->md_name, sizeof s->md_name, "%s", name);
+    s->md = scheme_common_md(name);
+    is_common = s->md != NULL;
+    if (!is_common)
+        s->md = EVP_MD_fetch(devid_libctx(), name, NULL);
+    return s->md != NULL && (is_common || signing_make_shadow(s)) && (s->hash = EVP_MD_CTX_new()) != NULL &&
+           EVP_DigestInit_ex2(s->hash, s->md, NULL) == 1;
 }
 
 int signing_digest_sign_init(void *ctx, const char *mdname, void *key, const OSSL_PARAM params[])
@@ -295,7 +253,7 @@ int signing_digest_sign_init(void *ctx, const char *mdname, void *key, const OSS
 
     if (!signing_begin(s, key, true) || (mdname = digest_name(s, mdname, room)) == NULL)
         return 0;
-    if (is_tpm(s))
+    if (signing_is_tpm(s))
         return begin_hash(s, mdname) && signing_set_params(s, params) && permitted(s, false);
     s->inner_md = EVP_MD_CTX_new();
     return s->inner_md != NULL && EVP_DigestSignInit_ex(s->inner_md, &s->inner, mdname, devid_libctx(),

@@ -8,9 +8,11 @@
 struct signing {
     struct provider *prov;
     struct pkey *key;
-    EVP_PKEY_CTX *inner;  /* the default provider's context; owned if inner_md is NULL, else its */
+    EVP_PKEY_CTX *inner;  /* the default provider's context; owned if inner_md is NULL, else its. A TPM key's: NULL until asked for */
     EVP_MD_CTX *inner_md; /* digest_sign, digest_verify in software */
-    EVP_MD_CTX *hash;     /* digest_sign by the TPM: the running digest */
+    EVP_MD *md;           /* digest_sign by the TPM: the digest, and what the program calls it */
+    char md_name[64];
+    EVP_MD_CTX *hash;     /* the same, running */
     struct whole whole;   /* the same: what was hashed */
     bool is_signing;      /* not verifying */
     struct devid_bytes expected; /* what a message's end is compared with */
@@ -20,8 +22,24 @@ void *signing_new(void *provctx, const char *propq);
 void signing_free(void *ctx);
 void *signing_dup(void *ctx);
 int signing_get_params(void *ctx, OSSL_PARAM params[]);
-const OSSL_PARAM *signing_gettable(void *ctx, void *provctx);
 int signing_set_params(void *ctx, const OSSL_PARAM params[]);
+
+/** Does the TPM make this signature? */
+static inline bool signing_is_tpm(const struct signing *s)
+{
+    return s->is_signing && s->key->place != PKEY_SOFTWARE;
+}
+
+/* shadow.c */
+
+/** Make inner, of a TPM key. */
+bool signing_make_shadow(struct signing *s);
+/** inner, made now if a TPM key's signature has begun without; NULL if nothing has. */
+EVP_PKEY_CTX *signing_shadow(struct signing *s);
+/** A salt that nobody chose: the digest's length, the one that every chip makes, also in the AlgorithmIdentifier. */
+int signing_settle_salt(struct signing *s);
+const OSSL_PARAM *signing_gettable(void *ctx, void *provctx);
+const OSSL_PARAM *signing_settable(void *ctx, void *provctx);
 
 /* The caller has the digest. */
 int signing_sign_init(void *ctx, void *key, const OSSL_PARAM params[]);

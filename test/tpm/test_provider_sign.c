@@ -242,6 +242,57 @@ static void a_signature_begun_can_be_copied(void **state)
     assert_commands(f, "Sign");
 }
 
+/* Its AlgorithmIdentifier is the one of who verifies, whenever it is asked for. */
+static void assert_answers(struct face *f, const struct sample *sample, const char *md)
+{
+    EVP_PKEY *key = face_key(f, sample), *public = X509_get_pubkey(sample->cert);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new(), *software = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL, *theirs = NULL;
+    unsigned char sig[256], id[2][128];
+    char name[64] = "", other[] = "SHA224";
+    OSSL_PARAM get[2][3] = {
+        {OSSL_PARAM_utf8_string("digest", name, sizeof name), OSSL_PARAM_octet_string("algorithm-id", id[0], sizeof id[0]), OSSL_PARAM_END},
+        {OSSL_PARAM_octet_string("algorithm-id", id[1], sizeof id[1]), OSSL_PARAM_END},
+    };
+    OSSL_PARAM set[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0), OSSL_PARAM_END},
+               set_other[] = {OSSL_PARAM_construct_utf8_string("digest", other, 0), OSSL_PARAM_END};
+    size_t len = sizeof sig;
+
+    assert_int_equal(EVP_DigestSignInit_ex(ctx, &pctx, md, f->ctx, NULL, key, NULL), 1);
+    assert_int_equal(EVP_DigestSignUpdate(ctx, message, 4), 1);
+    assert_int_equal(EVP_PKEY_CTX_get_params(pctx, get[0]), 1);
+    assert_true(EVP_MD_is_a(EVP_MD_CTX_get0_md(ctx), name));
+    assert_int_equal(EVP_DigestVerifyInit_ex(software, &theirs, md, NULL, NULL, public, NULL), 1);
+    assert_int_equal(EVP_PKEY_CTX_get_params(theirs, get[1]), 1);
+    assert_int_equal(get[0][1].return_size, get[1][0].return_size);
+    assert_memory_equal(id[0], id[1], get[1][0].return_size);
+    assert_non_null(OSSL_PARAM_locate_const(EVP_PKEY_CTX_gettable_params(pctx), "algorithm-id"));
+    assert_non_null(OSSL_PARAM_locate_const(EVP_PKEY_CTX_settable_params(pctx), "digest"));
+    set[0].data_size = strlen(name);
+    assert_true(EVP_PKEY_CTX_set_params(pctx, set) > 0);
+    assert_true(EVP_PKEY_CTX_set_params(pctx, set_other) <= 0);
+    ERR_clear_error();
+    assert_int_equal(EVP_DigestSignUpdate(ctx, message + 4, sizeof message - 4), 1);
+    assert_int_equal(EVP_DigestSignFinal(ctx, sig, &len), 1);
+    assert_true(verified(public, md, NULL, sig, len));
+    EVP_MD_CTX_free(software);
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(public);
+    EVP_PKEY_free(key);
+}
+
+static void a_signature_begun_answers_what_it_is_asked(void **state)
+{
+    static const char *const digests[] = {"SHA256", "SHA2-384", "SHA1"};
+    struct face *f = *state;
+
+    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
+        assert_answers(f, &f->ids.ldevid, digests[i]);
+        assert_answers(f, &f->ids.rsa, digests[i]);
+    }
+    face_forget_commands(f);
+}
+
 static void a_short_buffer_is_refused(void **state)
 {
     struct face *f = *state;
@@ -327,6 +378,7 @@ int main(void)
         FACE_TEST(a_ready_digest_is_signed_whatever_its_length),
         FACE_TEST(rsa_signs_a_ready_digest),
         FACE_TEST(a_signature_begun_can_be_copied),
+        FACE_TEST(a_signature_begun_answers_what_it_is_asked),
         FACE_TEST(a_short_buffer_is_refused),
 #ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
         FACE_TEST(an_algorithm_may_name_its_digest),

@@ -330,6 +330,9 @@ static void the_library_context_may_be_dropped_and_made_again(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(devid_hash_once(DEVID_SHA256, TEXT("abc"), digest, NULL), DEVID_OK);
         assert_int_equal(digest[0], 0xba);
+        assert_int_equal(devid_libctx_hash(devid_libctx_md(DEVID_SHA256)), DEVID_SHA256);
+        assert_int_equal(devid_libctx_hash(EVP_sha256()), DEVID_HASH_NONE);
+        assert_int_equal(devid_libctx_hash(NULL), DEVID_HASH_NONE);
         devid_libctx_drop();
         devid_libctx_drop();
     }
