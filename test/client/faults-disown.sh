@@ -19,5 +19,9 @@ tpm2_readpublic -Q -c 0x81020000 -f pem -o "$dir/idevid.pub"
 save whole
 sweep "disown" whole disowned "$devid" disown --yes --keep-secrets
 sweep "retire --clear-tpm" whole retired "$devid" retire --clear-tpm --yes --keep-secrets
+load whole
+head -c 300 "$dir/state/owner/azure%3Aldevid.pem" >"$dir/half" && cp "$dir/half" "$dir/state/owner/azure%3Aldevid.pem"
+save damaged
+sweep "disown with a damaged file" damaged disowned "$devid" disown --yes --keep-secrets
 power_cuts "retire --clear-tpm" whole retired "$devid" retire --clear-tpm --yes --keep-secrets
 sweep_end
