@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/key.h"
+#include "core/make.h"
 #include "core/uri.h"
 #include "kept.h"
 
@@ -112,12 +113,32 @@ static enum est_proof proof_of(enum devid_conf_proof proof)
     return EST_PROOF_AS_ASKED;
 }
 
+void contact_settle(struct contact *c)
+{
+    if ((c->is_counted || c->signs_counted) && tool_commands(c->tool) != c->settled)
+        devid_make_settled(c->tool->store);
+    c->settled = tool_commands(c->tool);
+}
+
+/* At once: a server may take its time, and power is cut when it will. */
+static void on_signed(void *user, bool is_client)
+{
+    struct contact *c = user;
+
+    if (is_client ? c->is_counted : c->signs_counted)
+        contact_settle(c);
+    else
+        c->settled = tool_commands(c->tool);
+}
+
 devid_rc contact_make(struct tool *tool, const struct devid_conf_identity *want, const char *as, struct contact *c,
                       struct devid_error *err)
 {
     devid_rc rc;
 
-    *c = (struct contact){0};
+    *c = (struct contact){.tool = tool, .settled = tool_commands(tool)};
+    c->server.signed_by = on_signed;
+    c->server.signed_user = c;
     if (want->est == NULL)
         return devid_fail(err, DEVID_E_ABSENT, "no EST server: add \"est = https://...\" to its section");
     c->server.url = want->est;

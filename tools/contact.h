@@ -11,7 +11,10 @@ struct contact {
     struct est_server server;
     struct devid_secret secret, password, proxy_password;
     struct devid_bytes anchors, key_uri, chain;
-    bool is_counted; /* the client key's failures are counted by the TPM */
+    /* the TPM counts a power cut after the use of the key as a wrong password: of the client's, of the one that is to be certified */
+    bool is_counted, signs_counted;
+    uint64_t settled; /* TPM commands that were sent when no such use was open */
+    struct tool *tool;
     bool is_expired; /* the certificate that goes into TLS, by this device's clock */
 };
 
@@ -30,6 +33,9 @@ void contact_free(struct contact *c);
  * \return false if that is not what there is, or if it was done already
  */
 bool contact_without_expired(struct contact *c);
+
+/** If a key that is counted may have been used since: end that (devid_make_settled). TPM2_Shutdown, or nothing. */
+void contact_settle(struct contact *c);
 
 /** Keep the anchors that a reply brought, if it brought any. */
 devid_rc contact_learn(struct tool *tool, const struct devid_conf_identity *want, const struct est_reply *reply,

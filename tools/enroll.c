@@ -235,8 +235,7 @@ static devid_rc attempt(struct tool *tool, struct contact *c, struct request *r,
                                   : est_apply(&c->server, &r->wish->csr, r->is_renewal, r->wish->spki, &r->csr, reply, err);
     devid_rc kept = contact_learn(tool, r->want, reply, &why);
 
-    if (c->is_counted || r->wish->identity->pub.is_counted)
-        devid_make_settled(tool->store);
+    contact_settle(c);
     if (kept == DEVID_OK && reply->status == 202 && r->csr.len != 0 && !r->is_kept)
         kept = keep_request(tool, r, &why);
     if (kept == DEVID_OK && is_over(rc, reply->status))
@@ -313,6 +312,8 @@ devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want,
     tool->was_without = false;
     if (rc == DEVID_OK)
         rc = wish_make(tool, want, is_renewal, key, &wish, err);
+    if (rc == DEVID_OK)
+        c.signs_counted = wish.identity->pub.is_counted;
     if (rc == DEVID_OK)
         rc = ask_until_answered(tool, &c, &request, &reply, err);
     *answer = (struct tool_answer){.retry_s = reply.retry_after_s, .is_put_off = rc == DEVID_E_BUSY && request.is_kept};

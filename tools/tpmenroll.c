@@ -125,6 +125,8 @@ devid_rc tool_tpmenroll(struct tool *tool, const struct est_server *server, cons
     }
     if (rc == DEVID_OK && csr->len == 0)
         rc = est_csr_make(wish, csr, err);
+    if (rc == DEVID_OK && server->signed_by != NULL)
+        server->signed_by(server->signed_user, false); /* the server may take its time */
     if (rc == DEVID_OK) {
         request.csr = devid_slice_of(*csr);
         rc = est_tpmenroll(server, &request, reply, err);

@@ -227,6 +227,8 @@ static devid_rc make_and_post(struct talk *talk, const struct est_csr *request, 
     devid_bytes_free(csr);
     if (rc == DEVID_OK)
         rc = csr_make(request, &attrs, proof != EST_PROOF_NONE ? challenge : NULL, csr, err);
+    if (rc == DEVID_OK && talk->server->signed_by != NULL)
+        talk->server->signed_by(talk->server->signed_user, false);
     if (rc == DEVID_OK)
         rc = post(talk, devid_slice_of(*csr), is_renewal, spki, reply, err);
     *has_moved = http_release(talk->http);

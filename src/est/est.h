@@ -37,6 +37,10 @@ struct est_server {
     enum est_proof proof;
     bool skips_attributes;        /* /csrattrs is not asked */
     unsigned timeout_ms;          /* of one exchange; 0: 30,000 */
+    /* called when a key may have signed: the client's, after a handshake and before anything is sent; else the one of a request that was
+     * made. NULL: nobody wants to know */
+    void (*signed_by)(void *user, bool is_client);
+    void *signed_user;            /* for it */
 };
 
 /* What came back. Freed by est_reply_free. */

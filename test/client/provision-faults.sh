@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # devid provision where files fail it: killed right before and right after each rename in turn, no space, a folder that cannot be
-# written, a TPM that may not be opened, a wrong fingerprint. It says so in one line, leaves nothing half-written, and the
+# written, a TPM that may not be opened, a wrong fingerprint, power that is cut while a server thinks. It says so in one line, leaves nothing half-written, and the
 # next run finishes.
 set -u
 
@@ -71,12 +71,34 @@ disk_full() (
     whole "disk full"
 )
 
+# The IDevID is not NODA: what its signature leaves open in the TPM is ended before the server gets to think.
+slow_server() (
+    # shellcheck source=test/client/device.sh
+    . "${DEVID_SRC:?}/test/client/device.sh"
+    "$devid" provision idevid >"$dir/out" 2>&1
+    : >"$dir/tpm.log"
+    "$devid" --config "$(changed "s|$(url_of factory)|&/slow-10m|")" provision azure:ldevid >"$dir/out" 2>&1 &
+    waiting=$!
+    # the IDevID's for TLS, then that of the request
+    for ((i = 0; i < 600; i++)); do [ "$(grep -c ' Sign 0x0$' "$dir/tpm.log")" -ge 2 ] && break; sleep 0.1; done
+    ok "slow server: it has the request" kill -0 $waiting
+    { kill -9 "${pids[0]}" && wait "${pids[0]}"; } 2>/dev/null
+    unset 'pids[0]'
+    rm -f "$dir/sock" "$dir/sock.ctrl"
+    start_tpm
+    ok "slow server: power that is cut meanwhile is not counted" clean
+    { kill -9 $waiting && wait $waiting; } 2>/dev/null
+    ok "slow server: the next run ends it" "$devid" provision
+    whole "slow server"
+)
+
 log=$(mktemp)
 {
     killed AFTER
     killed BEFORE
     disk_full
     files_fail
+    slow_server
 } | sed -E 's/^(ok|not ok) [0-9]+ /\1 /' | tee "$log"
 echo "1..$(grep -cE '^(ok|not ok) ' "$log")"
 ! grep -q '^not ok' "$log"

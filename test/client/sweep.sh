@@ -53,7 +53,7 @@ broken() {
 
 
 # The TPM counts a power cut between the first use of a key that is not NODA and the TPM2_Shutdown that follows: two commands of some
-# milliseconds each, which nobody can make one. log: what was sent before the cut, and what it hit.
+# milliseconds each, one behind the other, which nobody can make one. log: what was sent before the cut, and what it hit.
 cut_in_the_window() { tail -n 2 "$dir/faulted.log" | grep -qE ' (Sign|Certify|RSA_Decrypt) 0x922| Shutdown '; }
 
 # judge NAME FAULT STATUS CHECK COMMAND...: after a faulted run
