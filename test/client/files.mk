@@ -50,6 +50,7 @@ CLIENT_TESTS += test/client/renew.sh
 CLIENT_TESTS += test/client/renew-commands.sh
 CLIENT_TESTS += test/client/renew-faults.sh
 CLIENT_TESTS += test/client/refusals.sh
+CLIENT_TESTS += test/client/rights.sh
 CLIENT_TESTS += test/client/rsa-pss.sh
 CLIENT_TESTS += test/client/settings.sh
 CLIENT_TESTS += test/client/software.sh
