@@ -24,6 +24,7 @@ dist_guide_DATA = \
 	doc/guide/p11tool.md \
 	doc/guide/pin.md \
 	doc/guide/pkcs11-tool.md \
+	doc/guide/postgres.md \
 	doc/guide/programs.md \
 	doc/guide/python.md \
 	doc/guide/stunnel.md \

@@ -57,7 +57,7 @@ run() {
     radius=$(free_port)
     # shellcheck disable=SC2016  # it is Markdown's
     sed -n '/^```sh$/,/^```$/{/^```/d; p}' "$DEVID_SRC/doc/guide/$1.md" | sed -e "s|8443|$https|; s|8883|$mqtt|; s|9443|$web|; s|1812|$radius|" \
-        -e "s|9444|$est|" \
+        -e "s|9444|$est|; s|5432|$web|" \
         -e "s|/usr/share/devid/openssl.cnf|$cnf|; s|/usr/lib/x86_64-linux-gnu/pkcs11/|$DEVID_BUILD/.libs/|" >"$1.sh"
     [ -s "$1.sh" ] && LD_LIBRARY_PATH=$DEVID_BUILD/.libs BASH_ENV=$FOLDER/setup.sh DEVID_CONF=$FOLDER/devid.conf \
         timeout 100 bash -eu -o pipefail -x "$1.sh"
@@ -92,6 +92,9 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     nginx)
         # Others than root may not write where Debian's nginx keeps temporary files.
         if [ "$(id -u)" = 0 ]; then guide nginx nginx; else echo "ok - guide: nginx # SKIP not root"; fi
+        ;;
+    postgres)
+        if [ "$(id -u)" = 0 ] && [ -d /usr/lib/postgresql ]; then guide postgres psql runuser; else echo "ok - guide: postgres # SKIP no server"; fi
         ;;
     apache) guide apache apache2 ;;
     haproxy | stunnel | openvpn) guide "$name" "$name" ;;
