@@ -31,7 +31,7 @@ static devid_rc contents_of(struct tool *tool, const struct devid_evidence *e, b
     if (serial != NULL)
         parts[DEVID_TCG_SERIAL] = devid_slice_text(serial);
     parts[DEVID_TCG_EK_CERT] = devid_slice_of(e->ek.der[0]);
-    parts[DEVID_TCG_ATTEST_PUB] = inner(e->iak_area);
+    parts[DEVID_TCG_ATTEST_PUB] = inner(is_iak ? e->key_area : e->iak_area);
     if (!is_iak) {
         parts[DEVID_TCG_SIGNING_PUB] = inner(e->key_area);
         parts[DEVID_TCG_SIGNING_INFO] = devid_slice_of(e->attest);
@@ -75,9 +75,13 @@ devid_rc tool_export_tcg_csr(struct tool *tool, const char *name, const char *mo
         rc = devid_public_from_area(devid_slice_of(e.key_area), &pub, err);
     if (rc != DEVID_OK)
         goto out;
-    is_iak = devid_slice_eq(devid_slice_of(e.key_area), devid_slice_of(e.iak_area));
+    is_iak = pub.is_restricted;
+    if (is_iak && nonce.len != 0) {
+        rc = devid_fail(err, TOOL_USAGE, "--nonce: the request of an attestation key is certified by no other, so it has no place for a nonce");
+        goto out;
+    }
     if (pub.has_scheme)
-        scheme = (struct devid_scheme){.padding = pub.padding, .hash = pub.hash};
+        scheme = (struct devid_scheme){.padding = pub.padding, .hash = pub.hash, .salt_len = devid_hash_len(pub.hash)};
     else if (pub.alg == DEVID_EC)
         scheme.padding = DEVID_ECDSA;
     rc = contents_of(tool, &e, is_iak, model, scheme.hash, &contents, err);

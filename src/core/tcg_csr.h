@@ -55,7 +55,7 @@ devid_rc devid_tcg_csr_contents(const struct devid_slice parts[DEVID_TCG_PAD], e
 /**
  * Make the whole of csrContents and its signature.
  *
- * \param scheme     it was made by: ECDSA or PKCS#1, with SHA-256, -384, -512
+ * \param scheme     it was made by: ECDSA, PKCS#1 or PSS (salted as long as the hash), with SHA-256, -384, -512
  * \param signature  r || s, or the modulus's size
  * \param out        freed by the caller
  * \return DEVID_E_KEY for another scheme

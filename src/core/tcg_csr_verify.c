@@ -106,12 +106,14 @@ static devid_rc check_key(struct judge *j, const struct devid_tcg_csr *csr, stru
 {
     devid_rc rc = devid_judge_key(j, err);
 
-    if (rc == DEVID_OK && (!j->key.can_sign || j->key.can_decrypt || j->key.is_restricted))
+    if (rc == DEVID_OK && (!j->key.can_sign || j->key.is_restricted))
         return devid_fail(err, DEVID_E_DENIED, "its key is no identity's: one that signs, and is not restricted, is expected");
     if (rc == DEVID_OK)
         rc = check_request(j, csr, &j->key, "its key", err);
     if (rc == DEVID_OK)
         check_policy(j, &j->key, DEVID_POLICY_IDEVID, "the key");
+    if (rc == DEVID_OK && j->key.can_decrypt)
+        devid_judge_find(j, false, "what else its key is used for: it decrypts, too, as no IDevID of the TCG's does");
     return rc;
 }
 
@@ -165,6 +167,8 @@ devid_rc devid_tcg_csr_verify(const struct devid_tcg_csr *csr, const struct devi
         check_policy(&j, &j.iak, DEVID_POLICY_IAK, "the attestation key");
     if (rc == DEVID_OK)
         rc = e.key_area.len != 0 ? check_key(&j, csr, err) : check_request(&j, csr, &j.iak, "the attestation key", err);
+    if (rc == DEVID_OK && e.key_area.len == 0)
+        devid_judge_find(&j, false, "whether it is fresh: the request of an attestation key alone has no nonce");
     if (rc == DEVID_OK)
         rc = devid_judge_certificates(&j, err);
     if (rc == DEVID_OK)

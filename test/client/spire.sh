@@ -55,6 +55,13 @@ ok "that is refused" refused "devID challenge verification failed" "$dir/mixed" 
 ok "other programs sign with it, too" sh -c "
     '$devid' sign --out '$dir/sig' spire '$dir/devid.conf' && openssl x509 -in '$dir/conf/devid.crt.pem' -noout -pubkey >'$dir/pub.pem' &&
     openssl dgst -sha256 -verify '$dir/pub.pem' -signature '$dir/sig' '$dir/devid.conf'"
+signs_by() {
+    : >"$dir/tpm.log"
+    "$devid" sign --out "$dir/sig" spire "$dir/devid.conf" || return 1
+    awk '{print $2}' "$dir/tpm.log" | tr '\n' ' '
+    [ "$(awk '{print $2}' "$dir/tpm.log" | tr '\n' ' ')" = "$1 " ]
+}
+ok "for each process the TPM makes its parent" signs_by "CreatePrimary Load FlushContext Sign FlushContext"
 ok "that its handle of the storage root key is empty is nothing to it" sh -c "
     tpm2_evictcontrol -Q -C o -c 0x81000001 && '$devid' sign --out '$dir/sig' spire '$dir/devid.conf' && '$devid' list | grep -q 'spire.*valid'"
 

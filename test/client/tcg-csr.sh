@@ -94,16 +94,86 @@ ok "with it the request is made again" "$devid" export --tcg-csr --model "Gatewa
 ok "and is as good" good 8 "$csr"
 ok "another decoder finds in it what the TPM has now" decode "$csr" 0x81020000
 ok "the IAK's request has no other key" sh -c "'$devid' export --tcg-csr --model 'Gateway 7' --out '$dir/iak.csr' iak"
-ok "it is good, and signed by the IAK itself" good 4 "$dir/iak.csr" "^checked: the request is signed by the attestation key, EC P-384"
+ok "it is good, and signed by the IAK itself" good 4 "$dir/iak.csr" "^checked: the request is signed by the attestation key, EC P-384" "^not checked: whether it is fresh"
+ok "it has no place for a nonce" sh -c "'$devid' export --tcg-csr --nonce 00112233 --out '$dir/none' iak 2>&1 | grep 'no place for a nonce'"
 ok "an LDevID's request is good, but its policy is not the TCG's" sh -c "
     '$devid' export --tcg-csr --nonce 00112233 --out '$dir/ldevid.csr' azure:ldevid"
 ok "as is told" good 7 "$dir/ldevid.csr" "^not checked: who may use the key: its policy is not the TCG's"
+
+for one in "idevid-rsa idevid 0x81020004 0x01c90004" "iak-rsa iak 0x81020005 0x01c90105"; do
+    read -r name role handle index <<<"$one"
+    cat >>"$dir/devid.conf" <<END
+[identity $name]
+role = $role
+key = rsa-2048
+handle = $handle
+certificate = nv:$index
+est = $(url_of manufacturer)
+secret-file = $dir/ca/secret-manufacturer
+anchors = $dir/ca/manufacturer-root.pem
+subject = CN=Example Gateway,serialNumber=GW-000123,O=Example Manufacturer
+san = hardware-module
+END
+done
+cat >>"$dir/devid.conf" <<END
+[identity rsa]
+key = rsa-2048
+END
+ok "keys of RSA are made" "$devid" provision idevid-rsa iak-rsa rsa
+ok "an IDevID of RSA" "$devid" export --tcg-csr --nonce 00112233 --out "$dir/rsa.csr" idevid-rsa
+ok "signs its request by PKCS#1" good 8 "$dir/rsa.csr" "^checked: the request is signed by its key, RSA 2048"
+ok "an owner's key of RSA decrypts, too" "$devid" export --tcg-csr --nonce 00112233 --out "$dir/rsa.csr" rsa
+ok "as is told" good 7 "$dir/rsa.csr" "^not checked: what else its key is used for"
+ok "an IAK of RSA signs by PSS" "$devid" export --tcg-csr --out "$dir/pss.csr" iak-rsa
+ok "and is good" good 4 "$dir/pss.csr" "^checked: the request is signed by the attestation key, RSA 2048"
+# by openssl, with the parameters that stand there
+pss() {
+    python3 - "$dir/pss.csr" "$dir" <<'END' && openssl asn1parse -inform DER -in "$dir/pss.der" | tee "$dir/told"
+import struct, sys
+data = open(sys.argv[1], 'rb').read()
+_, size, _ = struct.unpack_from('>III', data)
+open(sys.argv[2] + '/pss.contents', 'wb').write(data[12:12 + size])
+open(sys.argv[2] + '/pss.der', 'wb').write(data[12 + size:])
+open(sys.argv[2] + '/pss.value', 'wb').write(data[-256:])
+END
+    grep -q ':rsassaPss' "$dir/told" && [ "$(grep -c ':sha256' "$dir/told")" -eq 2 ] && grep -q 'INTEGER *:20' "$dir/told" &&
+        tpm2_readpublic -Q -c 0x81020005 -f pem -o "$dir/pss.pem" &&
+        openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -verify "$dir/pss.pem" -signature "$dir/pss.value" "$dir/pss.contents"
+}
+ok "for openssl, too" pss
 
 ok "another nonce is refused" says 1 "its nonce is another one" verify --nonce 00112234 "$csr"
 ok "another chip maker is refused" says 1 "the EK's certificate does not verify" verify --ek-roots "$dir/ca/customer-root.pem" "$csr"
 ok "a disabled key makes no request" sh -c "'$devid' disable --key azure:ldevid && ! '$devid' export --tcg-csr azure:ldevid >'$dir/none'; '$devid' enable azure:ldevid; [ ! -s '$dir/none' ]"
 ok "evidence is no request" sh -c "'$devid' attest --out '$dir/evidence.pem' idevid"
 ok "and is told so" says 1 "no TCG_CSR_IDEVID" verify "$dir/evidence.pem"
+
+# sends COMMANDS COMMAND...: exactly these TPM commands
+sends() {
+    local expected=$1 got
+    shift
+    : >"$dir/tpm.log"
+    "$@" || return 1
+    got=$(awk '{print $2 ($3 == "0x0" ? "" : ":" $3)}' "$dir/tpm.log" | tr '\n' ' ')
+    echo "$got"
+    [ "$got" = "$expected " ]
+}
+# killed: after each command in turn; the file is the one of before, and the next run writes another
+killed() {
+    local i total
+    total=$(wc -l <"$dir/tpm.log")
+    for ((i = 1; i <= total; i++)); do
+        cp "$csr" "$dir/before"
+        DEVID_TCTI_KILL=$i "$devid" export --tcg-csr --out "$csr" idevid && { echo "not killed at $i"; return 1; }
+        [ "$i" -eq "$total" ] || cmp "$csr" "$dir/before" || return 1
+        verify "$csr" >"$dir/told" || { cat "$dir/told"; return 1; }
+    done
+    echo "killed $total times"
+    "$devid" export --tcg-csr --model "Gateway 7" --nonce 00112233 --out "$csr" idevid && good 8 "$csr" && "$devid" provision
+}
+ok "a request takes these commands" sends "ReadPublic ReadPublic StartAuthSession PolicySecret PolicyCommandCode PolicyOR \
+Certify FlushContext ReadPublic ReadPublic NV_ReadPublic:0x18b GetRandom Sign Shutdown" "$devid" export --tcg-csr --out "$csr" idevid
+ok "killed after each of them, it leaves the file whole, and nothing in the TPM that stays" killed
 
 # Each bit of a request matters: a bit of each 5th byte changed, each length cut off, and a byte more.
 tamper() {

@@ -154,4 +154,11 @@ test_unit_test_template_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_template_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_template_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_tcg_csr
+TESTS += test/unit/test_tcg_csr
+test_unit_test_tcg_csr_SOURCES = test/unit/test_tcg_csr.c
+test_unit_test_tcg_csr_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_tcg_csr_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_tcg_csr_LDADD = $(UNIT_LIBS)
+
 endif
