@@ -39,8 +39,8 @@ CK_RV C_DigestInit(CK_SESSION_HANDLE handle, CK_MECHANISM *given)
     return session_leave(s, digest_begin(&s->digesting, given));
 }
 
-static CK_RV digest_once(struct digesting *op, const unsigned char *data, CK_ULONG data_len, unsigned char *digest,
-                         CK_ULONG *digest_len)
+/* whole NULL: what the parts have put together. */
+static CK_RV digest(struct digesting *op, const struct devid_slice *whole, unsigned char *to, CK_ULONG *to_len)
 {
     unsigned char made[DEVID_HASH_MAX];
     struct devid_slice out;
@@ -48,30 +48,31 @@ static CK_RV digest_once(struct digesting *op, const unsigned char *data, CK_ULO
 
     if (op->mech == NULL)
         return CKR_OPERATION_NOT_INITIALIZED;
-    if (op->message.is_begun)
+    if (whole != NULL && op->message.is_begun)
         return CKR_OPERATION_ACTIVE;
-    if (digest_len == NULL || is_wild(data, data_len)) {
+    if (to_len == NULL || (whole != NULL && is_wild(whole->data, whole->len))) {
         rv = CKR_ARGUMENTS_BAD;
     } else {
-        if (only_says_room(digest, digest_len, devid_hash_len(op->mech->hash), &rv))
+        if (only_says_room(to, to_len, devid_hash_len(op->mech->hash), &rv))
             return rv;
-        rv = message_whole(&op->message, (struct devid_slice){data, data_len}, made, &out);
+        rv = message_end(&op->message, whole, made, &out);
         if (rv == CKR_OK)
-            memcpy(digest, made, *digest_len = out.len);
+            memcpy(to, made, *to_len = out.len);
     }
     digest_end(op);
     return rv;
 }
 
-CK_RV C_Digest(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *digest,
-               CK_ULONG *digest_len)
+CK_RV C_Digest(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *to,
+               CK_ULONG *to_len)
 {
+    const struct devid_slice whole = {data, data_len};
     struct session *s;
     CK_RV rv = session_enter(handle, &s);
 
     if (rv != CKR_OK)
         return rv;
-    return session_leave(s, digest_once(&s->digesting, data, data_len, digest, digest_len));
+    return session_leave(s, digest(&s->digesting, &whole, to, to_len));
 }
 
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_len)
@@ -91,33 +92,12 @@ CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG par
     return session_leave(s, rv);
 }
 
-static CK_RV digest_last(struct digesting *op, unsigned char *digest, CK_ULONG *digest_len)
-{
-    unsigned char made[DEVID_HASH_MAX];
-    struct devid_slice out;
-    CK_RV rv;
-
-    if (op->mech == NULL)
-        return CKR_OPERATION_NOT_INITIALIZED;
-    if (digest_len == NULL) {
-        rv = CKR_ARGUMENTS_BAD;
-    } else {
-        if (only_says_room(digest, digest_len, devid_hash_len(op->mech->hash), &rv))
-            return rv;
-        rv = message_end(&op->message, made, &out);
-        if (rv == CKR_OK)
-            memcpy(digest, made, *digest_len = out.len);
-    }
-    digest_end(op);
-    return rv;
-}
-
-CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, unsigned char *digest, CK_ULONG *digest_len)
+CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, unsigned char *to, CK_ULONG *to_len)
 {
     struct session *s;
     CK_RV rv = session_enter(handle, &s);
 
     if (rv != CKR_OK)
         return rv;
-    return session_leave(s, digest_last(&s->digesting, digest, digest_len));
+    return session_leave(s, digest(&s->digesting, NULL, to, to_len));
 }

@@ -37,33 +37,21 @@ CK_RV message_add(struct message *m, struct devid_slice part)
     return rv_of(rc, &err);
 }
 
-CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struct devid_slice *out)
+CK_RV message_end(struct message *m, const struct devid_slice *whole, unsigned char digest[DEVID_HASH_MAX],
+                  struct devid_slice *out)
 {
+    static const struct devid_slice nothing = {(const unsigned char *)"", 0};
     struct devid_error err = {0};
     devid_rc rc;
 
     if (m->hash == DEVID_HASH_NONE) {
-        *out = message_raw(m);
+        *out = whole != NULL ? *whole : message_raw(m);
         return CKR_OK;
     }
-    if (m->hasher == NULL) /* no part at all: the empty message */
-        return message_whole(m, (struct devid_slice){(const unsigned char *)"", 0}, digest, out);
-    rc = devid_hasher_final(m->hasher, digest, &err);
-    *out = (struct devid_slice){digest, devid_hash_len(m->hash)};
-    return rv_of(rc, &err);
-}
-
-CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
-                    struct devid_slice *out)
-{
-    struct devid_error err = {0};
-    devid_rc rc;
-
-    if (m->hash == DEVID_HASH_NONE) {
-        *out = data;
-        return CKR_OK;
-    }
-    rc = devid_hash_once(m->hash, data, digest, &err);
+    if (whole == NULL && m->hasher != NULL)
+        rc = devid_hasher_final(m->hasher, digest, &err);
+    else /* no part at all is the empty message */
+        rc = devid_hash_once(m->hash, whole != NULL ? *whole : nothing, digest, &err);
     *out = (struct devid_slice){digest, devid_hash_len(m->hash)};
     return rv_of(rc, &err);
 }

@@ -20,11 +20,13 @@ static inline struct devid_slice message_raw(const struct message *m)
 }
 
 CK_RV message_add(struct message *m, struct devid_slice part);
-/** The digest, or the bytes. \param digest room for it; *out refers to that, or to m */
-CK_RV message_end(struct message *m, unsigned char digest[DEVID_HASH_MAX], struct devid_slice *out);
-/** The same of data alone; *out refers to digest, or to data. */
-CK_RV message_whole(const struct message *m, struct devid_slice data, unsigned char digest[DEVID_HASH_MAX],
-                    struct devid_slice *out);
+/**
+ * The digest, or the bytes.
+ * \param whole   all of it, of which no part was added before; NULL: what the parts have put together
+ * \param digest  room for it; *out refers to that, or to whole, or to m
+ */
+CK_RV message_end(struct message *m, const struct devid_slice *whole, unsigned char digest[DEVID_HASH_MAX],
+                  struct devid_slice *out);
 void message_free(struct message *m);
 /** Bytes that a scheme cannot take are refused before the TPM is asked: CKR_DATA_LEN_RANGE, CKR_DATA_INVALID. */
 CK_RV message_fits(const struct devid_public *pub, const struct devid_scheme *scheme, struct devid_slice data);

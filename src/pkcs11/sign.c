@@ -74,24 +74,23 @@ static CK_RV sign_input(struct signing *op, struct devid_slice in, unsigned char
     return rv;
 }
 
-static CK_RV sign_once(struct session *s, const unsigned char *data, CK_ULONG data_len, unsigned char *sig,
-                       CK_ULONG *sig_len)
+/* whole NULL: what the parts have put together. */
+static CK_RV sign(struct signing *op, const struct devid_slice *whole, unsigned char *sig, CK_ULONG *sig_len)
 {
-    struct signing *op = &s->signing;
     unsigned char digest[DEVID_HASH_MAX];
     struct devid_slice in;
     CK_RV rv;
 
     if (op->mech == NULL)
         return CKR_OPERATION_NOT_INITIALIZED;
-    if (op->message.is_begun)
+    if (whole != NULL && op->message.is_begun)
         return CKR_OPERATION_ACTIVE;
-    if (sig_len == NULL || is_wild(data, data_len)) {
+    if (sig_len == NULL || (whole != NULL && is_wild(whole->data, whole->len))) {
         rv = CKR_ARGUMENTS_BAD;
     } else {
         if (only_says_room(sig, sig_len, devid_key_sig_len(op->key), &rv))
             return rv;
-        rv = message_whole(&op->message, (struct devid_slice){data, data_len}, digest, &in);
+        rv = message_end(&op->message, whole, digest, &in);
         if (rv == CKR_OK)
             rv = sign_input(op, in, sig, sig_len);
     }
@@ -101,12 +100,13 @@ static CK_RV sign_once(struct session *s, const unsigned char *data, CK_ULONG da
 
 CK_RV C_Sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *sig, CK_ULONG *sig_len)
 {
+    const struct devid_slice whole = {data, data_len};
     struct session *s;
     CK_RV rv = session_enter(handle, &s);
 
     if (rv != CKR_OK)
         return rv;
-    return session_leave(s, sign_once(s, data, data_len, sig, sig_len));
+    return session_leave(s, sign(&s->signing, &whole, sig, sig_len));
 }
 
 CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_len)
@@ -126,28 +126,6 @@ CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_
     return session_leave(s, rv);
 }
 
-static CK_RV sign_last(struct session *s, unsigned char *sig, CK_ULONG *sig_len)
-{
-    struct signing *op = &s->signing;
-    unsigned char digest[DEVID_HASH_MAX];
-    struct devid_slice in;
-    CK_RV rv;
-
-    if (op->mech == NULL)
-        return CKR_OPERATION_NOT_INITIALIZED;
-    if (sig_len == NULL) {
-        rv = CKR_ARGUMENTS_BAD;
-    } else {
-        if (only_says_room(sig, sig_len, devid_key_sig_len(op->key), &rv))
-            return rv;
-        rv = message_end(&op->message, digest, &in);
-        if (rv == CKR_OK)
-            rv = sign_input(op, in, sig, sig_len);
-    }
-    sign_end(op);
-    return rv;
-}
-
 CK_RV C_SignFinal(CK_SESSION_HANDLE handle, unsigned char *sig, CK_ULONG *sig_len)
 {
     struct session *s;
@@ -155,5 +133,5 @@ CK_RV C_SignFinal(CK_SESSION_HANDLE handle, unsigned char *sig, CK_ULONG *sig_le
 
     if (rv != CKR_OK)
         return rv;
-    return session_leave(s, sign_last(s, sig, sig_len));
+    return session_leave(s, sign(&s->signing, NULL, sig, sig_len));
 }

@@ -67,37 +67,36 @@ static CK_RV verify_input(const struct verifying *op, struct devid_slice in, str
     return rc == DEVID_E_DATA ? CKR_SIGNATURE_INVALID : rv_of(rc, &err);
 }
 
-static CK_RV verify_once(struct session *s, struct devid_slice data, struct devid_slice sig)
+/* whole NULL: what the parts have put together. */
+static CK_RV verify(struct verifying *op, const struct devid_slice *whole, struct devid_slice sig)
 {
-    struct verifying *op = &s->verifying;
     unsigned char digest[DEVID_HASH_MAX];
     struct devid_slice in;
     CK_RV rv;
 
     if (op->mech == NULL)
         return CKR_OPERATION_NOT_INITIALIZED;
-    if (op->message.is_begun)
+    if (whole != NULL && op->message.is_begun)
         return CKR_OPERATION_ACTIVE;
-    if (is_wild(data.data, data.len) || is_wild(sig.data, sig.len)) {
+    if (is_wild(sig.data, sig.len) || (whole != NULL && is_wild(whole->data, whole->len)))
         rv = CKR_ARGUMENTS_BAD;
-    } else {
-        rv = message_whole(&op->message, data, digest, &in);
-        if (rv == CKR_OK)
-            rv = verify_input(op, in, sig);
-    }
+    else
+        rv = message_end(&op->message, whole, digest, &in);
+    if (rv == CKR_OK)
+        rv = verify_input(op, in, sig);
     verify_end(op);
     return rv;
 }
 
 CK_RV C_Verify(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_len, unsigned char *sig, CK_ULONG sig_len)
 {
+    const struct devid_slice whole = {data, data_len};
     struct session *s;
     CK_RV rv = session_enter(handle, &s);
 
     if (rv != CKR_OK)
         return rv;
-    rv = verify_once(s, (struct devid_slice){data, data_len}, (struct devid_slice){sig, sig_len});
-    return session_leave(s, rv);
+    return session_leave(s, verify(&s->verifying, &whole, (struct devid_slice){sig, sig_len}));
 }
 
 CK_RV C_VerifyUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG part_len)
@@ -120,19 +119,9 @@ CK_RV C_VerifyUpdate(CK_SESSION_HANDLE handle, unsigned char *part, CK_ULONG par
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE handle, unsigned char *sig, CK_ULONG sig_len)
 {
     struct session *s;
-    unsigned char digest[DEVID_HASH_MAX];
-    struct devid_slice in = {0};
     CK_RV rv = session_enter(handle, &s);
 
     if (rv != CKR_OK)
         return rv;
-    if (s->verifying.mech == NULL)
-        return session_leave(s, CKR_OPERATION_NOT_INITIALIZED);
-    rv = CKR_ARGUMENTS_BAD;
-    if (!is_wild(sig, sig_len))
-        rv = message_end(&s->verifying.message, digest, &in);
-    if (rv == CKR_OK)
-        rv = verify_input(&s->verifying, in, (struct devid_slice){sig, sig_len});
-    verify_end(&s->verifying);
-    return session_leave(s, rv);
+    return session_leave(s, verify(&s->verifying, NULL, (struct devid_slice){sig, sig_len}));
 }
