@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
 
+#include "measure.h"
 #include "pkcs11/p11v3.h"
 
 #define ROUNDS 61   /* short and many: what else the machine does then meets all three ways alike */
@@ -28,22 +28,6 @@
 #define THREADS_MAX 8
 
 static unsigned char digest[32] = "0123456789abcdef0123456789abcde";
-
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void must(int is_good, const char *what)
-{
-    if (is_good)
-        return;
-    fprintf(stderr, "bench: %s failed\n", what);
-    exit(1);
-}
 
 /* ---- three ways to a signature ---- */
 
@@ -239,13 +223,6 @@ static double rate(const struct way *way, int n_threads, struct waits *waits)
         free(runs[i].waits.list);
     }
     return (double)n / (end - begin);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
 }
 
 static void load_module(const char *path)

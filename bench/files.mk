@@ -1,11 +1,11 @@
 # files of bench: not built by "make all"; "make bench" builds and runs it
 EXTRA_PROGRAMS = bench/bench bench/tls
 EXTRA_DIST += bench/README.md bench/run
-bench_bench_SOURCES = bench/bench.c
+bench_bench_SOURCES = bench/bench.c bench/measure.h
 bench_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 bench_bench_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 bench_bench_LDADD = $(TSS2_LIBS) $(CRYPTO_LIBS) -lpthread -ldl
-bench_tls_SOURCES = bench/tls.c
+bench_tls_SOURCES = bench/tls.c bench/measure.h
 bench_tls_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(SSL_CFLAGS)
 bench_tls_LDADD = $(TSS2_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 

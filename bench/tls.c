@@ -3,7 +3,6 @@
  * What the provider costs programs: TLS 1.3 handshakes with both sides authenticated, beside what a software key's handshake and ESYS's
  * signature add up to; and the start of a program that only reads openssl.cnf.
  */
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,44 +10,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
+#include "measure.h"
+
 #define ROUNDS 5
 #define SECONDS 0.6
 #define STARTS 300
-
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void must(int is_good, const char *what)
-{
-    if (is_good)
-        return;
-    (void)fprintf(stderr, "tls: %s\n", what);
-    ERR_print_errors_fp(stderr);
-    exit(1);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return values[n / 2];
-}
 
 /* ---- handshakes ---- */
 
