@@ -21,7 +21,7 @@ killed() (
     . "${DEVID_SRC:?}/test/client/device.sh"
     idevid=
     for ((kill_at = 1; kill_at < 60; kill_at++)); do
-        env "KILL_$1_RENAME=$kill_at" LD_PRELOAD="$build/.libs/libkill-rename.so" "$devid" provision >"$dir/out" 2>&1
+        env "KILL_$1_RENAME=$kill_at" LD_PRELOAD="$build/.libs/libfile-fault.so" "$devid" provision >"$dir/out" 2>&1
         status=$?
         if tpm2_readpublic -Q -c 0x81020000 -f pem -o "$dir/now.pem" 2>/dev/null; then
             idevid=${idevid:-$(cat "$dir/now.pem")}

@@ -115,8 +115,8 @@ cut() {
     ok "killed $words: the device is whole" whole
 }
 cut "after each command" DEVID_TCTI_KILL
-cut "before each rename" KILL_BEFORE_RENAME "$build/.libs/libkill-rename.so"
-cut "after each rename" KILL_AFTER_RENAME "$build/.libs/libkill-rename.so"
+cut "before each rename" KILL_BEFORE_RENAME "$build/.libs/libfile-fault.so"
+cut "after each rename" KILL_AFTER_RENAME "$build/.libs/libfile-fault.so"
 
 # ---- the end of the seed ----
 

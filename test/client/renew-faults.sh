@@ -44,7 +44,7 @@ state_ends() { state_within && grace_is_over; }
 sweep() {
     local state=$1 kill=$2 at status preload=
     shift 2
-    [ "$kill" = DEVID_TCTI_KILL ] || preload=$build/.libs/libkill-rename.so
+    [ "$kill" = DEVID_TCTI_KILL ] || preload=$build/.libs/libfile-fault.so
     for ((at = 1; at < 60; at++)); do
         "state_$state" >"$dir/out" 2>&1 || { echo "the state before is not reached"; cat "$dir/out"; return 1; }
         cp "$pem" "$dir/before.pem"

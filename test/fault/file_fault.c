@@ -8,6 +8,8 @@
  *   die    is done, and the process gets SIGKILL
  *
  * FILE_FAULT_LOG=FILE takes a line for each.
+ *
+ * KILL_BEFORE_RENAME=N and KILL_AFTER_RENAME=N: a power cut beside the N-th rename, wherever that is. One that fails counts too.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -125,12 +127,26 @@ EXPORT int fsync(int fd)
     return outcome == FAIL ? -1 : done(outcome, (int)syscall(SYS_fsync, fd));
 }
 
+static void die_if(const char *variable, int n)
+{
+    const char *at = getenv(variable);
+
+    if (at != NULL && atoi(at) == n)
+        (void)kill(getpid(), SIGKILL);
+}
+
 EXPORT int rename(const char *from, const char *to)
 {
+    static atomic_int n_renames;
     union next next = {.symbol = dlsym(RTLD_NEXT, "rename")};
-    enum outcome outcome = is_below(to) ? next_outcome("rename", false) : PASS;
+    int n = atomic_fetch_add(&n_renames, 1) + 1, result;
+    enum outcome outcome;
 
-    return outcome == FAIL ? -1 : done(outcome, next.rename(from, to));
+    die_if("KILL_BEFORE_RENAME", n);
+    outcome = is_below(to) ? next_outcome("rename", false) : PASS;
+    result = outcome == FAIL ? -1 : done(outcome, next.rename(from, to));
+    die_if("KILL_AFTER_RENAME", n);
+    return result;
 }
 
 EXPORT int unlink(const char *path)

@@ -135,7 +135,7 @@ static bool is_killed(struct p11 *t, const char *what, const char *variable, int
 
     if (child == 0) {
         (void)snprintf(number, sizeof number, "%d", at);
-        (void)snprintf(library, sizeof library, "%s/.libs/libkill-rename.so", getenv("DEVID_BUILD"));
+        (void)snprintf(library, sizeof library, "%s/.libs/libfile-fault.so", getenv("DEVID_BUILD"));
         (void)snprintf(path, sizeof path, "%s/new.der", world_folder(t->world));
         (void)setenv(variable, number, 1);
         (void)setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);

@@ -175,7 +175,7 @@ static int run_killed(const char *variable, const char *folder)
     int status;
 
     assert_non_null(build);
-    (void)snprintf(library, sizeof library, "%s/.libs/libkill-rename.so", build);
+    (void)snprintf(library, sizeof library, "%s/.libs/libfile-fault.so", build);
     assert_int_equal(access(library, R_OK), 0);
     assert_true(readlink("/proc/self/exe", program, sizeof program - 1) > 0);
     child = fork();

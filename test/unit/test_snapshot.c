@@ -357,7 +357,7 @@ static int run_killed(const struct shelf *s, const char *variable, int n)
     pid_t child;
     int status;
 
-    (void)snprintf(library, sizeof library, "%s/.libs/libkill-rename.so", getenv("DEVID_BUILD"));
+    (void)snprintf(library, sizeof library, "%s/.libs/libfile-fault.so", getenv("DEVID_BUILD"));
     (void)snprintf(number, sizeof number, "%d", n);
     assert_int_equal(access(library, R_OK), 0);
     assert_true(readlink("/proc/self/exe", program, sizeof program - 1) > 0);
