@@ -52,19 +52,8 @@ END
     for name in "${all_keys[@]}"; do sides "$name"; done
 } >haproxy.cfg
 
-worker() { pgrep -P "$haproxy"; }
-
 # reload: another worker comes, and answers
-reload() {
-    local before
-    before=$(worker)
-    kill -USR2 "$haproxy"
-    for _ in $(seq 300); do
-        [ -z "$(comm -12 <(echo "$before") <(worker))" ] && fetch "${port_of[rsa]}" && return
-        sleep 0.1
-    done
-    return 1
-}
+reload() { others_come "$haproxy" 1 kill -USR2 "$haproxy" && fetch "${port_of[rsa]}"; }
 
 serve() { fetch "${port_of[$1]}"; }
 send() { curl -sS --fail "http://127.0.0.1:$front/$1"; }
@@ -74,12 +63,7 @@ for order in default-first devid-first; do
     start haproxy.log haproxy -W -f haproxy.cfg
     haproxy=$pid
     wait_port "$front"
-    for name in "${all_keys[@]}"; do
-        sends "${tls_commands[$name]}" "a server with $name" fetch "${port_of[$name]}"
-        ok "it knows the client" grep -q "^localhost" out
-        sends "${tls_commands[$name]}" "a client of the server behind, with $name" curl -sS --fail "http://127.0.0.1:$front/$name"
-        ok "the server behind knows it" grep -Eq "Subject: CN ?= ?${subject_of[$name]}\$" out
-    done
+    both_sides
     for name in azure-ldevid wrapped-tss2; do
         ok "forty clients at once with $name" fetch_all "${port_of[$name]}"
         ok "the configuration is read again" reload

@@ -80,6 +80,32 @@ survives() {
     done
 }
 
+# both_sides: for a program that is a server with each of all_keys, at port_of[NAME], and a client of the page server with it for who
+# asks for /NAME at the port front
+both_sides() {
+    local name
+    for name in "${all_keys[@]}"; do
+        sends "${tls_commands[$name]}" "a server with $name" fetch "${port_of[$name]}"
+        ok "it knows the client" grep -Eq "^(CN=)?localhost" out
+        sends "${tls_commands[$name]}" "a client of the server behind, with $name" curl -sS --fail "http://127.0.0.1:$front/$name"
+        ok "the server behind knows it" grep -Eq "Subject: CN ?= ?${subject_of[$name]}\$" out
+    done
+}
+
+# others_come PARENT N COMMAND...: after the command the process has N children, none of whom it had before
+others_come() {
+    local parent=$1 n=$2 before now
+    shift 2
+    before=$(pgrep -P "$parent" | sort)
+    "$@"
+    for _ in $(seq 600); do
+        now=$(pgrep -P "$parent" | sort)
+        [ "$(wc -w <<<"$now")" = "$n" ] && [ -z "$(comm -12 <(echo "$before") <(echo "$now"))" ] && return
+        sleep 0.1
+    done
+    return 1
+}
+
 # at_rest: nothing is loaded in the TPM, and nobody failed to authorise
 at_rest() {
     ok "the TPM is as it was" world_assert_clean

@@ -68,34 +68,11 @@ END
     echo "}"
 } >nginx.conf
 
-workers() { pgrep -P "$nginx" | sort; }
-
 # replaced SIGNAL: both workers get it; two others come
-replaced() {
-    local before
-    before=$(workers)
-    # shellcheck disable=SC2086  # they are two
-    kill "-$1" $before
-    for _ in $(seq 300); do
-        [ "$(workers | wc -l)" = 2 ] && [ -z "$(comm -12 <(echo "$before") <(workers))" ] && return
-        sleep 0.1
-    done
-    return 1
-}
-
-serve() { fetch "${port_of[$1]}"; }
-
+replaced() { others_come "$nginx" 2 pkill "-$1" -P "$nginx"; }
 # reload: two other workers come
-reload() {
-    local before
-    before=$(workers)
-    kill -HUP "$nginx"
-    for _ in $(seq 300); do
-        [ -z "$(comm -12 <(echo "$before") <(workers))" ] && return
-        sleep 0.1
-    done
-    return 1
-}
+reload() { others_come "$nginx" 2 kill -HUP "$nginx"; }
+serve() { fetch "${port_of[$1]}"; }
 
 # killed_under_load PORT: forty clients ask while workers are killed in the midst of it
 killed_under_load() {
@@ -113,12 +90,7 @@ for order in default-first devid-first; do
     start nginx.log nginx -p "$FOLDER" -c nginx.conf -e error.log
     nginx=$pid
     wait_port "$front"
-    for name in "${all_keys[@]}"; do
-        sends "${tls_commands[$name]}" "a server with $name" fetch "${port_of[$name]}"
-        ok "it knows the client" grep -q "CN=localhost" out
-        sends "${tls_commands[$name]}" "a client of the server behind, with $name" curl -sS --fail "http://127.0.0.1:$front/$name"
-        ok "the server behind knows it" grep -Eq "Subject: CN ?= ?${subject_of[$name]}\$" out
-    done
+    both_sides
     at_rest
     for name in azure-ldevid wrapped-rsa-tss2; do
         port=${port_of[$name]}
