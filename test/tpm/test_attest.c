@@ -28,12 +28,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 static const struct devid_identity *find(struct devid_store *store, const char *label, struct devid_snapshot **snap)
 {
     const struct devid_query query = {.label = label};
@@ -506,7 +500,7 @@ static void a_credential_is_opened_by_what_is_delegated(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, world_end)
     const struct CMUnitTest tests[] = {
         TEST(a_device_key_is_attested_by_branch_b_of_its_policy),
         TEST(an_owners_key_is_attested_with_its_empty_password),

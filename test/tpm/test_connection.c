@@ -33,12 +33,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 /* Before each test a store that has sent nothing yet. */
 static int begin(void **state)
 {
@@ -412,5 +406,5 @@ int main(void)
         TEST(a_tpm_that_was_never_there_is_no_error_before_it_is_needed),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, world_end);
 }

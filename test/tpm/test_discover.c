@@ -26,13 +26,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_assert_clean(*state);
-    world_stop(*state);
-    return 0;
-}
-
 /* As a manufacturer's tool would. */
 static void write_nv(struct world *w, const char *file)
 {
@@ -126,13 +119,13 @@ static void a_tpm_that_is_away_is_asked_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(key_and_certificate_are_found_once, start, stop),
-        cmocka_unit_test_setup_teardown(an_index_may_hold_a_chain, start, stop),
-        cmocka_unit_test_setup_teardown(a_key_without_certificate_is_found, start, stop),
-        cmocka_unit_test_setup_teardown(what_is_no_certificate_of_the_key_is_left_out, start, stop),
-        cmocka_unit_test_setup_teardown(bytes_that_are_no_certificate_are_left_out, start, stop),
-        cmocka_unit_test_setup_teardown(an_identity_is_not_made_up, start, stop),
-        cmocka_unit_test_setup_teardown(a_tpm_that_is_away_is_asked_again, start, stop),
+        cmocka_unit_test_setup_teardown(key_and_certificate_are_found_once, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(an_index_may_hold_a_chain, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(a_key_without_certificate_is_found, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(what_is_no_certificate_of_the_key_is_left_out, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(bytes_that_are_no_certificate_are_left_out, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(an_identity_is_not_made_up, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(a_tpm_that_is_away_is_asked_again, start, world_end_clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

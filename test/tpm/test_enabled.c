@@ -23,13 +23,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_assert_clean(*state);
-    world_stop(*state);
-    return 0;
-}
-
 /* As another process does it. */
 static void set_enabled(struct world *w, const char *label, bool enabled)
 {
@@ -191,11 +184,11 @@ static void damaged_counters_are_told_and_begin_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_process_that_has_the_key_open_is_refused_from_then_on, start, stop),
-        cmocka_unit_test_setup_teardown(it_is_not_opened_and_its_handle_and_key_file_are_no_way_around, start, stop),
-        cmocka_unit_test_setup_teardown(the_manufacturer_s_is_switched_off_in_its_own_file, start, stop),
-        cmocka_unit_test_setup_teardown(keys_are_counted_as_they_come_and_go, start, stop),
-        cmocka_unit_test_setup_teardown(damaged_counters_are_told_and_begin_anew, start, stop),
+        cmocka_unit_test_setup_teardown(a_process_that_has_the_key_open_is_refused_from_then_on, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(it_is_not_opened_and_its_handle_and_key_file_are_no_way_around, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(the_manufacturer_s_is_switched_off_in_its_own_file, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(keys_are_counted_as_they_come_and_go, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(damaged_counters_are_told_and_begin_anew, start, world_end_clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

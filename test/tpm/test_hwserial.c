@@ -20,12 +20,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 static struct devid_store *store_with_ek(struct world *w)
 {
     struct devid_store *store = NULL;
@@ -143,7 +137,7 @@ static void a_tpm_without_ek_has_no_number(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, world_end)
     const struct CMUnitTest tests[] = {
         TEST(it_is_maker_authority_key_id_and_serial_of_the_ek_certificate),
         TEST(without_a_certificate_it_is_a_digest_of_the_ek),

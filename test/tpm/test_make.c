@@ -17,12 +17,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 static void make_primary(struct world *w, enum devid_role role, enum devid_alg alg, unsigned bits, uint32_t handle,
                          struct devid_made *made)
 {
@@ -343,7 +337,7 @@ static void a_key_may_be_under_the_owner_hierarchy(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, world_end)
     const struct CMUnitTest tests[] = {
         TEST(the_first_call_makes_the_idevid_and_the_next_finds_it),
         TEST(an_empty_handle_is_absent),

@@ -15,12 +15,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 static void evict_all(struct world *w)
 {
     by_hand(w, "for h in $(tpm2_getcap handles-persistent | cut -d' ' -f2); do tpm2_evictcontrol -Q -C o -c $h; done");
@@ -177,7 +171,7 @@ static void without_a_tpm_nothing_is_made_and_nothing_hangs(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, world_end)
     const struct CMUnitTest tests[] = {
         TEST(a_killed_primary_is_finished_by_the_next_call_as_the_same_key),
         TEST(a_killed_owner_key_leaves_a_tpm_where_the_next_one_is_made),

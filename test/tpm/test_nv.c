@@ -17,12 +17,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 /* DER of len bytes, by number: NV does not look into a certificate. The last bytes are no padding. */
 static struct devid_slice certificate(unsigned char *der, size_t len, unsigned char number)
 {
@@ -248,7 +242,7 @@ static void what_cannot_be_read_is_not_tried(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, world_end)
     const struct CMUnitTest tests[] = {
         TEST(a_certificate_is_written_once_and_read_by_everybody),
         TEST(another_certificate_does_not_replace_it),

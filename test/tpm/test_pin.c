@@ -24,12 +24,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_stop(*state);
-    return 0;
-}
-
 static void make_token(struct world *w)
 {
     ok(devid_token_init(world_store(w), NULL, "vault", pin(so), &err));
@@ -322,17 +316,17 @@ static void a_restarted_tpm_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_token_is_made_and_logged_in_to_with_four_commands, start, stop),
-        cmocka_unit_test_setup_teardown(a_key_behind_the_pin_costs_no_more_than_another_after_its_first_use, start, stop),
-        cmocka_unit_test_setup_teardown(nobody_makes_or_uses_a_key_without_the_pin, start, stop),
-        cmocka_unit_test_setup_teardown(a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not, start, stop),
-        cmocka_unit_test_setup_teardown(an_rsa_storage_root_key_salts_the_session_too, start, stop),
-        cmocka_unit_test_setup_teardown(a_changed_pin_opens_the_same_keys, start, stop),
-        cmocka_unit_test_setup_teardown(a_token_made_anew_has_neither_keys_nor_a_user, start, stop),
-        cmocka_unit_test_setup_teardown(what_cannot_be_a_token_is_not_made, start, stop),
-        cmocka_unit_test_setup_teardown(a_token_with_a_pin_takes_no_key_that_is_not_behind_it, start, stop),
-        cmocka_unit_test_setup_teardown(who_is_killed_at_a_pin_stands_in_nobodys_way, start, stop),
-        cmocka_unit_test_setup_teardown(a_restarted_tpm_is_noticed, start, stop),
+        cmocka_unit_test_setup_teardown(a_token_is_made_and_logged_in_to_with_four_commands, start, world_end),
+        cmocka_unit_test_setup_teardown(a_key_behind_the_pin_costs_no_more_than_another_after_its_first_use, start, world_end),
+        cmocka_unit_test_setup_teardown(nobody_makes_or_uses_a_key_without_the_pin, start, world_end),
+        cmocka_unit_test_setup_teardown(a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not, start, world_end),
+        cmocka_unit_test_setup_teardown(an_rsa_storage_root_key_salts_the_session_too, start, world_end),
+        cmocka_unit_test_setup_teardown(a_changed_pin_opens_the_same_keys, start, world_end),
+        cmocka_unit_test_setup_teardown(a_token_made_anew_has_neither_keys_nor_a_user, start, world_end),
+        cmocka_unit_test_setup_teardown(what_cannot_be_a_token_is_not_made, start, world_end),
+        cmocka_unit_test_setup_teardown(a_token_with_a_pin_takes_no_key_that_is_not_behind_it, start, world_end),
+        cmocka_unit_test_setup_teardown(who_is_killed_at_a_pin_stands_in_nobodys_way, start, world_end),
+        cmocka_unit_test_setup_teardown(a_restarted_tpm_is_noticed, start, world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,13 +20,6 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    world_assert_clean(*state);
-    world_stop(*state);
-    return 0;
-}
-
 /* A primary of the endorsement hierarchy at a handle, as somebody's tool would leave it. */
 static void make_by(struct world *w, const TPM2B_PUBLIC *template, uint32_t handle, struct devid_made *out)
 {
@@ -398,21 +391,21 @@ static void keys_behind_a_pin_stand_as_their_token_does(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_its_owner_evicted_comes_back_by_one_primary, start, stop),
-        cmocka_unit_test_setup_teardown(what_tpm2_clear_took_comes_back, start, stop),
-        cmocka_unit_test_setup_teardown(each_maker_s_idevid_is_found, start, stop),
-        cmocka_unit_test_setup_teardown(each_maker_s_iak_is_found, start, stop),
-        cmocka_unit_test_setup_teardown(each_chip_vendor_s_ek_is_found, start, stop),
-        cmocka_unit_test_setup_teardown(rsa_keys_are_found_too, start, stop),
-        cmocka_unit_test_setup_teardown(an_ek_of_tpm2_tools_is_found, start, stop),
-        cmocka_unit_test_setup_teardown(a_recorded_template_is_tried_before_all_others, start, stop),
-        cmocka_unit_test_setup_teardown(another_key_at_the_handle_is_left_alone, start, stop),
-        cmocka_unit_test_setup_teardown(after_change_eps_it_is_gone_for_ever, start, stop),
-        cmocka_unit_test_setup_teardown(killed_after_each_command_it_is_finished_by_the_next, start, stop),
-        cmocka_unit_test_setup_teardown(keys_stand_until_they_are_cleared, start, stop),
-        cmocka_unit_test_setup_teardown(a_tpm_that_is_away_has_lost_nothing, start, stop),
-        cmocka_unit_test_setup_teardown(one_command_tells_which_handles_are_in_use, start, stop),
-        cmocka_unit_test_setup_teardown(keys_behind_a_pin_stand_as_their_token_does, start, stop),
+        cmocka_unit_test_setup_teardown(what_its_owner_evicted_comes_back_by_one_primary, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(what_tpm2_clear_took_comes_back, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(each_maker_s_idevid_is_found, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(each_maker_s_iak_is_found, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(each_chip_vendor_s_ek_is_found, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(rsa_keys_are_found_too, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(an_ek_of_tpm2_tools_is_found, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(a_recorded_template_is_tried_before_all_others, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(another_key_at_the_handle_is_left_alone, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(after_change_eps_it_is_gone_for_ever, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(killed_after_each_command_it_is_finished_by_the_next, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(keys_stand_until_they_are_cleared, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(a_tpm_that_is_away_has_lost_nothing, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(one_command_tells_which_handles_are_in_use, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(keys_behind_a_pin_stand_as_their_token_does, start, world_end_clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,3 +228,15 @@ void world_assert_clean(struct world *w)
     Esys_Finalize(&esys);
     Tss2_TctiLdr_Finalize(&tcti);
 }
+
+int world_end(void **state)
+{
+    world_stop(*state);
+    return 0;
+}
+
+int world_end_clean(void **state)
+{
+    world_assert_clean(*state);
+    return world_end(state);
+}

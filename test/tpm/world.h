@@ -43,4 +43,8 @@ void world_forget_commands(struct world *w);
 /* Nothing is loaded in the TPM, and nobody failed to authorise. Not counted. */
 void world_assert_clean(struct world *w);
 
+/* For cmocka, where the state is a world: its end, and that of one that is as it was. */
+int world_end(void **state);
+int world_end_clean(void **state);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MUST(x) \
     do { \
@@ -160,6 +161,43 @@ char *pki_key_file(const char *folder, const char *name, EVP_PKEY *key)
     file = fopen(uri + 5, "w");
     MUST(file != NULL && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1 && fclose(file) == 0);
     return uri;
+}
+
+static char *new_key(const char *folder, const char *name, const char *curve)
+{
+    EVP_PKEY *key = pki_key(curve);
+    char *uri = pki_key_file(folder, name, key);
+
+    EVP_PKEY_free(key);
+    return uri;
+}
+
+int pki_keys_make(void **state)
+{
+    struct pki_keys *keys = calloc(1, sizeof *keys);
+
+    MUST(keys != NULL);
+    (void)strcpy(keys->folder, "/tmp/devid-keys-XXXXXX");
+    MUST(mkdtemp(keys->folder) != NULL);
+    keys->ec = new_key(keys->folder, "ec", "P-256");
+    keys->ec384 = new_key(keys->folder, "ec384", "P-384");
+    keys->rsa = new_key(keys->folder, "rsa", "RSA");
+    *state = keys;
+    return 0;
+}
+
+int pki_keys_remove(void **state)
+{
+    struct pki_keys *keys = *state;
+    char *uris[] = {keys->ec, keys->ec384, keys->rsa};
+
+    for (size_t i = 0; i < 3; i++) {
+        (void)unlink(uris[i] + 5);
+        free(uris[i]);
+    }
+    (void)rmdir(keys->folder);
+    free(keys);
+    return 0;
 }
 
 struct devid_slice slice_of(const char *text)

@@ -42,6 +42,15 @@ struct devid_bytes pki_csr(EVP_PKEY *key);
 /** Write a private key as PEM into folder/name.pem; returns its file: URI, malloced. */
 char *pki_key_file(const char *folder, const char *name, EVP_PKEY *key);
 
+/* A key of each type, in files of a folder of their own, as URIs. For cmocka: the state of a group. */
+struct pki_keys {
+    char folder[64];
+    char *ec, *ec384, *rsa;
+};
+
+int pki_keys_make(void **state);
+int pki_keys_remove(void **state);
+
 struct devid_slice slice_of(const char *text);
 /** The certificate number n of a PEM text, 0 first; NULL if there are fewer. */
 X509 *pki_nth(struct devid_bytes pem, int n);

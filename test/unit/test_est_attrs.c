@@ -13,48 +13,6 @@
 #include "est/subject.h"
 #include "est_pki.h"
 
-struct world {
-    char folder[64];
-    char *ec, *ec384, *rsa;
-};
-
-static char *new_key(struct world *w, const char *name, const char *curve)
-{
-    EVP_PKEY *key = pki_key(curve);
-    char *uri = pki_key_file(w->folder, name, key);
-
-    EVP_PKEY_free(key);
-    return uri;
-}
-
-static int set_up(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-
-    strcpy(w->folder, "/tmp/devid-attrs-XXXXXX");
-    if (mkdtemp(w->folder) == NULL)
-        return -1;
-    w->ec = new_key(w, "ec", "P-256");
-    w->ec384 = new_key(w, "ec384", "P-384");
-    w->rsa = new_key(w, "rsa", "RSA");
-    *state = w;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *w = *state;
-    char *keys[] = {w->ec, w->ec384, w->rsa};
-
-    for (size_t i = 0; i < 3; i++) {
-        (void)unlink(keys[i] + 5);
-        free(keys[i]);
-    }
-    (void)rmdir(w->folder);
-    free(w);
-    return 0;
-}
-
 /* DER of the section [a] of a configuration, a SEQUENCE. */
 static struct devid_bytes der_of(const char *text)
 {
@@ -150,7 +108,7 @@ static void assert_subject_is(X509_REQ *req, const char *expected)
 static void the_example_of_the_standard_is_read(void **state)
 {
     static const char body[] = "MEEGCSqGSIb3DQEJBzASBgcqhkjOPQIBMQcGBSuBBAAiMBYGCSqGSIb3DQEJDjEJ\r\nBgcrBgEBAQEWBggqhkjOPQQDAw==\r\n";
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec384, .subject = "CN=gw-1", .usage = EST_USAGE_CLIENT};
     struct devid_error err = {0};
     struct attrs attrs;
@@ -182,7 +140,7 @@ static void an_empty_list_asks_for_nothing(void **state)
 /* Whatever it is: an OID, an attribute, something of a later standard. */
 static void what_is_not_known_is_passed_over(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=gw-1", .usage = EST_USAGE_CLIENT};
     struct attrs attrs = parsed("[a]\na=OID:1.2.3.4\nb=SEQUENCE:b\nc=INTEGER:5\nd=UTF8:later\ne=OID:ED25519\nf=EXP:3,NULL\n"
                                 "[b]\na=OID:1.2.3.5\nb=SET:c\n[c]\na=UTF8:x\nb=SEQUENCE:d\n[d]\na=NULL\n");
@@ -230,7 +188,7 @@ static void what_is_malformed_is_told(void **state)
 
 static void any_of_several_key_types_will_do(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=gw-1", .usage = EST_USAGE_CLIENT};
     struct attrs attrs = parsed("[a]\na=SEQUENCE:b\nb=SEQUENCE:c\n[b]\na=OID:id-ecPublicKey\nb=SET:d\n[d]\na=OID:secp384r1\n"
                                 "b=OID:secp521r1\n[c]\na=OID:rsaEncryption\nb=SET:e\n[e]\na=INTEGER:2048\nb=INTEGER:4096\n");
@@ -257,7 +215,7 @@ static void any_of_several_key_types_will_do(void **state)
 
 static void a_digest_that_is_asked_for_is_used(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=gw-1", .usage = EST_USAGE_CLIENT};
     struct attrs attrs = parsed("[a]\na=OID:ecdsa-with-SHA512\nb=OID:sha384WithRSAEncryption\n");
     X509_REQ *req = made(&request, &attrs, NULL);
@@ -292,7 +250,7 @@ static const char extensions[] = "[a]\na=SEQUENCE:b\n[b]\na=OID:extReq\nb=SET:c\
 
 static void extensions_that_are_asked_for_are_in_the_request(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=gw-1", .usage = EST_USAGE_CLIENT, .hw_serial = "SN-1"};
     struct attrs attrs = parsed(extensions);
     X509_REQ *req = made(&request, &attrs, NULL);
@@ -314,7 +272,7 @@ static void extensions_that_are_asked_for_are_in_the_request(void **state)
 /* RFC 7030 section 4.2.2: the names of a renewal are those of the old certificate. */
 static void a_renewal_keeps_its_names_whatever_the_server_wants(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct pki_wish wish = {.cn = "old", .san = "DNS:old.example"};
     EVP_PKEY *key = pki_key("P-256");
     X509 *old = pki_cert(&wish, key, NULL, NULL);
@@ -351,7 +309,7 @@ static const char template[] =
 
 static void a_template_is_filled_in(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=gw-1,serialNumber=7,L=Nowhere", .hw_serial = "SN-1"};
     struct attrs attrs = parsed(template);
     X509_REQ *req = made(&request, &attrs, "proof of the connection");
@@ -384,7 +342,7 @@ static void a_template_is_filled_in(void **state)
 /* The size of an RSA key is told by a key of that size, which is no one's. */
 static void a_template_tells_the_size_of_an_rsa_key(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->rsa, .subject = "CN=gw-1"};
     char text[2048], zeros[800] = "";
     struct attrs attrs;
@@ -452,5 +410,5 @@ int main(void)
         cmocka_unit_test(every_truncation_and_change_is_survived),
     };
 
-    return cmocka_run_group_tests_name("est/attrs", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("est/attrs", tests, pki_keys_make, pki_keys_remove);
 }

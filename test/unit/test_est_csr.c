@@ -12,48 +12,6 @@
 #include "est/subject.h"
 #include "est_pki.h"
 
-struct world {
-    char folder[64];
-    char *ec, *ec384, *rsa;
-};
-
-static char *new_key(struct world *w, const char *name, const char *curve)
-{
-    EVP_PKEY *key = pki_key(curve);
-    char *uri = pki_key_file(w->folder, name, key);
-
-    EVP_PKEY_free(key);
-    return uri;
-}
-
-static int set_up(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-
-    strcpy(w->folder, "/tmp/devid-csr-XXXXXX");
-    if (mkdtemp(w->folder) == NULL)
-        return -1;
-    w->ec = new_key(w, "ec", "P-256");
-    w->ec384 = new_key(w, "ec384", "P-384");
-    w->rsa = new_key(w, "rsa", "RSA");
-    *state = w;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *w = *state;
-    char *keys[] = {w->ec, w->ec384, w->rsa};
-
-    for (size_t i = 0; i < 3; i++) {
-        (void)unlink(keys[i] + 5);
-        free(keys[i]);
-    }
-    (void)rmdir(w->folder);
-    free(w);
-    return 0;
-}
-
 /* The request, whose signature is good. */
 static X509_REQ *make(const struct est_csr *request)
 {
@@ -178,7 +136,7 @@ static void assert_extension(STACK_OF(X509_EXTENSION) *list, int nid, bool is_cr
 
 static void each_usage_asks_for_its_extensions(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=gw-1", .usage = EST_USAGE_CLIENT};
     X509_REQ *req = make(&request);
     STACK_OF(X509_EXTENSION) *list = X509_REQ_get_extensions(req);
@@ -213,7 +171,7 @@ static void the_hardware_serial_is_a_hardware_module_name(void **state)
     static const unsigned char expected[] = {0x30, 0x1d, 0xa0, 0x1b, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05,
                                              0x07, 0x08, 0x04, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x05, 0x67, 0x81,
                                              0x05, 0x01, 0x02, 0x04, 0x04, 'S',  'N',  '-',  '1'};
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=a", .usage = EST_USAGE_DEVID, .hw_serial = "SN-1"};
 
     for (int i = 0; i < 2; i++) {
@@ -234,7 +192,7 @@ static void the_hardware_serial_is_a_hardware_module_name(void **state)
 static void a_long_hardware_serial_fits_and_a_longer_is_refused(void **state)
 {
     char serial[257] = "";
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=a", .usage = EST_USAGE_DEVID, .hw_serial = serial};
     struct devid_bytes der = {0};
     struct devid_error err = {0};
@@ -250,7 +208,7 @@ static void a_long_hardware_serial_fits_and_a_longer_is_refused(void **state)
 /* RFC 7030 section 4.2.2: a CA compares the bytes, so another type of string would be another name. */
 static void a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct pki_wish wish = {.cn = "replaced", .san = "critical,DNS:gw-1.example,otherName:1.2.3;UTF8:x", .eku = "clientAuth"};
     EVP_PKEY *ca_key = pki_key("P-256"), *old_key = pki_key("P-256");
     X509 *old = pki_cert(&wish, old_key, NULL, NULL);
@@ -293,7 +251,7 @@ static void a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte
 
 static void what_is_no_certificate_cannot_be_renewed(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     struct est_csr request = {.key_uri = w->ec, .subject = "CN=a", .as_cert = slice_of("nonsense")};
     struct devid_bytes der = {0};
     struct devid_error err = {0};
@@ -305,7 +263,7 @@ static void what_is_no_certificate_cannot_be_renewed(void **state)
 
 static void the_digest_fits_the_key(void **state)
 {
-    struct world *w = *state;
+    struct pki_keys *w = *state;
     const struct {
         const char *uri;
         int nid;
@@ -352,5 +310,5 @@ int main(void)
         cmocka_unit_test(a_key_that_is_not_there_is_named),
     };
 
-    return cmocka_run_group_tests_name("est/csr", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("est/csr", tests, pki_keys_make, pki_keys_remove);
 }
