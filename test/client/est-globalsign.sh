@@ -6,11 +6,11 @@
 set -u
 # shellcheck source=test/client/device.sh
 . "${DEVID_SRC:?}/test/client/device.sh"
-estserver=$build/test/ca/estserver
-[ -x "$estserver" ] || { echo "passed over: go is needed: apt-get install golang-go"; exit 77; }
+# shellcheck source=test/client/estserver.sh
+. "$src/test/client/estserver.sh"
+estserver_is_built || { echo "passed over: go is needed: apt-get install golang-go"; exit 77; }
 
 port=$(free_port)
-url=https://127.0.0.1:$port/.well-known/est
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/server.key" -subj /CN=localhost -out "$dir/server.csr" 2>/dev/null
 printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n' >"$dir/server.ext"
 openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca/customer-server.pem" -CAkey "$dir/ca/customer-server.key" -days 1 \
@@ -19,23 +19,14 @@ cat "$dir/ca/customer-server.pem" >>"$dir/server.pem"
 
 # serve RATE: the server, at the same address
 serve() {
-    cat >"$dir/estserver.json" <<EOF
-{"mock_ca": {"certificates": "$dir/ca/customer-chain.pem", "private_key": "$dir/ca/customer-issuing.key"},
- "tls": {"listen_address": "127.0.0.1:$port", "certificates": "$dir/server.pem", "private_key": "$dir/server.key",
-         "client_cas": ["$dir/ca/customer-root.pem"]},
- "allowed_hosts": ["127.0.0.1"], "healthcheck_password": "xyzzy", "rate_limit": $1, "timeout": 30, "log_file": "$dir/estserver.log"}
-EOF
-    "$estserver" -config "$dir/estserver.json" >"$dir/estserver.out" 2>&1 &
-    pids+=($!)
-    wait_port "$port" && return 0
-    cat "$dir/estserver.out"
-    return 1
+    estserver_run "$port" "$dir/ca/customer-chain.pem" "$dir/ca/customer-issuing.key" "$dir/server.pem" "$dir/server.key" \
+        "$dir/ca/customer-root.pem" "$1"
 }
 
 # with LABEL SUBJECT KEY [LINES [HOST]]: a configuration of one identity; the name of the key is that of the identity
 with() {
     { sed -n '/^\[device\]/,/^$/p' "$dir/devid.conf"
-      printf '[identity %s]\nkey = %s\nest = %s%s\nanchors = %s/ca/customer-root.pem\nsubject = %s\n%s\n' "$3" "$3" "${url/127.0.0.1/${5:-127.0.0.1}}" \
+      printf '[identity %s]\nkey = %s\nest = %s%s\nanchors = %s/ca/customer-root.pem\nsubject = %s\n%s\n' "$3" "$3" "${gs_url/127.0.0.1/${5:-127.0.0.1}}" \
           "${1:+/$1}" "$dir" "$2" "${4:-}"; } >"$dir/with.conf"
     echo "$dir/with.conf"
 }
@@ -70,7 +61,7 @@ ok "a host that it does not serve is told" says 1 "status 400" \
 ok "a URL that ends in an operation is told" says 1 "is an operation: leave it out" \
     "$devid" --config "$(with simpleenroll "$own" ec-p256)" est enroll ec-p256
 ok "the maker's IDevID is made" "$devid" provision idevid
-sed "s|^est .*|est = $url|; s|^secret.*||" "$dir/devid.conf" >"$dir/stranger.conf"
+sed "s|^est .*|est = $gs_url|; s|^secret.*||" "$dir/devid.conf" >"$dir/stranger.conf"
 ok "the certificate of a CA that it does not know is told, in TLS 1.3" says 1 "refused the client certificate" \
     "$devid" --config "$dir/stranger.conf" provision azure:ldevid
 kill "${pids[-1]}"; wait "${pids[-1]}" 2>/dev/null; unset 'pids[-1]'

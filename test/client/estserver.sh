@@ -1,12 +1,31 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# GlobalSign's own EST server, unmodified, with a CA of its own in the folder $dir/gs. Read after device.sh, whose $dir and $pids it uses.
-#
-# estserver_start: sets gs_url; $dir/gs/root.pem is its root. 77 if it is not built (no go).
+# GlobalSign's own EST server, unmodified. Read after device.sh, whose $dir and $pids it uses. Scripts ask estserver_is_built first.
+
+# estserver_is_built: not without go
+estserver_is_built() { [ -x "$build/test/ca/estserver" ]; }
+
+# estserver_run PORT CHAIN KEY CERT CERT_KEY CLIENT_ROOT RATE: the server, whose CA has CHAIN and KEY; sets gs_url
+estserver_run() {
+    cat >"$dir/estserver.json" <<END
+{ "mock_ca": { "certificates": "$2", "private_key": "$3" },
+  "tls": { "listen_address": "127.0.0.1:$1", "certificates": "$4", "private_key": "$5", "client_cas": [ "$6" ] },
+  "allowed_hosts": [ "127.0.0.1" ], "healthcheck_password": "xyzzy", "rate_limit": $7, "timeout": 30,
+  "log_file": "$dir/estserver.log" }
+END
+    "$build/test/ca/estserver" -config "$dir/estserver.json" >"$dir/estserver.out" 2>&1 &
+    pids+=($!)
+    # shellcheck disable=SC2034  # for the script that reads this
+    gs_url=https://127.0.0.1:$1/.well-known/est
+    wait_port "$1" && return
+    cat "$dir/estserver.out"
+    return 1
+}
+
+# estserver_start: with a CA of its own in the folder $dir/gs, the root of which is $dir/gs/root.pem
 estserver_start() {
-    local gs=$dir/gs port i
-    [ -x "$build/test/ca/estserver" ] || return 77
+    local gs=$dir/gs
     mkdir -p "$gs"
     (
         cd "$gs" || exit 1
@@ -20,27 +39,5 @@ estserver_start() {
         sign server "/CN=localhost" root "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
         cat issuing.pem root.pem >chain.pem
     ) >"$gs/openssl.log" 2>&1 || { cat "$gs/openssl.log"; return 1; }
-    for ((i = 0; i < 20; i++)); do
-        port=$(free_port)
-        cat >"$gs/config.json" <<END
-{ "mock_ca": { "certificates": "$gs/chain.pem", "private_key": "$gs/issuing.key" },
-  "tls": { "listen_address": "127.0.0.1:$port", "certificates": "$gs/server.pem", "private_key": "$gs/server.key",
-           "client_cas": [ "$gs/root.pem" ] },
-  "allowed_hosts": [ "localhost", "127.0.0.1" ], "healthcheck_password": "xyzzy", "rate_limit": 150, "timeout": 30,
-  "log_file": "$gs/est.log" }
-END
-        "$build/test/ca/estserver" -config "$gs/config.json" >"$gs/out" 2>&1 &
-        pids+=($!)
-        for ((j = 0; j < 100; j++)); do
-            kill -0 $! 2>/dev/null || break
-            if curl -s --cacert "$gs/root.pem" -o /dev/null "https://127.0.0.1:$port/.well-known/est/cacerts"; then
-                # shellcheck disable=SC2034  # for the script that reads this
-                gs_url=https://127.0.0.1:$port/.well-known/est
-                return 0
-            fi
-            sleep 0.1
-        done
-    done
-    cat "$gs/out"
-    return 1
+    estserver_run "$(free_port)" "$gs/chain.pem" "$gs/issuing.key" "$gs/server.pem" "$gs/server.key" "$gs/root.pem" 150
 }
