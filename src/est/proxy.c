@@ -59,7 +59,7 @@ CURLcode proxy_set_up(struct http *http)
 devid_rc proxy_failure(struct http *http, CURLcode code, struct devid_error *err)
 {
     const struct est_server *server = http->server;
-    const char *name = is_of_environment(server) ? "the proxy of the environment" : server->proxy;
+    const char *name = is_of_environment(server) ? "of the environment" : server->proxy;
     long status = 0;
 
     (void)curl_easy_getinfo(http->curl, CURLINFO_HTTP_CONNECTCODE, &status);

@@ -126,7 +126,7 @@ static void the_environment_is_not_asked_unless_it_is_wanted(void **state)
         est_reply_free(&reply);
         server.proxy = "environment";
         assert_rc(DEVID_E_NET, enroll(w, &server, &reply, &err), &err);
-        assert_says(&err, "through the proxy the proxy of the environment");
+        assert_says(&err, "through the proxy of the environment");
         (void)unsetenv(names[i]);
     }
     assert_rc(DEVID_OK, enroll(w, &server, &reply, &err), &err); /* which names none */
