@@ -35,6 +35,6 @@ ok "a proxy that is gone is told" says 1 "through the proxy http://127.0.0.1:9" 
 ok "with the right one a device is made, through the proxy" "$devid" --config "$(by "$user/right")" provision
 ok "all of it went there" sh -c "grep -c 'CONNECT 127.0.0.1:' '$dir/proxy.log' && grep -q 'CONNECT 127.0.0.2:' '$dir/proxy.log' && grep -q 'CONNECT 127.0.0.3:' '$dir/proxy.log'"
 ok "the environment names no proxy" env https_proxy=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 "$devid" est reenroll azure:device-id
-ok "unless it is asked" says 1 "proxy" env https_proxy=http://127.0.0.1:9 "$devid" --config "$(by "proxy = environment")" est reenroll azure:device-id
+ok "unless it is asked" says 1 "through the proxy of the environment" env https_proxy=http://127.0.0.1:9 "$devid" --config "$(by "proxy = environment")" est reenroll azure:device-id
 ok "nothing is loaded, and no wrong password was counted" clean
 echo "1..$n"

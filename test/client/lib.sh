@@ -66,6 +66,16 @@ fails() {
     fi
 }
 
+# lacks PATTERN COMMAND...: the command succeeds, and does not say that
+lacks() {
+    local pattern=$1 said rc
+    shift
+    said=$("$@" 2>&1)
+    rc=$?
+    echo "$said"
+    [ "$rc" = 0 ] && ! grep -q -- "$pattern" <<<"$said"
+}
+
 # sends COMMANDS WORDS COMMAND...: the command succeeds and exactly these TPM commands were sent
 sends() {
     local expected=$1 words=$2 got

@@ -149,7 +149,7 @@ ok "for people, with what is not supported" grep -q "key insertions .*not suppor
 fails "without a terminal nothing is deleted" "there is no terminal to ask at; --yes" devid delete azure:ldevid </dev/null
 fails "the manufacturer's are not deleted" "idevid is the manufacturer's" devid delete --yes idevid
 ok "the owner's key is destroyed" devid delete --yes azure:ldevid
-ok "its handle is empty" sh -c "! tpm2_getcap handles-persistent | grep 0x81000002"
+ok "its handle is empty" lacks 0x81000002 tpm2_getcap handles-persistent
 ok "the root key and others are not touched" sh -c "tpm2_getcap handles-persistent | tr -d '\n' | grep 0x81000001.*0x81000003.*0x81010001.*0x81020000"
 ok "a wrapped key, too" devid delete --yes wrapped
 fails "once" "wrapped is not on this device" devid delete --yes wrapped

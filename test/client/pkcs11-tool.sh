@@ -125,7 +125,7 @@ pairs() {
         ok "is good" openssl dgst -sha384 -verify public.pem -signature signature message
         ok "is deleted" tool "$@" --delete-object --type privkey --id "$id"
         ok "with its public half" tool "$@" --delete-object --type pubkey --id "$id"
-        ok "nothing is left of it" sh -c "! pkcs11-tool --module '$module' $* -O | grep -q 'ID: *$id'"
+        ok "nothing is left of it" lacks "ID: *$id" pkcs11-tool --module "$module" "$@" -O
     done
 }
 token=owner
@@ -156,7 +156,7 @@ ok "a key" tool "${vault[@]}" --keypairgen --key-type EC:prime256v1 --label kept
 ok "an RSA key" tool "${vault[@]}" --keypairgen --key-type rsa:2048 --label kept --id 02
 ok "the token's own test, with the PIN" tested "${vault[@]}"
 ok "without it" tested --token-label vault
-ok "who is not logged in sees no key" sh -c "! pkcs11-tool --module '$module' --token-label vault -O --type privkey | grep Private"
+ok "who is not logged in sees no key" lacks Private pkcs11-tool --module "$module" --token-label vault -O --type privkey
 ok "the PIN is changed" tool "${vault[@]}" --change-pin --new-pin 654321
 ok "the key signs with the new one" tool --token-label vault --login --pin 654321 --sign -m ECDSA-SHA256 --id 01 -i message -o signature
 ok "the officer's PIN is changed" tool --token-label vault --login --login-type so --so-pin 87654321 --change-pin --new-pin 12345678
@@ -166,7 +166,7 @@ slot=$(tool --list-slots | sed -n 's/^Slot [0-9]* (\(0x[0-9a-f]*\)): TPM 2.0: va
 fails "the token is not made anew with another PIN" "CKR_PIN_INCORRECT" tool --slot "$slot" --init-token --label vault --so-pin 00000000
 ok "the token is made anew" tool --slot "$slot" --init-token --label again --so-pin 12345678
 ok "it has no user yet" tool --token-label again --login --login-type so --so-pin 12345678 --init-pin --new-pin 222222
-ok "and no key" sh -c "! pkcs11-tool --module '$module' --token-label again --login --pin 222222 -O | grep Object"
+ok "and no key" lacks Object pkcs11-tool --module "$module" --token-label again --login --pin 222222 -O
 tpm2_dictionarylockout -c # the wrong PIN of the officer was meant
 export ORDER=pkcs11-tool
 ok "the owner deletes a key" \

@@ -8,14 +8,14 @@ set -u
 . "${DEVID_SRC:?}/test/client/device.sh"
 
 echo wrong >"$dir/wrong-secret"
-ok "a wrong secret is told" says 1 "403" "$devid" --config "$(changed "s|secret-manufacturer|../wrong-secret|")" provision idevid
-ok "a wrong CA is told" says 1 "CA\|certificate" "$devid" --config "$(changed "s|ca/manufacturer-root|ca/customer-root|")" provision idevid
-ok "a page instead of a certificate is told" says 1 "HTML" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/html|")" provision idevid
-ok "a failing server is told" says 1 "500" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/status-500|")" provision idevid
-ok "a certificate for another key is told" says 1 "key" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/otherkey|")" provision idevid
-ok "an expired certificate is told" says 1 "expired\|valid" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/expired|")" provision idevid
-ok "a server that is gone is told" says 1 "127.0.0.1" "$devid" --config "$(changed "s|$(url_of manufacturer)|https://127.0.0.1:9/.well-known/est|")" provision idevid
-ok "a TPM that is away is told" says 75 "TPM" "$devid" --config "$(changed "s|^tcti.*|tcti = swtpm:path=$dir/nothing|")" provision idevid
+ok "a wrong secret is told" says 1 "status 403" "$devid" --config "$(changed "s|secret-manufacturer|../wrong-secret|")" provision idevid
+ok "a wrong CA is told" says 1 "the certificate of .* is not from a CA in .*customer-root.pem" "$devid" --config "$(changed "s|ca/manufacturer-root|ca/customer-root|")" provision idevid
+ok "a page instead of a certificate is told" says 1 "an HTML page instead of an answer" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/html|")" provision idevid
+ok "a failing server is told" says 1 "with status 500" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/status-500|")" provision idevid
+ok "a certificate for another key is told" says 1 "the certificate is for another key" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/otherkey|")" provision idevid
+ok "an expired certificate is told" says 1 "has expired: is this device.s clock right" "$devid" --config "$(changed "s|$(url_of manufacturer)|&/expired|")" provision idevid
+ok "a server that is gone is told" says 1 "cannot connect to 127.0.0.1:9" "$devid" --config "$(changed "s|$(url_of manufacturer)|https://127.0.0.1:9/.well-known/est|")" provision idevid
+ok "a TPM that is away is told" says 75 "^devid: .*no TPM at" "$devid" --config "$(changed "s|^tcti.*|tcti = swtpm:path=$dir/nothing|")" provision idevid
 ok "an error in the file is told with its line" says 1 "changed.conf:[0-9]*: role:" "$devid" --config "$(changed "s|= ldevid|= ldevit|")" list
 
 # Each run gets one command further than the last.
