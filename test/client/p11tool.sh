@@ -84,11 +84,11 @@ export ORDER=gnutls-cli
 gnutls() {
     local port server rc
     port=$(free_port)
-    timeout 30 openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -CAfile ca-cert.pem -naccept 1 \
+    timeout 100 openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -CAfile ca-cert.pem -naccept 1 \
         -key software-key.pem -cert software-cert.pem -www >server.log 2>&1 &
     server=$!
     wait_port "$port"
-    printf 'GET / HTTP/1.0\r\n\r\n' | timeout 30 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
+    printf 'GET / HTTP/1.0\r\n\r\n' | timeout 100 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
         --x509keyfile "pkcs11:token=owner;object=$2;type=private" \
         --x509certfile "pkcs11:token=owner;object=$2;type=cert" --priority "NORMAL:-VERS-ALL:+VERS-$1" \
         --port "$port" localhost
@@ -123,11 +123,11 @@ ok "is written beside it" tool --login --set-pin 123456 --write --label mine --l
 gnutls_pin() {
     local port server rc
     port=$(free_port)
-    timeout 30 openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -CAfile ca-cert.pem -naccept 1 \
+    timeout 100 openssl s_server -accept "127.0.0.1:$port" -Verify 2 -verify_return_error -CAfile ca-cert.pem -naccept 1 \
         -key software-key.pem -cert software-cert.pem -www >server.log 2>&1 &
     server=$!
     wait_port "$port"
-    printf 'GET / HTTP/1.0\r\n\r\n' | GNUTLS_PIN=123456 timeout 30 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
+    printf 'GET / HTTP/1.0\r\n\r\n' | GNUTLS_PIN=123456 timeout 100 gnutls-cli --provider "$module" --x509cafile ca-cert.pem \
         --x509keyfile "pkcs11:token=vault;object=mine;type=private" --x509certfile "pkcs11:token=vault;object=mine;type=cert" \
         --priority "NORMAL:-VERS-ALL:+VERS-$1" --port "$port" localhost
     rc=$?

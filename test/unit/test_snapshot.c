@@ -292,7 +292,7 @@ static int use_in_child(struct shelf *s)
     struct race ours = {.shelf = s};
     pthread_t threads[2];
 
-    (void)alarm(30); /* instead of for ever */
+    (void)alarm(120); /* instead of for ever */
     for (int i = 0; i < 2; i++)
         if (pthread_create(&threads[i], NULL, look_on, &ours) != 0)
             return 3;
