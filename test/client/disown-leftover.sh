@@ -73,7 +73,7 @@ ok "the certificate is gone from NV memory" sh -c "! tpm2_getcap handles-nv-inde
 ok "others' index is there, and the manufacturer's" sh -c \
     "tpm2_getcap handles-nv-index | grep -i 0x1C90301 && tpm2_getcap handles-nv-index | grep -i 0x1C90000 && tpm2_getcap handles-nv-index | grep -i 0x1C00016"
 ok "twice is once" sh -c "'$devid' disown --yes --keep-secrets | grep '^nothing to do'"
-ok "nothing is left in the TPM, nothing counted" clean
+ok "nothing is loaded, and no wrong password was counted" clean
 cp "$dir/owner.conf" "$dir/devid.conf"
 
 # ---- no folder at all, killed at each command ----
@@ -94,7 +94,7 @@ killed() {
 ok "disown killed after each command ends" killed "$devid" disown --yes --keep-secrets
 ok "and the key is gone" test "$(persistent)" = "$others"
 ok "and the certificate" sh -c "! tpm2_getcap handles-nv-index | grep -i 0x1C90300"
-ok "nothing is left in the TPM, nothing counted" clean
+ok "nothing is loaded, and no wrong password was counted" clean
 
 # ---- who says no ----
 
@@ -118,5 +118,5 @@ ok "retire --clear-tpm takes both" "$devid" retire --clear-tpm --yes --keep-secr
 ok "the manufacturer's keys are there, and no other" test "$(persistent)" = "0x81010001 0x81020000"
 ok "the certificate is gone, the manufacturer's is not" sh -c \
     "! tpm2_getcap handles-nv-index | grep -i 0x1C90300 && tpm2_getcap handles-nv-index | grep -i 0x1C90000"
-ok "nothing is left in the TPM, nothing counted" clean
+ok "nothing is loaded, and no wrong password was counted" clean
 echo "1..$n"

@@ -173,6 +173,6 @@ while read -r verdict name; do
     *) echo "$verdict $name" ;;
     esac
 done <"$boot/results"
-ok "nothing is left in the TPM" sh -c "[ -z \"\$(tpm2_getcap handles-transient)\$(tpm2_getcap handles-loaded-session)\" ]"
+ok "nothing is loaded, and no wrong password was counted" clean
 ok "nothing is left of its cgroup" test ! -d "$group"
 echo "1..$n"
