@@ -82,19 +82,10 @@ static devid_rc log_in_by_uri(struct pkey *pk, OSSL_PASSPHRASE_CALLBACK *ask, vo
 
 devid_rc pkey_unlock(struct pkey *pk, OSSL_PASSPHRASE_CALLBACK *ask, void *arg, struct devid_error *err)
 {
-    devid_rc rc;
+    devid_rc rc = pk->place == PKEY_URI ? log_in_by_uri(pk, ask, arg, err) : DEVID_OK;
 
-    switch (pk->place) {
-    case PKEY_SOFTWARE:
-        return DEVID_OK;
-    case PKEY_URI:
-        return log_in_by_uri(pk, ask, arg, err);
-    case PKEY_FILE:
-        if (!pk->has_auth || pk->auth.len != 0)
-            return DEVID_OK;
-        rc = provider_password(pk->prov, ask, arg, &pk->auth, err);
-        /* who has nothing to say finds out with the first signature */
-        return rc == DEVID_E_AUTH ? DEVID_OK : rc;
-    }
-    return DEVID_OK;
+    if (rc != DEVID_OK || !pk->has_auth || pk->auth.len != 0)
+        return rc;
+    rc = provider_password(pk->prov, ask, arg, &pk->auth, err);
+    return rc == DEVID_E_AUTH ? DEVID_OK : rc; /* who has nothing to say finds out with the first signature */
 }

@@ -122,6 +122,17 @@ static bool is_half_of(const struct pkey *pk, const struct devid_public *pub)
     return is_same;
 }
 
+/* By what the URI has, or who read the file; pk NULL: there is none. An empty one is not tried where the TPM would count it. */
+static devid_rc authorise(const struct pkey *pk, struct devid_key *key, struct devid_slice pin, struct devid_error *err)
+{
+    if (pk != NULL && pk->auth.len != 0)
+        pin = (struct devid_slice){pk->auth.data, pk->auth.len};
+    if (pk != NULL && pk->has_auth && pin.len == 0 && !devid_key_public(key)->is_noda)
+        return devid_fail(err, DEVID_E_AUTH, "the key has a password, and none was given: pass it to the program, or name a "
+                                             "file with it (auth = in openssl.cnf)");
+    return devid_key_authorise(key, pin, err);
+}
+
 /*
  * The store's key of that name; a persistent handle need not be in the store. Who knows the public half (pk, else NULL) from
  * before a renewal gets the key that was renewed.
@@ -151,7 +162,7 @@ static devid_rc open_uri(struct provider *p, const char *text, struct pkey *pk, 
     else if (rc == DEVID_E_ABSENT && store != NULL && uri.query.handle != 0)
         rc = devid_key_open_handle(store, uri.query.handle, &key, err);
     if (rc == DEVID_OK && uri.query.handle != 0)
-        rc = devid_key_authorise(key, pin, err);
+        rc = authorise(pk, key, pin, err);
     if (rc == DEVID_OK)
         *out = key;
     else

@@ -116,6 +116,9 @@ tpm2_readpublic -Q -c 0x81000007 -o at-handle.pub
 tpm2_flushcontext -Q -t
 printf '\x81\x00\x00\x07' >at-handle.priv
 written at-handle.pem 0x40000001 at-handle.pub at-handle.priv
+tpm2_readpublic -Q -c 0x81000006 -o auth-handle.pub
+printf '\x81\x00\x00\x06' >auth-handle.priv
+written auth-handle.pem 0x40000001 auth-handle.pub auth-handle.priv EXPLICIT:0,BOOLEAN:FALSE
 
 # the first command that uses a key which counts wrong passwords is to be sent twice after a start: TPM_RC_RETRY
 for key in ec rsa; do
@@ -167,6 +170,9 @@ for order in default-first devid-first preferred; do
     signs auth-owner.pem "${under_primary% Sign*} $salted $proven FlushContext" -passin pass:secret
     signs tools-auth.pem "Load $salted $proven FlushContext" -passin pass:secret
     signs "handle:0x81000006?pin-value=of%20its%20own" "ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext"
+    signs auth-handle.pem "ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext" -passin "pass:of its own"
+    fails "without it the key is not tried: the TPM would count that" "has a password" \
+        setsid openssl dgst -sha256 -sign auth-handle.pem -passin pass: -out signature message
 
     signs fixed-pkcs1.pem "Load Sign FlushContext"
     sends "Load Sign FlushContext" "fixed-pss.pem signs" openssl dgst -sha256 -sign fixed-pss.pem \
