@@ -43,7 +43,7 @@ void pkey_free(struct pkey *pk)
         return;
     devid_key_free(atomic_load(&pk->key));
     EVP_PKEY_free(pk->soft);
-    devid_bytes_free(&pk->where);
+    devid_secret_free(&(struct devid_secret){pk->where.data, pk->where.len}); /* a URI may have a PIN */
     devid_secret_free(&pk->auth);
     provider_free(pk->prov);
     free(pk);
