@@ -19,7 +19,20 @@ anchors = $dir/ca/customer-root.pem
 subject = CN=gw-000123 SPIRE,O=Example Customer
 grace = none
 END
-ok "an identity for SPIRE is enrolled like every other" "$devid" provision idevid azure:ldevid spire
+ok "the device has an IDevID and an LDevID" "$devid" provision idevid azure:ldevid
+# killed: after each command in turn, until it ends; each run begins without the key
+killed() {
+    local i
+    for ((i = 1; i < 60; i++)); do
+        rm -f "$dir"/state/owner/spire*
+        DEVID_TCTI_KILL=$i "$devid" provision spire >"$dir/told" 2>&1 && break
+    done
+    cat "$dir/told"
+    echo "killed $((i - 1)) times" | tee "$dir/times"
+    [ $i -gt 5 ] && [ $i -lt 60 ] && [ "$(find "$dir/state/owner" -name "spire*" | wc -l)" -eq 1 ] && "$devid" provision spire &&
+        [ -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)" ]
+}
+ok "an identity for SPIRE is enrolled like every other, killed anywhere too" killed
 ok "a device that has it needs nothing more" sh -c "[ -z \"\$('$devid' provision --dry-run spire | grep '^spire')\" ]"
 
 mkdir "$dir/conf"
@@ -29,6 +42,7 @@ export_it() {
     before=$(commands)
     "$devid" export --spire --out "$dir/conf" spire && [ "$(commands)" = "$before" ]
 }
+echo "# $(cat "$dir/times")"
 ok "it is exported, and the TPM is asked nothing" export_it
 ok "its certificate and chain are PEM" openssl verify -CAfile "$dir/ca/customer-root.pem" -untrusted "$dir/conf/devid.crt.pem" "$dir/conf/devid.crt.pem"
 
