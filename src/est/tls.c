@@ -62,6 +62,8 @@ static int before_request(void *user, char *peer_ip, char *own_ip, int peer_port
     struct curl_tlssessioninfo *info = NULL;
 
     (void)peer_ip, (void)own_ip, (void)peer_port, (void)own_port;
+    if (http->server->signed_by != NULL)
+        http->server->signed_by(http->server->signed_user, true);
     if (curl_easy_getinfo(http->curl, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == NULL ||
         info->backend != CURLSSLBACKEND_OPENSSL || info->internals == NULL)
         return CURL_PREREQFUNC_ABORT;

@@ -110,19 +110,6 @@ static devid_rc check_server(const struct est_server *server, enum http_trust tr
     return headers_check(server, err);
 }
 
-/* The connection stands, and nothing was sent over it. */
-static int on_connection(void *user, char *peer, char *own, int peer_port, int own_port)
-{
-    const struct http *http = user;
-
-    (void)peer;
-    (void)own;
-    (void)peer_port;
-    (void)own_port;
-    http->server->signed_by(http->server->signed_user, true);
-    return CURL_PREREQFUNC_OK;
-}
-
 /* What holds for every exchange. A failure here is a libcurl that was built without what we need. */
 static CURLcode set_up(struct http *http)
 {
@@ -155,10 +142,6 @@ static CURLcode set_up(struct http *http)
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
-    if (http->server->signed_by != NULL) {
-        (void)curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connection);
-        (void)curl_easy_setopt(curl, CURLOPT_PREREQDATA, http);
-    }
     return code;
 }
 

@@ -5,7 +5,8 @@
 # outcome is done, or resumable: the same operation without a fault then ends it; nothing is lost, doubled or left in the TPM, and
 # the lockout counter has not moved. Stages are copies of the device's TPM and folders.
 #
-# FAULTS=all in the environment: every fault at every place. Else each place has some of them, and each fault is at some places.
+# FAULTS=all in the environment: every fault at every place. Else each place has some of them, and each fault is at some places; a reset
+# after a signature is always tried: the TPM counts what is open then.
 # shellcheck source=test/client/device.sh
 . "${DEVID_SRC:?}/test/client/device.sh"
 
@@ -84,6 +85,8 @@ judge() {
 }
 
 chosen() { [ "${FAULTS:-some}" = all ] || [ $((($1 + $2) % 4)) -eq 0 ]; }
+# after_signature AT: of the commands that are logged
+after_signature() { [ "$1" -gt 1 ] && sed -n "$(($1 - 1))p" "$dir/unfaulted.log" | grep -qE ' (Sign|Certify|RSA_Decrypt) 0x0$'; }
 
 with_files() { env FILE_FAULT_DIRS="$dir/state:$dir/clients" LD_PRELOAD="$build/.libs/libfile-fault.so" "$@"; }
 
@@ -99,13 +102,14 @@ sweep() {
         ok "$name: it succeeds without a fault" cat "$dir/stderr" /does/not/exist
         return
     }
-    n_commands=$(wc -l <"$dir/tpm.log")
+    cp "$dir/tpm.log" "$dir/unfaulted.log"
+    n_commands=$(wc -l <"$dir/unfaulted.log")
     n_changes=$(grep -cv '^$' "$dir/changes")
     ok "$name: without a fault" "$check"
     for ((at = 1; at <= n_commands; at++)); do
         for k in "${!tpm_faults[@]}"; do
-            chosen "$at" "$k" || continue
             fault=${tpm_faults[k]}
+            chosen "$at" "$k" || { [ "$fault" = reset ] && after_signature "$at"; } || continue
             load "$stage"
             : >"$dir/tpm.log"
             n_faults=$((n_faults + 1))
