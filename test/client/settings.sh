@@ -72,6 +72,27 @@ keep openssl list -providers
 ok "the list of providers shows it" grep -A9 devid out
 ok "as inactive" grep -q "status: inactive" out
 
+# [random], which is libcrypto's: the TPM's numbers for who names them
+random() { # random ORDER KEY: KEY = DEVID-RAND
+    openssl_conf "$1"
+    sed -i "s|^\[init\]\$|&\nrandom = random|; s|^\[req\]\$|[random]\n$2 = DEVID-RAND\n&|" openssl.cnf
+}
+for order in default-first devid-first preferred; do
+    random "$order" random
+    sends "GetRandom GetRandom" "random numbers of the TPM" openssl rand -hex 100
+    ok "so many" test "$(tr -d '\n' <out | wc -c)" = 200
+    random "$order" seed
+    world_forget_commands
+    ok "a generator that the TPM starts" openssl rand -hex 100
+    ok "asks it for that alone" test "$(world_commands | sort -u)" = GetRandom
+    openssl_conf "$order"
+    sends "" "nobody who names nothing" openssl rand -hex 100
+done
+random default-first random
+sed -i "s|^config = .*|config = $FOLDER/elsewhere.conf|" openssl.cnf
+fails "without the TPM there are none" "no TPM at swtpm:path=nowhere" openssl rand -hex 8
+setting
+
 # preconnect: children go on with the connection that their parent has made. The way to the TPM is barred after that: a pipe, so that
 # there is something to inherit, as with a device.
 setting "preconnect = maybe"
