@@ -231,18 +231,19 @@ static const char *digest_name(const struct signing *s, const char *name, char r
 }
 
 /*
- * Signing by the TPM: the message is hashed here. A digest that every provider takes for every signature needs no shadow to say so.
+ * Signing by the TPM: the message is hashed here. A digest that every provider takes for every signature needs no shadow to say so, but a
+ * key of type RSA-PSS may restrict digests, and has another padding.
  */
 static bool begin_hash(struct signing *s, const char *name)
 {
-    bool is_common;
+    bool needs_shadow;
 
     (void)snprintf(s->md_name, sizeof s->md_name, "%s", name);
     s->md = scheme_common_md(name);
-    is_common = s->md != NULL;
-    if (!is_common)
+    needs_shadow = s->md == NULL || s->key->type == PKEY_RSA_PSS;
+    if (s->md == NULL)
         s->md = EVP_MD_fetch(devid_libctx(), name, NULL);
-    return s->md != NULL && (is_common || signing_make_shadow(s)) && (s->hash = EVP_MD_CTX_new()) != NULL &&
+    return s->md != NULL && (!needs_shadow || signing_make_shadow(s)) && (s->hash = EVP_MD_CTX_new()) != NULL &&
            EVP_DigestInit_ex2(s->hash, s->md, NULL) == 1;
 }
 

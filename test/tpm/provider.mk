@@ -40,6 +40,13 @@ test_tpm_test_provider_sign_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
 test_tpm_test_provider_sign_CFLAGS = $(PROVIDER_TEST_CFLAGS)
 test_tpm_test_provider_sign_LDADD = $(PROVIDER_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_provider_pss
+TESTS += test/tpm/test_provider_pss
+test_tpm_test_provider_pss_SOURCES = test/tpm/test_provider_pss.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_pss_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_pss_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_pss_LDADD = $(PROVIDER_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_provider_rand
 TESTS += test/tpm/test_provider_rand
 test_tpm_test_provider_rand_SOURCES = test/tpm/test_provider_rand.c $(PROVIDER_TEST_SOURCES)
