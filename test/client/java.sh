@@ -37,7 +37,7 @@ done
 ok "a request, by PSS" tool -certreq -alias rsa -sigalg RSASSA-PSS -file request.pem
 ok "is good" openssl req -in request.pem -noout -verify
 ok "a new EC key, with a certificate of its own" tool -genkeypair -alias made -keyalg EC -groupname secp256r1 -dname CN=made -providerName SunPKCS11-devid
-ok "a new RSA key" tool -genkeypair -alias made-rsa -keyalg RSA -keysize 2048 -dname CN=made -providerName SunPKCS11-devid
+ok "a new RSA key" tool -genkeypair -alias made-rsa -keyalg RSA -keysize 2048 -dname CN=made-rsa -providerName SunPKCS11-devid
 ok "they are listed" tool -list
 ok "five" test "$(grep -c PrivateKeyEntry out)" = 5
 ok "a request by the new key" tool -certreq -alias made -file request.pem

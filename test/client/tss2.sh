@@ -146,7 +146,7 @@ signs() {
 openssl_conf default-first
 openssl dgst -sha256 -binary -out digest256 message
 openssl dgst -sha384 -binary -out digest384 message
-openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -subj /CN=ca -out ca.pem 2>out
+openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -subj /CN=ca -addext basicConstraints=critical,CA:TRUE -out ca.pem 2>out
 for name in server fixed-pkcs1 fixed-pss; do
     [ $name != server ] || openssl genpkey -algorithm RSA -out server.pem 2>out
     keep openssl pkey -in $name.pem -pubout -out public.pem || complain "the public half of $name.pem"
