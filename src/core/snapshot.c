@@ -346,13 +346,19 @@ static bool has_handle(const struct devid_identity *identity, uint32_t handle)
     return identity->key_place == DEVID_PLACE_HANDLE && identity->handle == handle;
 }
 
+static bool is_called(const struct devid_identity *identity, const char *label, bool by_halves)
+{
+    if (!by_halves)
+        return strcmp(label, identity->label) == 0;
+    return strcmp(label, identity->public_label) == 0 || strcmp(label, identity->private_label) == 0;
+}
+
 /* The handle of an identity is its own from the renewal on, though the old key is there for its grace time. */
-static bool matches(const struct devid_identity *identity, const struct devid_query *query)
+static bool matches(const struct devid_identity *identity, const struct devid_query *query, bool by_halves)
 {
     if (query->token != NULL && strcmp(query->token, identity->token) != 0)
         return false;
-    if (query->label != NULL && strcmp(query->label, identity->label) != 0 &&
-        strcmp(query->label, identity->public_label) != 0 && strcmp(query->label, identity->private_label) != 0)
+    if (query->label != NULL && !is_called(identity, query->label, by_halves))
         return false;
     if (query->id.len != 0 && !devid_slice_eq(query->id, identity->id))
         return false;
@@ -363,11 +369,12 @@ static bool matches(const struct devid_identity *identity, const struct devid_qu
 devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,
                              const struct devid_identity **out, struct devid_error *err)
 {
-    for (size_t i = 0; i < snap->n_entries; i++)
-        if (matches(&snap->entries[i]->identity, query)) {
-            *out = &snap->entries[i]->identity;
-            return DEVID_OK;
-        }
+    for (int by_halves = 0; by_halves < (query->label != NULL ? 2 : 1); by_halves++)
+        for (size_t i = 0; i < snap->n_entries; i++)
+            if (matches(&snap->entries[i]->identity, query, by_halves != 0)) {
+                *out = &snap->entries[i]->identity;
+                return DEVID_OK;
+            }
     if (query->label != NULL)
         return devid_fail(err, DEVID_E_ABSENT, "%s is not on this device: run \"devid provision\", or see \"devid list\"",
                           query->label);

@@ -76,7 +76,7 @@ const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *sn
 
 /* What a URI or a person names. Unset members match everything. */
 struct devid_query {
-    const char *token, *label; /* NULL: any; label matches that in the store and those of both halves */
+    const char *token, *label; /* NULL: any; label matches that in the store, and where none has it those of both halves */
     struct devid_slice id;     /* empty: any */
     uint32_t handle;           /* 0: any */
 };
