@@ -379,6 +379,9 @@ devid_rc devid_entry_write(const struct devid_identity *identity, struct devid_s
         rc = devid_previous_write(&record, identity, &rest, err);
     if (rc == DEVID_OK)
         rc = keep_unknown(devid_slice_of(record.rest), &rest, err);
+    if (rc == DEVID_OK && rest.len > DEVID_PEM_MAX) /* nobody would read it again, and the key be lost */
+        rc = devid_fail(err, DEVID_E_DATA, "%s: with its certificates, and those before the last renewal, its file would have %zu "
+                        "bytes: at most %d are kept", identity->label, rest.len, DEVID_PEM_MAX);
     if (rc == DEVID_OK) {
         devid_bytes_free(&record.rest);
         record.rest = rest;

@@ -56,6 +56,9 @@ devid_rc devid_record_set(struct devid_record *r, const char *name, const char *
 {
     if (value != NULL && strpbrk(value, "\r\n") != NULL)
         return devid_fail(err, DEVID_E_ARG, "%s: text without line ends is expected", name);
+    if (value != NULL && strlen(name) + 2 + strlen(value) > VALUE_MAX) /* else nobody would read the file again */
+        return devid_fail(err, DEVID_E_ARG, "%s: text of %zu bytes is too long: at most %zu are kept", name, strlen(value),
+                          VALUE_MAX - 2 - strlen(name));
     for (size_t i = 0; i < r->n_fields; i++) {
         char *copy;
 

@@ -216,6 +216,36 @@ static void what_cannot_be_kept_is_refused_and_nothing_is_written(void **state)
     sample_free(&other);
 }
 
+/* A server sends a chain of any size: what no reader would take is not written, and the key stays in its file. */
+static void a_chain_that_no_reader_would_take_is_refused_and_the_identity_stays(void **state)
+{
+    static unsigned char big[0x4000] = {0x30, 0x82, 0x3f, 0xfc};
+    struct sample sample = sample_make("x", "P-256", 0);
+    struct devid_cert chain[DEVID_CHAIN_MAX];
+    struct shelf *s = *state;
+    struct devid_snapshot *snap;
+    struct devid_error err = {0};
+    struct devid_identity next;
+
+    sample_certify(&sample, "x");
+    must_put(s->store, &sample.identity);
+    next = sample.identity;
+    chain[0] = sample.chain[0];
+    for (size_t i = 1; i < DEVID_CHAIN_MAX; i++)
+        chain[i] = (struct devid_cert){.der = {big, sizeof big}};
+    next.chain = chain;
+    next.n_chain = DEVID_CHAIN_MAX;
+    assert_int_equal(devid_store_put(s->store, &next, &err), DEVID_E_DATA);
+    assert_non_null(strstr(err.text, "x: with its certificates"));
+    next = sample.identity;
+    next.public_label = memset(big, 'x', sizeof big - 1); /* a client's; that is long, and not too long */
+    must_put(s->store, &next);
+    snap = must_snapshot(s->store);
+    assert_non_null(look_for(snap, "x"));
+    devid_snapshot_free(snap);
+    sample_free(&sample);
+}
+
 static void a_state_that_cannot_be_written_is_told_and_the_identity_stays(void **state)
 {
     struct sample sample = sample_make("x", "P-256", 0);
@@ -515,6 +545,29 @@ static void a_thousand_identities_are_listed_in_order_and_found(void **state)
     sample_free(&sample);
 }
 
+/* PKCS#11 lets a client call its key as another one is called. */
+static void a_name_is_that_of_the_store_before_it_is_what_a_client_calls_a_half(void **state)
+{
+    struct sample other = sample_make("a", "P-256", 0), named = sample_make("key", "P-256", 0);
+    const struct devid_query query = {.token = "owner", .label = "key"}, half = {.label = "b"};
+    const struct devid_identity *found = NULL;
+    struct shelf *s = *state;
+    struct devid_snapshot *snap;
+
+    other.identity.public_label = "key";
+    other.identity.private_label = "b";
+    must_put(s->store, &other.identity);
+    must_put(s->store, &named.identity);
+    snap = must_snapshot(s->store);
+    assert_int_equal(devid_snapshot_find(snap, &query, &found, NULL), DEVID_OK);
+    assert_string_equal(found->label, "key");
+    assert_int_equal(devid_snapshot_find(snap, &half, &found, NULL), DEVID_OK);
+    assert_string_equal(found->label, "a");
+    devid_snapshot_free(snap);
+    sample_free(&other);
+    sample_free(&named);
+}
+
 static void who_is_not_there_is_told_by_what_was_asked(void **state)
 {
     struct shelf *s = *state;
@@ -547,6 +600,7 @@ int main(void)
         TEST(the_usual_id_is_the_certificates_subject_key_identifier),
         TEST(labels_of_any_bytes_are_files_of_their_own),
         TEST(what_cannot_be_kept_is_refused_and_nothing_is_written),
+        TEST(a_chain_that_no_reader_would_take_is_refused_and_the_identity_stays),
         TEST(a_state_that_cannot_be_written_is_told_and_the_identity_stays),
         TEST(the_manufacturers_identities_are_read_only),
         TEST(what_is_removed_is_gone_with_its_cache),
@@ -557,6 +611,7 @@ int main(void)
         TEST(the_cache_may_be_deleted_damaged_or_of_another_key),
         TEST(the_cache_gives_what_was_put_and_forgets_what_is_dropped),
         TEST(a_thousand_identities_are_listed_in_order_and_found),
+        TEST(a_name_is_that_of_the_store_before_it_is_what_a_client_calls_a_half),
         TEST(who_is_not_there_is_told_by_what_was_asked),
     };
 
