@@ -29,35 +29,56 @@ static devid_rc fail_errno(struct devid_error *err, const char *what, const char
     return devid_fail(err, DEVID_E_FILE, "cannot %s %s: %s%s", what, path, strerror(why), remedy);
 }
 
-devid_rc devid_files_make_folder(const char *folder, struct devid_error *err)
-{
-    char path[PATH_ROOM];
-    size_t len = strlen(folder);
-
-    if (len == 0 || len >= sizeof path)
-        return devid_fail(err, DEVID_E_FILE, "the path of the folder is too long");
-    memcpy(path, folder, len + 1);
-    for (size_t i = 1; i <= len; i++) {
-        if (path[i] != '/' && path[i] != 0)
-            continue;
-        path[i] = 0;
-        if (mkdir(path, 0755) != 0 && errno != EEXIST)
-            return fail_errno(err, "make the folder", path);
-        path[i] = folder[i];
-    }
-    return DEVID_OK;
-}
-
 static devid_rc sync_folder(const char *folder, struct devid_error *err)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     devid_rc rc = DEVID_OK;
 
-    /* some file systems cannot sync a folder, and say EINVAL */
-    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
+    /* some file systems cannot sync a folder, and say EINVAL; one that may be written but not read cannot be opened for it */
+    if (fd < 0 ? errno != EACCES : fsync(fd) != 0 && errno != EINVAL)
         rc = fail_errno(err, "sync", folder);
     if (fd >= 0)
         (void)close(fd);
+    return rc;
+}
+
+/* The folder that a path is in. */
+static void parent_of(const char *path, char folder[PATH_ROOM])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+
+    memcpy(folder, path, len);
+    (void)snprintf(folder + len, PATH_ROOM - len, "%s", len != 0 ? "" : slash != NULL ? "/" : ".");
+}
+
+/* A folder of which a power cut takes the name takes its files along. */
+static devid_rc make_one(const char *path, struct devid_error *err)
+{
+    char parent[PATH_ROOM];
+
+    if (mkdir(path, 0755) != 0)
+        return errno == EEXIST ? DEVID_OK : fail_errno(err, "make the folder", path);
+    parent_of(path, parent);
+    return sync_folder(parent, err);
+}
+
+devid_rc devid_files_make_folder(const char *folder, struct devid_error *err)
+{
+    char path[PATH_ROOM];
+    size_t len = strlen(folder);
+    devid_rc rc = DEVID_OK;
+
+    if (len == 0 || len >= sizeof path)
+        return devid_fail(err, DEVID_E_FILE, "the path of the folder is too long");
+    memcpy(path, folder, len + 1);
+    for (size_t i = 1; rc == DEVID_OK && i <= len; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        path[i] = 0;
+        rc = make_one(path, err);
+        path[i] = folder[i];
+    }
     return rc;
 }
 
@@ -125,17 +146,13 @@ static int open_temporary(const char *folder, char *path, size_t room)
 
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
 {
-    const char *slash = strrchr(path, '/');
-    int folder_len = slash != NULL ? (int)(slash - path) : 0;
     char temporary[PATH_ROOM + 32], folder[PATH_ROOM];
     devid_rc rc;
     int fd;
 
     if (strlen(path) >= sizeof folder)
         return devid_fail(err, DEVID_E_FILE, "the path is too long: %s", path);
-    (void)snprintf(folder, sizeof folder, "%.*s", folder_len, path);
-    if (folder_len == 0)
-        (void)snprintf(folder, sizeof folder, "%s", slash != NULL ? "/" : ".");
+    parent_of(path, folder);
     devid_files_sweep(folder);
     fd = open_temporary(folder, temporary, sizeof temporary);
     if (fd < 0)

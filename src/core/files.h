@@ -18,7 +18,7 @@ devid_rc devid_files_replace(const char *folder, const char *name, struct devid_
                              struct devid_error *err);
 /** The same for a path; its folder must exist. */
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err);
-/** Make a folder, and those on the way (0755). One that is there is no error. */
+/** Make a folder, and those on the way (0755), for good: each that is new is synced into the one it is in. One that is there is no error. */
 devid_rc devid_files_make_folder(const char *folder, struct devid_error *err);
 /** Remove and fsync the folder; a missing file is no error. */
 devid_rc devid_files_remove(const char *folder, const char *name, struct devid_error *err);
@@ -49,7 +49,7 @@ struct devid_record {
 devid_rc devid_record_parse(struct devid_slice file, struct devid_record *out, struct devid_error *err);
 /** Value of a field or NULL; lives as long as the record. */
 const char *devid_record_get(const struct devid_record *r, const char *name);
-/** Set or add; value NULL removes. \return DEVID_E_ARG for a value with a line end: it would be another field */
+/** Set or add; value NULL removes. \return DEVID_E_ARG for a value with a line end, which would be another field, or one that is too long */
 devid_rc devid_record_set(struct devid_record *r, const char *name, const char *value, struct devid_error *err);
 devid_rc devid_record_write(const struct devid_record *r, struct devid_bytes *out, struct devid_error *err);
 void devid_record_free(struct devid_record *r);

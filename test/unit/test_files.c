@@ -166,8 +166,8 @@ static void without_rights_the_sentence_says_what_to_do(void **state)
 
 /* ---- power cuts ---- */
 
-/* This program again, as "test_files replace FOLDER", with the library that kills. */
-static int run_killed(const char *variable, const char *folder)
+/* This program again, as "test_files replace FOLDER", with the library of faults, and what it is to do. */
+static int run_with(const char *variable, const char *value, const char *folder)
 {
     const char *const build = getenv("DEVID_BUILD");
     char library[4096], program[4096] = "";
@@ -182,12 +182,17 @@ static int run_killed(const char *variable, const char *folder)
     if (child == 0) {
         (void)setenv("LD_PRELOAD", library, 1);
         (void)setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
-        (void)setenv(variable, "2", 1);
+        (void)setenv(variable, value, 1);
         (void)execl(program, "test_files", "replace", folder, (char *)NULL);
         _exit(127);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
+}
+
+static int run_killed(const char *variable, const char *folder)
+{
+    return run_with(variable, "2", folder);
 }
 
 static int replace_twice(const char *folder)
@@ -196,6 +201,21 @@ static int replace_twice(const char *folder)
                    devid_files_replace(folder, "x", SLICE_OF("second"), 0644, NULL) == DEVID_OK
                ? 0
                : 1;
+}
+
+/* A new folder's name is on the disk before a file is put into it: a power cut would take both. */
+static void a_new_folder_is_synced_into_the_one_it_is_in(void **state)
+{
+    static const char once[] = "mkostemp\nwrite\nfsync\nrename\nfsync\n";
+    char inner[4096], log[4096], expected[256];
+
+    (void)snprintf(inner, sizeof inner, "%s/state/owner", (const char *)*state);
+    (void)snprintf(log, sizeof log, "%s/log", (const char *)*state);
+    (void)snprintf(expected, sizeof expected, "mkdir\nfsync\nmkdir\nfsync\n%s%s", once, once);
+    assert_int_equal(setenv("FILE_FAULT_LOG", log, 1), 0);
+    assert_int_equal(run_with("FILE_FAULT_DIRS", *state, inner), 0);
+    assert_int_equal(unsetenv("FILE_FAULT_LOG"), 0);
+    assert_content(*state, "log", expected);
 }
 
 static void a_power_cut_leaves_the_old_or_the_new_and_no_rubbish_for_long(void **state)
@@ -367,8 +387,10 @@ static void what_is_no_record_is_all_rest(void **state)
 static void a_record_has_limits(void **state)
 {
     static const char nul[] = "label: x\0y\n";
+    static char long_text[65536];
     char *text = malloc(70000), *at = text;
     struct devid_record record = {0};
+    struct devid_bytes file = {0};
 
     (void)state;
     assert_int_equal(devid_record_parse((struct devid_slice){(const unsigned char *)nul, sizeof nul}, &record, NULL),
@@ -378,6 +400,16 @@ static void a_record_has_limits(void **state)
     record = must_parse(text);
     assert_int_equal(devid_record_set(&record, "more", "v", NULL), DEVID_E_DATA);
     devid_record_free(&record);
+    memset(long_text, 'x', sizeof long_text - 1);
+    assert_int_equal(devid_record_set(&record, "f", long_text, NULL), DEVID_E_ARG);
+    long_text[65536 - 3] = 0;
+    assert_int_equal(devid_record_set(&record, "f", long_text, NULL), DEVID_OK);
+    assert_int_equal(devid_record_write(&record, &file, NULL), DEVID_OK);
+    devid_record_free(&record);
+    assert_int_equal(devid_record_parse(devid_slice_of(file), &record, NULL), DEVID_OK);
+    assert_string_equal(devid_record_get(&record, "f"), long_text);
+    devid_record_free(&record);
+    devid_bytes_free(&file);
     (void)sprintf(at, "more: v\n");
     assert_int_equal(devid_record_parse(SLICE_OF(text), &record, NULL), DEVID_E_DATA);
     memset(text, 'x', 69999);
@@ -401,6 +433,7 @@ int main(int argc, char **argv)
         TEST(a_file_where_a_folder_should_be_is_told_by_its_path),
         TEST(a_name_that_is_a_folder_is_not_replaced),
         TEST(without_rights_the_sentence_says_what_to_do),
+        TEST(a_new_folder_is_synced_into_the_one_it_is_in),
         TEST(a_power_cut_leaves_the_old_or_the_new_and_no_rubbish_for_long),
         TEST(readers_see_whole_files_whoever_writes),
         cmocka_unit_test(a_label_becomes_a_name_that_no_folder_minds),
