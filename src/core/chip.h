@@ -14,7 +14,7 @@ bool devid_chip_says(TSS2_RC r, TSS2_RC code);
 
 /**
  * ESYS_TR of what is at a persistent handle or NV index. Sends TPM2_ReadPublic or TPM2_NV_ReadPublic; for a
- * persistent handle once more after a sweep if a killed process filled the TPM, so the bracket is DEVID_TPM_TRANSIENT.
+ * persistent handle once more after a sweep if a killed process filled the TPM and the bracket is DEVID_TPM_TRANSIENT.
  * \param out  freed with Esys_TR_Close
  * \return DEVID_E_ABSENT if nothing is there
  */

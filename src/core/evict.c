@@ -12,7 +12,7 @@ static devid_rc evict(struct devid_store *store, uint32_t handle, struct devid_e
     struct devid_tpm *tpm = devid_store_tpm(store);
     ESYS_TR object = ESYS_TR_NONE, none = ESYS_TR_NONE;
     ESYS_CONTEXT *esys;
-    devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, err);
+    devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
     TSS2_RC r;
 
     if (rc != DEVID_OK)

@@ -34,7 +34,7 @@ struct devid_tpm {
     TSS2_TCTI_CONTEXT *real;
     ESYS_CONTEXT *esys;
     bool shares, is_shared;       /* its children may have the connection; that is the one in use */
-    bool is_busy;                 /* between enter and leave */
+    bool is_busy, may_sweep;      /* between enter and leave; no other process of ours has anything loaded then */
     bool has_turn;                /* among the processes: kept until leave, should the connection be lost meanwhile */
     struct devid_shared *shared;
     TSS2_TCTI_CONTEXT *inherited; /* a parent's connection, for a child that gets none of its own; never finalized */
@@ -277,6 +277,7 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
         return rc;
     }
     tpm->is_busy = true;
+    tpm->may_sweep = use == DEVID_TPM_TRANSIENT;
     tpm->has_turn = tpm->is_shared;
     *esys = tpm->esys;
     return DEVID_OK;
@@ -389,8 +390,9 @@ devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
 {
     TSS2_RC rc;
 
-    if (tpm->has_manager)
-        return DEVID_OK; /* it shows only what is ours */
+    if (tpm->has_manager || !tpm->may_sweep) /* a manager shows only what is ours */
+        return tpm->has_manager ? DEVID_OK :
+               devid_fail(err, DEVID_E_BUSY, "what a killed process left in the TPM is not told from what others use just now");
     rc = flush_all(tpm->esys, TRANSIENT_FIRST);
     if (rc == TSS2_RC_SUCCESS)
         rc = flush_all(tpm->esys, TPM2_LOADED_SESSION_FIRST);

@@ -64,6 +64,7 @@ devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *er
 /**
  * Flush every transient object and loaded session, without a resource manager only (else nothing is done): what a
  * killed process left. The file lock is held (DEVID_TPM_TRANSIENT), so none is in use by devid.
+ * \return DEVID_E_BUSY in another bracket: then one may be
  */
 devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err);
 

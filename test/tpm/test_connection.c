@@ -352,6 +352,24 @@ static void a_full_tpm_is_swept(void **state)
     signs(*state, FIXED); /* it needs a slot while it signs */
 }
 
+/* Outside of a bracket that keeps other processes away nobody can tell what is left from what is used just now. */
+static void what_others_may_be_using_is_not_swept(void **state)
+{
+    struct devid_tpm *tpm = devid_store_tpm(world_store(*state));
+    struct devid_error err = {0};
+    ESYS_CONTEXT *esys;
+    char sent[256];
+
+    assert_rc(devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, &err), DEVID_OK, err);
+    assert_rc(devid_tpm_sweep(tpm, &err), DEVID_E_BUSY, err);
+    devid_tpm_leave(tpm);
+    world_commands(*state, sent, sizeof sent);
+    assert_string_equal(sent, "");
+    assert_rc(devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, &err), DEVID_OK, err);
+    assert_rc(devid_tpm_sweep(tpm, &err), DEVID_OK, err);
+    devid_tpm_leave(tpm);
+}
+
 static void a_tpm_may_go_and_come_back(void **state)
 {
     struct devid_key *fixed = keys_open(world_store(*state), FIXED), *wrapped = keys_open(world_store(*state), WRAPPED);
@@ -402,6 +420,7 @@ int main(void)
         TEST(processes_share_a_tpm_without_resource_manager),
         TEST(a_killed_process_holds_nobody_up),
         TEST(a_full_tpm_is_swept),
+        TEST(what_others_may_be_using_is_not_swept),
         TEST(a_tpm_may_go_and_come_back),
         TEST(a_tpm_that_was_never_there_is_no_error_before_it_is_needed),
     };
