@@ -83,11 +83,11 @@ static devid_rc look_under(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t p
     return rc == DEVID_E_ABSENT ? DEVID_OK : rc;
 }
 
-/* A hierarchy has a primary as long as it is there: only the primary tells whether it is the one that wrapped the key. */
-static devid_rc look_under_hierarchy(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
-                                     enum devid_standing *out, struct devid_error *err)
+/* A hierarchy's primary is made for the question, as it is for each use. */
+static devid_rc look_in_hierarchy(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
+                                  enum devid_standing *out, struct devid_error *err)
 {
-    struct devid_parent parent;
+    struct devid_parent parent = {0};
     bool is_taken = false;
     devid_rc rc = devid_parent_open(store, esys, identity->parent, identity->has_rsa_parent, &parent, err);
 
@@ -99,8 +99,9 @@ static devid_rc look_under_hierarchy(struct devid_store *store, ESYS_CONTEXT *es
     return rc;
 }
 
-static devid_rc under_hierarchy(struct devid_store *store, const struct devid_identity *identity, enum devid_standing *out,
-                                struct devid_error *err)
+/* \param token  that has a PIN, whose storage key stands for its keys; else NULL */
+static devid_rc under_parent(struct devid_store *store, const struct devid_identity *identity, const struct devid_token *token,
+                             enum devid_standing *out, struct devid_error *err)
 {
     struct devid_tpm *tpm = devid_store_tpm(store);
     ESYS_CONTEXT *esys;
@@ -108,24 +109,12 @@ static devid_rc under_hierarchy(struct devid_store *store, const struct devid_id
 
     if (rc != DEVID_OK)
         return rc;
-    rc = look_under_hierarchy(store, esys, identity, out, err);
-    devid_chip_leave(tpm, rc);
-    return rc;
-}
-
-static devid_rc under_parent(struct devid_store *store, uint32_t parent, struct devid_slice area,
-                             struct devid_slice blob, enum devid_standing *out, struct devid_error *err)
-{
-    struct devid_tpm *tpm = devid_store_tpm(store);
-    ESYS_CONTEXT *esys;
-    devid_rc rc;
-
-    if (parent >> 24 != TPM2_HT_PERSISTENT)
-        return devid_fail(err, DEVID_E_KEY, "its parent 0x%08x is not persistent", parent);
-    rc = devid_tpm_enter(tpm, DEVID_TPM_TRANSIENT, &esys, err);
-    if (rc != DEVID_OK)
-        return rc;
-    rc = look_under(tpm, esys, parent, area, blob, out, err);
+    if (token != NULL)
+        rc = look_under(tpm, esys, DEVID_SRK, devid_slice_of(token->area), devid_slice_of(token->pins[DEVID_SO].blob), out, err);
+    else if (identity->parent >> 24 != TPM2_HT_PERSISTENT)
+        rc = look_in_hierarchy(store, esys, identity, out, err);
+    else
+        rc = look_under(tpm, esys, identity->parent, devid_slice_of(identity->pub.area), identity->blob, out, err);
     devid_chip_leave(tpm, rc);
     return rc;
 }
@@ -137,15 +126,12 @@ devid_rc devid_standing_ask(struct devid_store *store, const struct devid_snapsh
 
     if (identity->key_place == DEVID_PLACE_HANDLE)
         return at_handle(store, identity, out, err);
-    if (identity->parent == DEVID_PARENT_OWNER)
-        return under_hierarchy(store, identity, out, err);
     if (identity->parent != DEVID_PARENT_PIN)
-        return under_parent(store, identity->parent, devid_slice_of(identity->pub.area), identity->blob, out, err);
+        return under_parent(store, identity, NULL, out, err);
     token = devid_snapshot_token(snap, identity->token);
     if (token == NULL || token->area.len == 0)
         return devid_fail(err, DEVID_E_DATA, "the file of token \"%s\" is damaged", identity->token);
-    return under_parent(store, DEVID_SRK, devid_slice_of(token->area), devid_slice_of(token->pins[DEVID_SO].blob), out,
-                        err);
+    return under_parent(store, identity, token, out, err);
 }
 
 devid_rc devid_recover_root(struct devid_store *store, struct devid_error *err)
@@ -222,8 +208,8 @@ bool devid_handles_lack(const struct devid_handles *handles, const struct devid_
                       : identity->parent == DEVID_PARENT_PIN ? DEVID_SRK
                                                              : identity->parent;
 
-    if (needed == DEVID_PARENT_OWNER)
-        return false;
+    if (devid_parent_is_hierarchy(needed))
+        return false; /* its primary is made again each time */
     for (size_t i = 0; i < handles->n; i++)
         if (handles->list[i] == needed)
             return false;

@@ -318,6 +318,29 @@ static void keys_stand_until_they_are_cleared(void **state)
     assert_int_equal(standing_of(w, "persistent"), DEVID_STANDING_OTHER);
 }
 
+/* As other TPM programs write their key files: the parent is a hierarchy, whose primary is made for each use. */
+static void a_key_under_a_hierarchy_stands_until_that_is_cleared(void **state)
+{
+    const struct devid_wanted wanted = {.alg = DEVID_EC, .bits = 256, .signs = true, .parent = 0x40000001};
+    struct devid_handles handles = {0};
+    struct devid_made made = {0};
+    struct devid_error err = {0};
+    struct world *w = *state;
+    struct devid_identity identity;
+
+    assert_rc(devid_make_key(world_store(w), &wanted, &made, &err), DEVID_OK, err);
+    identity = (struct devid_identity){.token = "owner", .label = "x", .role = DEVID_ROLE_CLIENT, .pub = made.pub,
+                                       .key_place = DEVID_PLACE_BLOB, .parent = made.parent, .blob = devid_slice_of(made.blob)};
+    assert_rc(devid_store_put(world_store(w), &identity, &err), DEVID_OK, err);
+    assert_int_equal(standing_of(w, "x"), DEVID_STANDING_THERE);
+    assert_rc(devid_handles_read(world_store(w), &handles, &err), DEVID_OK, err);
+    assert_false(devid_handles_lack(&handles, &identity));
+    by_hand(w, "tpm2_clear -c p");
+    assert_int_equal(standing_of(w, "x"), DEVID_STANDING_GONE);
+    devid_handles_free(&handles);
+    devid_made_free(&made);
+}
+
 static void a_tpm_that_is_away_has_lost_nothing(void **state)
 {
     const struct devid_query query = {.label = "wrapped"};
@@ -403,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_change_eps_it_is_gone_for_ever, start, world_end_clean),
         cmocka_unit_test_setup_teardown(killed_after_each_command_it_is_finished_by_the_next, start, world_end_clean),
         cmocka_unit_test_setup_teardown(keys_stand_until_they_are_cleared, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(a_key_under_a_hierarchy_stands_until_that_is_cleared, start, world_end_clean),
         cmocka_unit_test_setup_teardown(a_tpm_that_is_away_has_lost_nothing, start, world_end_clean),
         cmocka_unit_test_setup_teardown(one_command_tells_which_handles_are_in_use, start, world_end_clean),
         cmocka_unit_test_setup_teardown(keys_behind_a_pin_stand_as_their_token_does, start, world_end_clean),
