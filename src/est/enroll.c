@@ -94,7 +94,7 @@ devid_rc est_bootstrap(const struct est_server *server, struct devid_slice finge
     devid_rc rc = first_contact(&bare, fingerprint, &root, err);
 
     if (rc != DEVID_OK)
-        return rc;
+        return failure_told(server, rc, err);
     /* once more, verified: the server must be one that this root vouches for. RFC 7030 section 4.1.1 */
     bare.anchors_pem = devid_slice_of(root);
     rc = est_cacerts(&bare, &again, err);

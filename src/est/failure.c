@@ -167,7 +167,8 @@ static void first_line(const struct est_server *server, const struct http_reply 
     if (reply->body.len == 0 || strncasecmp(reply->type, "text/plain", 10) != 0)
         return;
     if (repeats((const char *)reply->body.data, reply->body.len, server->secret) ||
-        repeats((const char *)reply->body.data, reply->body.len, server->password))
+        repeats((const char *)reply->body.data, reply->body.len, server->password) ||
+        repeats((const char *)reply->body.data, reply->body.len, server->proxy_password))
         return;
     (void)snprintf(line, TEXT_MAX, ": ");
     n = strlen(line);

@@ -47,28 +47,17 @@ static struct cause cause_of_queue(devid_rc *rc)
     return best;
 }
 
-static void append(struct devid_error *err, const char *before, const char *text)
-{
-    size_t used = strlen(err->text);
-
-    if (text != NULL)
-        (void)snprintf(err->text + used, sizeof err->text - used, "%s%s", before, text);
-}
-
 devid_rc ossl_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...)
 {
     struct cause cause = cause_of_queue(&rc);
+    char what[sizeof err->text];
     va_list args;
 
-    if (err != NULL) {
-        err->tss = 0;
-        err->handle = 0;
-        va_start(args, fmt);
-        (void)vsnprintf(err->text, sizeof err->text, fmt, args);
-        va_end(args);
-        append(err, ": ", cause.reason);
-        append(err, ": ", cause.data);
-    }
+    va_start(args, fmt);
+    (void)vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    (void)devid_fail(err, rc, "%s%s%s%s%s", what, cause.reason != NULL ? ": " : "", cause.reason != NULL ? cause.reason : "",
+                     cause.data != NULL ? ": " : "", cause.data != NULL ? cause.data : "");
     ERR_clear_error();
     return rc;
 }

@@ -146,5 +146,5 @@ devid_rc est_tpmenroll(const struct est_server *server, const struct est_tpmenro
     message_certs_free(certs);
     devid_bytes_free(&body);
     talk_end(&talk);
-    return rc;
+    return failure_told(server, rc, err);
 }

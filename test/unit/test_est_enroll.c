@@ -199,6 +199,26 @@ static void refusals_are_told_with_the_servers_reason(void **state)
     assert_refused(w, "parrot", DEVID_E_DATA, "sends back our secret: what it says is not shown");
 }
 
+static void tpmenroll_does_not_tell_a_secret_that_is_sent_back_either(void **state)
+{
+    struct world *w = *state;
+    struct est_server server = server_of(w, "parrot");
+    struct est_tpmenroll request = {.csr = devid_slice_of(w->csr), .ek_area = devid_slice_text("ek"),
+                                    .key_area = devid_slice_text("key"), .spki = devid_slice_of(w->spki)};
+    struct est_reply reply = {0};
+    struct devid_error err = {0};
+    unsigned char *der = NULL;
+    int len = i2d_X509(w->ours.ca, &der);
+
+    assert_true(len > 0);
+    request.ek_certs = (struct devid_slice){der, (size_t)len};
+    assert_rc(DEVID_E_DATA, est_tpmenroll(&server, &request, &reply, &err), &err);
+    assert_says(&err, "sends back our secret: what it says is not shown");
+    assert_silent_about(&err, SECRET);
+    est_reply_free(&reply);
+    OPENSSL_free(der);
+}
+
 static void what_is_no_certificate_is_refused(void **state)
 {
     struct world *w = *state;
@@ -346,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_server_without_an_end_has_its_time),
         cmocka_unit_test(a_header_that_would_be_two_is_refused),
         cmocka_unit_test(refusals_are_told_with_the_servers_reason),
+        cmocka_unit_test(tpmenroll_does_not_tell_a_secret_that_is_sent_back_either),
         cmocka_unit_test(what_is_no_certificate_is_refused),
         cmocka_unit_test(a_certificate_that_is_not_ours_or_not_good_is_refused),
         cmocka_unit_test(a_server_that_says_later_names_the_time),
