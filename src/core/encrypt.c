@@ -3,7 +3,6 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
-#include <stdio.h>
 
 #include "core/cipher.h"
 #include "core/libctx.h"
@@ -25,24 +24,19 @@ size_t devid_cipher_room(const struct devid_cipher *cipher, size_t modulus_len)
 
 static bool encrypt_start(EVP_PKEY_CTX *ctx, const struct devid_cipher *cipher)
 {
+    const char *mode = cipher->padding == DEVID_CIPHER_OAEP    ? OSSL_PKEY_RSA_PAD_MODE_OAEP
+                       : cipher->padding == DEVID_CIPHER_PKCS1 ? OSSL_PKEY_RSA_PAD_MODE_PKCSV15
+                                                               : OSSL_PKEY_RSA_PAD_MODE_NONE;
     enum devid_hash mgf = cipher->mgf != DEVID_HASH_NONE ? cipher->mgf : cipher->hash;
-    char mode[8], hash[8], mgf_hash[8];
     OSSL_PARAM params[5];
     size_t n = 0;
 
-    (void)snprintf(mode, sizeof mode, "%s",
-                   cipher->padding == DEVID_CIPHER_OAEP    ? OSSL_PKEY_RSA_PAD_MODE_OAEP
-                   : cipher->padding == DEVID_CIPHER_PKCS1 ? OSSL_PKEY_RSA_PAD_MODE_PKCSV15
-                                                           : OSSL_PKEY_RSA_PAD_MODE_NONE);
-    params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, mode, 0);
+    params[n++] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, mode);
     if (cipher->padding == DEVID_CIPHER_OAEP) {
-        (void)snprintf(hash, sizeof hash, "%s", devid_hash_name(cipher->hash));
-        (void)snprintf(mgf_hash, sizeof mgf_hash, "%s", devid_hash_name(mgf));
-        params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, hash, 0);
-        params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, mgf_hash, 0);
-        if (cipher->label.len != 0) /* read only, though the type does not say so */
-            params[n++] = OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL,
-                                                            (void *)(uintptr_t)cipher->label.data, cipher->label.len);
+        params[n++] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, devid_hash_name(cipher->hash));
+        params[n++] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, devid_hash_name(mgf));
+        if (cipher->label.len != 0)
+            params[n++] = devid_libctx_bytes(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, cipher->label);
     }
     params[n] = OSSL_PARAM_construct_end();
     return EVP_PKEY_encrypt_init_ex(ctx, params) == 1;

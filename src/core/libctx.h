@@ -8,6 +8,7 @@
 #define DEVID_CORE_LIBCTX_H
 
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "core/bytes.h"
 #include "core/hash.h"
@@ -47,5 +48,23 @@ void devid_libctx_drop(void);
  *         RSASSA-PSS) nor an EC key on a named curve
  */
 devid_rc devid_libctx_pkey(struct devid_slice spki, EVP_PKEY **out, struct devid_error *err);
+
+/** Parameters for libcrypto that it only reads, though the types of OSSL_PARAM do not say so. Lent. */
+static inline OSSL_PARAM devid_libctx_text(const char *name, const char *value)
+{
+    return OSSL_PARAM_construct_utf8_string(name, (char *)(uintptr_t)value, 0);
+}
+
+static inline OSSL_PARAM devid_libctx_bytes(const char *name, struct devid_slice value)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.data, value.len);
+}
+
+/**
+ * A key derivation by that context.
+ * \param method  "X963KDF", ...; its parameters: openssl's manual, EVP_KDF-X963(7)
+ * \return DEVID_E_MEM: all inputs are ours, so what is wrong is memory
+ */
+devid_rc devid_libctx_derive(const char *method, const OSSL_PARAM *params, unsigned char *out, size_t len, struct devid_error *err);
 
 #endif

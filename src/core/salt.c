@@ -15,39 +15,10 @@
 #include "core/object.h"
 #include "core/pss.h"
 
-/* Read only, though the types of OSSL_PARAM do not say so. */
-static OSSL_PARAM text_param(const char *name, const char *value)
-{
-    return OSSL_PARAM_construct_utf8_string(name, (char *)(uintptr_t)value, 0);
-}
-
-static OSSL_PARAM bytes_param(const char *name, struct devid_slice value)
-{
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.data, value.len);
-}
-
 /* What is wrong then is memory: all inputs are ours. */
 static devid_rc fail(struct devid_error *err, const char *what)
 {
     return devid_fail(err, DEVID_E_MEM, "%s cannot be computed: out of memory", what);
-}
-
-static devid_rc derive(const char *method, const OSSL_PARAM *params, unsigned char *out, size_t len,
-                       struct devid_error *err)
-{
-    EVP_KDF *kdf;
-    EVP_KDF_CTX *ctx;
-    devid_rc rc = DEVID_OK;
-
-    (void)ERR_set_mark();
-    kdf = EVP_KDF_fetch(devid_libctx(), method, NULL);
-    ctx = EVP_KDF_CTX_new(kdf);
-    if (ctx == NULL || EVP_KDF_derive(ctx, out, len, params) != 1)
-        rc = fail(err, method);
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    (void)ERR_pop_to_mark();
-    return rc;
 }
 
 devid_rc devid_kdfa(struct devid_slice key, const char *label, struct devid_slice u, struct devid_slice v,
@@ -60,15 +31,15 @@ devid_rc devid_kdfa(struct devid_slice key, const char *label, struct devid_slic
     rc = devid_bytes_copy(u, &context, err);
     if (rc == DEVID_OK)
         rc = devid_bytes_append(&context, v, err);
-    params[0] = text_param(OSSL_KDF_PARAM_MODE, "counter");
-    params[1] = text_param(OSSL_KDF_PARAM_MAC, "HMAC");
-    params[2] = text_param(OSSL_KDF_PARAM_DIGEST, "SHA256");
-    params[3] = bytes_param(OSSL_KDF_PARAM_KEY, key);
-    params[4] = bytes_param(OSSL_KDF_PARAM_SALT, devid_slice_text(label)); /* the method puts the NUL behind it */
-    params[5] = bytes_param(OSSL_KDF_PARAM_INFO, devid_slice_of(context));
+    params[0] = devid_libctx_text(OSSL_KDF_PARAM_MODE, "counter");
+    params[1] = devid_libctx_text(OSSL_KDF_PARAM_MAC, "HMAC");
+    params[2] = devid_libctx_text(OSSL_KDF_PARAM_DIGEST, "SHA256");
+    params[3] = devid_libctx_bytes(OSSL_KDF_PARAM_KEY, key);
+    params[4] = devid_libctx_bytes(OSSL_KDF_PARAM_SALT, devid_slice_text(label)); /* the method puts the NUL behind it */
+    params[5] = devid_libctx_bytes(OSSL_KDF_PARAM_INFO, devid_slice_of(context));
     params[6] = OSSL_PARAM_construct_end();
     if (rc == DEVID_OK)
-        rc = derive(OSSL_KDF_NAME_KBKDF, params, out, len, err);
+        rc = devid_libctx_derive(OSSL_KDF_NAME_KBKDF, params, out, len, err);
     devid_bytes_free(&context);
     return rc;
 }
@@ -78,18 +49,18 @@ devid_rc devid_pbkdf2(struct devid_slice password, struct devid_slice salt, unsi
 {
     OSSL_PARAM params[5];
 
-    params[0] = text_param(OSSL_KDF_PARAM_DIGEST, "SHA256");
-    params[1] = bytes_param(OSSL_KDF_PARAM_PASSWORD, password);
-    params[2] = bytes_param(OSSL_KDF_PARAM_SALT, salt);
+    params[0] = devid_libctx_text(OSSL_KDF_PARAM_DIGEST, "SHA256");
+    params[1] = devid_libctx_bytes(OSSL_KDF_PARAM_PASSWORD, password);
+    params[2] = devid_libctx_bytes(OSSL_KDF_PARAM_SALT, salt);
     params[3] = OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &rounds);
     params[4] = OSSL_PARAM_construct_end();
-    return derive(OSSL_KDF_NAME_PBKDF2, params, out, len, err);
+    return devid_libctx_derive(OSSL_KDF_NAME_PBKDF2, params, out, len, err);
 }
 
 devid_rc devid_hmac(struct devid_slice key, const struct devid_slice *parts, size_t n, unsigned char *mac,
                     struct devid_error *err)
 {
-    OSSL_PARAM params[2] = {text_param(OSSL_MAC_PARAM_DIGEST, "SHA256"), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[2] = {devid_libctx_text(OSSL_MAC_PARAM_DIGEST, "SHA256"), OSSL_PARAM_construct_end()};
     size_t len = 0;
     EVP_MAC *method;
     EVP_MAC_CTX *ctx;
@@ -138,9 +109,9 @@ static bool salt_rsa(EVP_PKEY *key, enum devid_hash hash, TPM2B_ENCRYPTED_SECRET
     OSSL_PARAM params[4];
     bool is_good;
 
-    params[0] = text_param(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_OAEP);
-    params[1] = text_param(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, devid_hash_name(hash)); /* MGF1's is the same */
-    params[2] = bytes_param(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, label);
+    params[0] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_OAEP);
+    params[1] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, devid_hash_name(hash)); /* MGF1's is the same */
+    params[2] = devid_libctx_bytes(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, label);
     params[3] = OSSL_PARAM_construct_end();
     salt->size = (uint16_t)devid_hash_len(hash);
     is_good = ctx != NULL && devid_entropy(salt->buffer, salt->size) && EVP_PKEY_encrypt_init_ex(ctx, params) == 1 &&
@@ -206,12 +177,12 @@ static devid_rc salt_ecc(const struct devid_public *pub, enum devid_hash hash, T
     memcpy(info, secret_label, sizeof secret_label);
     memcpy(info + sizeof secret_label, point + 1, size);
     memcpy(info + sizeof secret_label + size, pub->point.data + 1, size);
-    params[0] = text_param(OSSL_KDF_PARAM_DIGEST, devid_hash_name(hash));
-    params[1] = bytes_param(OSSL_KDF_PARAM_KEY, (struct devid_slice){z, size});
-    params[2] = bytes_param(OSSL_KDF_PARAM_INFO, (struct devid_slice){info, sizeof secret_label + 2 * size});
+    params[0] = devid_libctx_text(OSSL_KDF_PARAM_DIGEST, devid_hash_name(hash));
+    params[1] = devid_libctx_bytes(OSSL_KDF_PARAM_KEY, (struct devid_slice){z, size});
+    params[2] = devid_libctx_bytes(OSSL_KDF_PARAM_INFO, (struct devid_slice){info, sizeof secret_label + 2 * size});
     params[3] = OSSL_PARAM_construct_end();
     salt->size = (uint16_t)devid_hash_len(hash);
-    rc = derive(OSSL_KDF_NAME_SSKDF, params, salt->buffer, salt->size, err);
+    rc = devid_libctx_derive(OSSL_KDF_NAME_SSKDF, params, salt->buffer, salt->size, err);
     OPENSSL_cleanse(z, sizeof z);
     if (rc == DEVID_OK && Tss2_MU_TPMS_ECC_POINT_Marshal(&ours, sent->secret, sizeof sent->secret, &n) != TSS2_RC_SUCCESS)
         rc = fail(err, "a session's salt");

@@ -6,15 +6,12 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/hash.h"
 #include "core/libctx.h"
-
-/* Type 1 padding: 00 01, at least eight FF, 00. RFC 8017, section 9.2. */
-#define TYPE_1_MIN 11
+#include "core/pss.h"
 
 static devid_rc fail_wrong(struct devid_error *err)
 {
@@ -88,49 +85,30 @@ static devid_rc verify_rsa(EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme,
 {
     bool is_pss = scheme->padding == DEVID_PSS;
     enum devid_hash mgf = scheme->mgf != DEVID_HASH_NONE ? scheme->mgf : scheme->hash;
-    char mode[8], hash[8], mgf_hash[8];
     int salt_len = (int)scheme->salt_len;
     OSSL_PARAM params[5];
 
     if (scheme->salt_len > INT_MAX)
         return fail_wrong(err);
-    (void)snprintf(mode, sizeof mode, "%s", is_pss ? OSSL_PKEY_RSA_PAD_MODE_PSS : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
-    (void)snprintf(hash, sizeof hash, "%s", devid_hash_name(scheme->hash));
-    (void)snprintf(mgf_hash, sizeof mgf_hash, "%s", devid_hash_name(mgf));
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, mode, 0);
-    params[1] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, hash, 0);
+    params[0] = devid_libctx_text(OSSL_SIGNATURE_PARAM_PAD_MODE, is_pss ? OSSL_PKEY_RSA_PAD_MODE_PSS : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+    params[1] = devid_libctx_text(OSSL_SIGNATURE_PARAM_DIGEST, devid_hash_name(scheme->hash));
     params[2] = OSSL_PARAM_construct_end();
     if (is_pss) {
-        params[2] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, mgf_hash, 0);
+        params[2] = devid_libctx_text(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, devid_hash_name(mgf));
         params[3] = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt_len);
         params[4] = OSSL_PARAM_construct_end();
     }
     if (EVP_PKEY_verify_init_ex(ctx, params) != 1)
-        return devid_fail(err, DEVID_E_KEY, "this RSA key cannot check signatures with %s", hash);
+        return devid_fail(err, DEVID_E_KEY, "this RSA key cannot check signatures with %s", devid_hash_name(scheme->hash));
     return verify_by(ctx, sig, digest, err);
-}
-
-/* 00 01 FF .. FF 00 || digest. RFC 8017, section 9.2, step 5. */
-static bool pad_type_1(struct devid_slice digest, unsigned char *block, size_t len)
-{
-    if (digest.len + TYPE_1_MIN > len)
-        return false;
-    memset(block, 0xff, len);
-    block[0] = 0;
-    block[1] = 1;
-    block[len - digest.len - 1] = 0;
-    if (digest.len != 0)
-        memcpy(block + len - digest.len, digest.data, digest.len);
-    return true;
 }
 
 /* The public operation on sig gives this very block: nothing is parsed, so nothing can be parsed wrongly. */
 static devid_rc verify_block(EVP_PKEY_CTX *ctx, struct devid_slice sig, const unsigned char *block,
                              unsigned char *room, struct devid_error *err)
 {
-    char none[] = OSSL_PKEY_RSA_PAD_MODE_NONE;
     const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, none, 0),
+        devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_NONE),
         OSSL_PARAM_construct_end(),
     };
     size_t len = sig.len;
@@ -150,7 +128,7 @@ static devid_rc verify_bare(EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme
 
     if (block == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    if (scheme->padding == DEVID_RAW ? digest.len == sig.len : pad_type_1(digest, block, sig.len)) {
+    if (scheme->padding == DEVID_RAW ? digest.len == sig.len : devid_type1_encode(digest, sig.len, block, NULL) == DEVID_OK) {
         if (scheme->padding == DEVID_RAW)
             memcpy(block, digest.data, sig.len);
         rc = verify_block(ctx, sig, block, block + sig.len, err);

@@ -100,6 +100,8 @@ static void oaep_goes_round_with_any_hash_and_label(void **state)
         {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA256, .mgf = DEVID_SHA1},
         {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA384, .label = {(const unsigned char *)"label", 5}},
         {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA512, .mgf = DEVID_SHA256, .label = {(const unsigned char *)"\0", 1}},
+        {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA512_256, .mgf = DEVID_SHA3_384},
+        {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA3_512},
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
