@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/hash.h"
 #include "tool.h"
 
 double tool_ms(void)
@@ -33,13 +32,10 @@ devid_rc tool_batch_begin(struct tool_batch *batch, size_t n_most, struct devid_
 
 static void json_digest(bool *first, const char *name, struct devid_slice of)
 {
-    struct devid_bytes hex = {0};
-    unsigned char digest[32];
+    char hex[65];
 
-    if (of.len != 0 && devid_hash_once(DEVID_SHA256, of, digest, NULL) == DEVID_OK &&
-        devid_hex_encode((struct devid_slice){digest, sizeof digest}, &hex, NULL) == DEVID_OK)
-        out_json_field(first, name, (const char *)hex.data);
-    devid_bytes_free(&hex);
+    if (of.len != 0 && out_fingerprint(of, hex, NULL) == DEVID_OK)
+        out_json_field(first, name, hex);
 }
 
 static void json_identity(const struct devid_identity *identity)
@@ -59,7 +55,7 @@ static void json_identity(const struct devid_identity *identity)
         out_cert_place(identity, text);
         out_json_field(&first, "certificate", text);
         json_digest(&first, "certificate_sha256", leaf->der);
-        if (devid_hex_encode((struct devid_slice){leaf->serial.data + 2, leaf->serial.len - 2}, &serial, NULL) == DEVID_OK)
+        if (devid_hex_encode(devid_cert_serial(leaf), &serial, NULL) == DEVID_OK)
             out_json_field(&first, "certificate_serial", (const char *)serial.data);
         devid_cert_time_text(leaf->not_after, text);
         out_json_field(&first, "not_after", text);

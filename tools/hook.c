@@ -13,48 +13,38 @@
 #include <unistd.h>
 
 #include "core/files.h"
-#include "core/hash.h"
 #include "tool.h"
 
 #define WORDS_MAX 32
 
-/* SHA-256 of the leaf, in hex. */
-static devid_rc told_of(const struct devid_identity *identity, struct devid_bytes *out, struct devid_error *err)
-{
-    unsigned char digest[32];
-    devid_rc rc = devid_hash_once(DEVID_SHA256, identity->chain[0].der, digest, err);
-
-    return rc == DEVID_OK ? devid_hex_encode((struct devid_slice){digest, sizeof digest}, out, err) : rc;
-}
-
 bool tool_has_told(struct tool *tool, const struct devid_conf_identity *want, const struct devid_identity *identity)
 {
-    struct devid_bytes path = {0}, file = {0}, text = {0};
+    struct devid_bytes path = {0}, file = {0};
+    char text[65];
     bool has = tool_renew_path(tool, want->name, ".told", &path, NULL) == DEVID_OK &&
                devid_file_read((const char *)path.data, 4096, &file, NULL) == DEVID_OK &&
-               told_of(identity, &text, NULL) == DEVID_OK && devid_slice_eq(devid_slice_of(text), devid_slice_of(file));
+               out_fingerprint(identity->chain[0].der, text, NULL) == DEVID_OK &&
+               devid_slice_eq(devid_slice_text(text), devid_slice_of(file));
 
     devid_bytes_free(&path);
     devid_bytes_free(&file);
-    devid_bytes_free(&text);
     return has;
 }
 
 static devid_rc remember(struct tool *tool, const struct devid_conf_identity *want, const struct devid_identity *identity,
                          struct devid_error *err)
 {
-    struct devid_bytes path = {0}, text = {0};
-    char *slash;
-    devid_rc rc = told_of(identity, &text, err);
+    struct devid_bytes path = {0};
+    char *slash, text[65];
+    devid_rc rc = out_fingerprint(identity->chain[0].der, text, err);
 
     if (rc == DEVID_OK)
         rc = tool_renew_path(tool, want->name, ".told", &path, err);
     if (rc == DEVID_OK && (slash = strrchr((char *)path.data, '/')) != NULL) {
         *slash = 0;
-        rc = devid_files_replace((const char *)path.data, slash + 1, devid_slice_of(text), 0644, err);
+        rc = devid_files_replace((const char *)path.data, slash + 1, devid_slice_text(text), 0644, err);
     }
     devid_bytes_free(&path);
-    devid_bytes_free(&text);
     return rc;
 }
 

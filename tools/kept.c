@@ -121,13 +121,12 @@ devid_rc kept_write(struct tool *tool, const struct devid_conf_identity *want, e
 
 devid_rc kept_drop(struct tool *tool, const struct devid_conf_identity *want, enum kept_kind kind, struct devid_error *err)
 {
-    struct devid_bytes folder = {0}, name = {0}, text = {0};
+    struct devid_bytes folder = {0}, name = {0};
     devid_rc rc = place_of(tool, want, kind, &folder, &name, err);
 
-    if (rc == DEVID_OK && read_whole(&folder, &name, &text, NULL) != DEVID_E_ABSENT)
+    if (rc == DEVID_OK)
         rc = devid_files_remove((const char *)folder.data, (const char *)name.data, err);
     devid_bytes_free(&folder);
     devid_bytes_free(&name);
-    devid_bytes_free(&text);
     return rc;
 }

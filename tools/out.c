@@ -180,9 +180,8 @@ devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handle
         rc = devid_cert_name_text(identity->chain[0].subject, &subject, err);
         if (rc == DEVID_OK)
             rc = devid_cert_name_text(identity->chain[0].issuer, &issuer, err);
-        if (rc == DEVID_OK) /* without tag and length, as other tools print it */
-            rc = devid_hex_encode((struct devid_slice){identity->chain[0].serial.data + 2,
-                                                       identity->chain[0].serial.len - 2}, &serial, err);
+        if (rc == DEVID_OK)
+            rc = devid_hex_encode(devid_cert_serial(&identity->chain[0]), &serial, err);
     }
     if (rc == DEVID_OK)
         rc = out_fingerprint(devid_slice_of(identity->pub.spki), fingerprint, err);

@@ -93,6 +93,14 @@ devid_rc devid_cert_parse(struct devid_slice der, struct devid_cert *out, struct
     return rc;
 }
 
+struct devid_slice devid_cert_serial(const struct devid_cert *cert)
+{
+    struct devid_slice der = cert->serial, content = {0};
+
+    (void)devid_der_enter(&der, DEVID_DER_INTEGER, &content);
+    return content;
+}
+
 void devid_cert_time_text(int64_t when, char buf[24])
 {
     time_t seconds = (time_t)when;

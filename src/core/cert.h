@@ -35,6 +35,9 @@ devid_rc devid_cert_parse(struct devid_slice der, struct devid_cert *out, struct
  */
 devid_rc devid_cert_look(struct devid_slice der, struct devid_cert *out, struct devid_error *err);
 
+/** The content of the serial number: without tag and length, as other tools print it. Lent. */
+struct devid_slice devid_cert_serial(const struct devid_cert *cert);
+
 /** Subject or issuer for a person, RFC 2253 order, UTF-8, "CN=gw-1,O=Example". *out is NUL-terminated. */
 devid_rc devid_cert_name_text(struct devid_slice name, struct devid_bytes *out, struct devid_error *err);
 

@@ -21,7 +21,7 @@ struct devid_stamp {
 };
 
 /* The owner of what a struct devid_said points to. */
-struct devid_kept {
+struct devid_said_owned {
     struct devid_bytes subject, mechanisms;
 };
 
@@ -32,7 +32,7 @@ struct devid_entry {
     struct devid_stamp stamp;
     struct devid_bytes token, label, public_label, id, blob, object, made_by;
     struct devid_bytes private_label, cert_label, public_id, cert_id;
-    struct devid_kept private_kept, public_kept;
+    struct devid_said_owned private_kept, public_kept;
     struct devid_bytes was; /* the name that it had until a rename that was not ended; else empty */
     struct devid_bytes file; /* what it was read from */
     struct devid_entry *previous; /* what identity.previous points into; NULL: none */
@@ -85,11 +85,11 @@ devid_rc devid_id_read(const struct devid_record *record, const char *field, str
 devid_rc devid_id_write(struct devid_record *record, const char *field, struct devid_slice id, struct devid_slice usual,
                         struct devid_error *err);
 /** What was said of a half; which: "private-", "public-", or "" before the names of its fields. */
-devid_rc devid_said_read(const struct devid_record *record, const char *which, struct devid_kept *kept,
+devid_rc devid_said_read(const struct devid_record *record, const char *which, struct devid_said_owned *kept,
                          struct devid_said *said, struct devid_error *err);
 devid_rc devid_said_write(struct devid_record *record, const char *which, const struct devid_said *said,
                           struct devid_error *err);
-void devid_said_free(struct devid_kept *kept);
+void devid_said_free(struct devid_said_owned *kept);
 /** "private fixed", the names of enum devid_flag's bits; NULL: none */
 unsigned devid_flags_read(const char *text);
 unsigned devid_uses_read(const char *text);

@@ -50,13 +50,11 @@ static const struct devid_identity *ek_of(const struct devid_snapshot *snap)
     return best;
 }
 
-/* The number in a short INTEGER, without the zero that only keeps it positive. */
-static struct devid_slice integer_value(struct devid_slice der)
+/* The serial number without the zero that only keeps it positive. */
+static struct devid_slice serial_value(const struct devid_cert *cert)
 {
-    struct devid_slice value = {0};
+    struct devid_slice value = devid_cert_serial(cert);
 
-    if (der.len > 2 && der.data[0] == 0x02 && der.data[1] == der.len - 2 && der.data[1] < 0x80)
-        value = (struct devid_slice){der.data + 2, der.len - 2};
     if (value.len > 1 && value.data[0] == 0)
         value = (struct devid_slice){value.data + 1, value.len - 1};
     return value;
@@ -82,7 +80,7 @@ static devid_rc append_ek(struct devid_bytes *text, const struct devid_identity 
 
     if (ek->n_chain != 0) {
         rc = append_hex(text, devid_cert_authority_key_id(&ek->chain[0]), err);
-        return rc == DEVID_OK ? append_hex(text, integer_value(ek->chain[0].serial), err) : rc;
+        return rc == DEVID_OK ? append_hex(text, serial_value(&ek->chain[0]), err) : rc;
     }
     rc = devid_hash_once(DEVID_SHA256, devid_slice_of(ek->pub.spki), digest, err);
     return rc == DEVID_OK ? append_hex(text, (struct devid_slice){digest, devid_hash_len(DEVID_SHA256)}, err) : rc;

@@ -15,7 +15,7 @@ struct devid_item_entry {
     struct devid_stamp stamp;
     char name[DEVID_ITEM_NAME + 1];
     struct devid_bytes token, label, id, application, object_id, content;
-    struct devid_kept kept;
+    struct devid_said_owned kept;
     struct devid_bytes file; /* what it was read from */
 };
 

@@ -89,7 +89,7 @@ void devid_marks_free(struct devid_entry *e)
     devid_said_free(&e->public_kept);
 }
 
-void devid_said_free(struct devid_kept *kept)
+void devid_said_free(struct devid_said_owned *kept)
 {
     devid_bytes_free(&kept->subject);
     devid_bytes_free(&kept->mechanisms);
@@ -163,7 +163,7 @@ devid_rc devid_id_write(struct devid_record *record, const char *field, struct d
     return write_hex(record, field, DEVID_ID_MAX, devid_slice_eq(id, usual) ? (struct devid_slice){0} : id, err);
 }
 
-devid_rc devid_said_read(const struct devid_record *record, const char *which, struct devid_kept *kept,
+devid_rc devid_said_read(const struct devid_record *record, const char *which, struct devid_said_owned *kept,
                          struct devid_said *said, struct devid_error *err)
 {
     const char *mechanisms;

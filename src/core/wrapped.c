@@ -19,8 +19,6 @@
 #include "core/template.h"
 #include "core/tpm.h"
 
-#define SRK DEVID_SRK
-
 static devid_rc create_fail(struct devid_error *err, TSS2_RC r, uint32_t parent)
 {
     devid_rc rc;
@@ -95,8 +93,8 @@ static devid_rc create_under(struct devid_store *store, ESYS_CONTEXT *esys, cons
     struct devid_parent parent = {.tr = ESYS_TR_NONE};
     devid_rc rc;
 
-    made->parent = wanted->parent != 0 ? wanted->parent : SRK;
-    if (made->parent == SRK) {
+    made->parent = wanted->parent != 0 ? wanted->parent : DEVID_SRK;
+    if (made->parent == DEVID_SRK) {
         rc = devid_srk_ready(store, esys, &parent.tr, err);
         parent.is_open = rc == DEVID_OK;
     } else {
