@@ -75,7 +75,11 @@ static devid_rc follow_pem(struct tool *tool, const char *name, struct devid_err
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), name);
 
-    return want != NULL && want->pem != NULL ? tool_step(tool, want, PLAN_WRITE_PEM, err) : DEVID_OK;
+    devid_rc rc = want != NULL && want->pem != NULL ? tool_step(tool, want, PLAN_WRITE_PEM, err) : DEVID_OK;
+
+    if (rc == DEVID_OK && want != NULL && want->pem != NULL)
+        (void)printf("\n"); /* the step leaves its line open */
+    return rc;
 }
 
 devid_rc command_certificate(struct tool *tool, int argc, char **argv, struct devid_error *err)

@@ -15,7 +15,7 @@ static devid_rc print(struct tool *tool, const struct devid_conf_identity *want,
     devid_rc rc = ask(tool, want, &pem, err);
 
     if (rc == DEVID_OK)
-        (void)fwrite(pem.data, 1, pem.len, stdout);
+        rc = tool_deliver(NULL, devid_slice_of(pem), err);
     devid_bytes_free(&pem);
     return rc;
 }
@@ -34,7 +34,7 @@ static devid_rc enroll_by_hand(struct tool *tool, const struct devid_conf_identi
         return rc;
     rc = tool_chain_pem(identity->chain, identity->n_chain, &pem, err);
     if (rc == DEVID_OK)
-        (void)fwrite(pem.data, 1, pem.len, stdout);
+        rc = tool_deliver(NULL, devid_slice_of(pem), err);
     devid_bytes_free(&pem);
     devid_snapshot_free(snap);
     return rc;

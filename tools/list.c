@@ -140,7 +140,7 @@ static devid_rc show_text(struct tool *tool, const struct devid_handles *handles
     if (rc == DEVID_OK)
         rc = tool_chain_pem(identity->chain, identity->n_chain, &pem, err);
     if (rc == DEVID_OK)
-        (void)fwrite(pem.data, 1, pem.len, stdout);
+        rc = tool_deliver(NULL, devid_slice_of(pem), err);
 out:
     devid_bytes_free(&uri);
     devid_bytes_free(&id);

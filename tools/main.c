@@ -135,9 +135,12 @@ static const struct tool_command *find_command(const char *name)
 devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **snap,
                    const struct devid_identity **identity, struct devid_error *err)
 {
-    const struct devid_query query = {.label = name};
+    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), name);
+    struct devid_query query = {.token = want != NULL ? want->token : NULL, .label = name};
+    devid_rc rc = devid_store_find(tool->store, &query, snap, identity, err);
 
-    return devid_store_find(tool->store, &query, snap, identity, err);
+    query.token = NULL;
+    return rc == DEVID_E_ABSENT && want != NULL ? devid_store_find(tool->store, &query, snap, identity, err) : rc;
 }
 
 uint64_t tool_commands(struct tool *tool)
@@ -159,8 +162,8 @@ static int run(const struct tool_command *command, struct tool *tool, int argc, 
         rc = devid_store_open(tool->config, &tool->store, &err);
     if (rc == DEVID_OK)
         rc = command->run(tool, argc, argv, &err);
-    if (rc == DEVID_OK && fflush(stdout) != 0)
-        rc = devid_fail(&err, DEVID_E_FILE, "cannot write to standard output: %s", strerror(errno));
+    if (rc == DEVID_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) /* a line may have failed long before the end */
+        rc = devid_fail(&err, DEVID_E_FILE, "not all could be written to standard output: it is full, or closed");
     if (rc != DEVID_OK && err.text[0] != 0)
         (void)fprintf(stderr, "devid: %s\n", err.text);
     if (rc == TOOL_USAGE)

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/counters.h"
-#include "core/files.h"
 #include "core/hash.h"
 #include "core/key.h"
+#include "core/make.h"
 #include "tool.h"
 
 #define FILE_MAX (1U << 30)
@@ -68,10 +68,10 @@ devid_rc command_sign(struct tool *tool, int argc, char **argv, struct devid_err
         rc = devid_key_open(tool->store, snap, identity, &key, err);
     if (rc == DEVID_OK)
         rc = sign_file(key, argv[optind + 1], &sig, err);
-    if (rc == DEVID_OK && out != NULL)
-        rc = devid_files_replace_path(out, devid_slice_of(sig), 0644, err);
-    else if (rc == DEVID_OK)
-        (void)fwrite(sig.data, 1, sig.len, stdout);
+    if (key != NULL && devid_key_public(key)->is_counted)
+        devid_make_settled(tool->store);
+    if (rc == DEVID_OK)
+        rc = tool_deliver(out, devid_slice_of(sig), err);
     devid_key_free(key);
     devid_bytes_free(&sig);
     devid_snapshot_free(snap);

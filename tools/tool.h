@@ -54,7 +54,7 @@ devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_e
 #define TOOL_USAGE DEVID_E_ARG
 
 /**
- * The identity that a person named, in a fresh snapshot.
+ * The identity that a person named, in a fresh snapshot: that of devid.conf's section before one of that name in another token.
  * \param snap  released by the caller, after the identity's last use
  */
 devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **snap,
@@ -272,6 +272,11 @@ devid_rc tool_reference_pem(const struct devid_identity *identity, bool with_cha
 
 /** Remove a file of tool_reference_pem's. One that is not there is no error; DEVID_E_EXISTS if it is something else. */
 devid_rc tool_pem_remove(const char *path, struct devid_error *err);
+
+/* write.c */
+
+/** What a command makes: into the file that --out names, replaced at one instant (0644), or, if that is NULL, to standard output. */
+devid_rc tool_deliver(const char *out, struct devid_slice content, struct devid_error *err);
 
 /* ask.c */
 

@@ -35,11 +35,11 @@ static devid_rc take_options(int argc, char **argv, const struct option *options
     return DEVID_OK;
 }
 
-static devid_rc deliver(const struct request *request, const struct devid_bytes *pem, struct devid_error *err)
+devid_rc tool_deliver(const char *out, struct devid_slice content, struct devid_error *err)
 {
-    if (request->out != NULL)
-        return devid_files_replace_path(request->out, devid_slice_of(*pem), 0644, err);
-    if (fwrite(pem->data, 1, pem->len, stdout) != pem->len)
+    if (out != NULL)
+        return devid_files_replace_path(out, content, 0644, err);
+    if (fwrite(content.data, 1, content.len, stdout) != content.len)
         return devid_fail(err, DEVID_E_FILE, "cannot write to standard output: %s", strerror(errno));
     return DEVID_OK;
 }
@@ -63,7 +63,7 @@ devid_rc command_ref(struct tool *tool, int argc, char **argv, struct devid_erro
     if (rc == DEVID_OK)
         rc = tool_reference_pem(identity, request.with_chain, &pem, err);
     if (rc == DEVID_OK)
-        rc = deliver(&request, &pem, err);
+        rc = tool_deliver(request.out, devid_slice_of(pem), err);
     devid_bytes_free(&pem);
     devid_snapshot_free(snap);
     return rc;
@@ -87,7 +87,7 @@ devid_rc command_csr(struct tool *tool, int argc, char **argv, struct devid_erro
     if (rc == DEVID_OK)
         rc = devid_pem_append(&pem, "CERTIFICATE REQUEST", devid_slice_of(der), err);
     if (rc == DEVID_OK)
-        rc = deliver(&request, &pem, err);
+        rc = tool_deliver(request.out, devid_slice_of(pem), err);
     devid_bytes_free(&der);
     devid_bytes_free(&pem);
     return rc;

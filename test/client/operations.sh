@@ -29,6 +29,7 @@ counted() {
 }
 echo "42 degrees" >reading
 devid show azure:ldevid | sed -n '/BEGIN PUBLIC/,/END PUBLIC/p' >ldevid.pub
+fails "an output that is full is told" "not all could be written" sh -c "'$DEVID_BUILD/devid' list >/dev/full"
 devid show rsa | sed -n '/BEGIN PUBLIC/,/END PUBLIC/p' >rsa.pub
 devid ref azure:ldevid >ldevid-ref.pem
 
@@ -49,7 +50,18 @@ ok "a file is signed by an EC key" devid sign --out sig azure:ldevid reading
 ok "which OpenSSL verifies" openssl dgst -sha256 -verify ldevid.pub -signature sig reading
 devid sign rsa reading >sig
 ok "by an RSA key" openssl dgst -sha256 -verify rsa.pub -signature sig reading
+world_forget_commands
+ok "the IDevID signs" devid sign --out sig idevid reading
+ok "and a power cut afterwards is no wrong password" test "$(world_commands | tail -1)" = Shutdown
 fails "a file that is not there is told" "nothing-there" devid sign azure:ldevid nothing-there
+
+# A client of another token may call its key as devid.conf calls ours.
+state=$(sed -n 's/^state *= *//p' devid.conf)
+mkdir "$state/abroad" && sed 's/^label: .*/label: azure:ldevid/' "$state/owner/wrapped.pem" >"$state/abroad/azure%3Aldevid.pem"
+{ cat devid.conf && printf '[identity azure:ldevid]\npem = %s/client.pem\n' "$FOLDER"; } >with-pem.conf
+ok "a name is that of devid.conf's identity" grep -q '^token *owner' <(devid --config with-pem.conf show azure:ldevid)
+ok "whoever comes first in the list" sh -c "'$DEVID_BUILD/devid' list | grep -n azure:ldevid | head -1 | grep abroad"
+rm -r "$state/abroad"
 
 # ---- disable, enable ----
 
@@ -142,9 +154,13 @@ ok "a certificate is deleted" devid certificate delete azure:ldevid
 ok "it is gone" test "$(listed 'pkcs11:token=owner;object=azure%3Aldevid;type=cert')" = 0
 ok "the key signs on" p11_signs owner azure%3Aldevid
 
+ok "the file for clients follows" sh -c "'$DEVID_BUILD/devid' --config with-pem.conf certificate insert azure:ldevid chain.pem >said && grep CERTIFICATE client.pem"
+ok "which is said in a line of its own" test "$(tail -c 1 said | od -An -tx1)" = " 0a"
+ok "it is deleted again" devid certificate delete azure:ldevid
+
 # ---- counters, and the end of keys ----
 
-ok "a certificate that replaced another, and was deleted, is counted" test "$(counted)" = "0 0 1 2"
+ok "a certificate that replaced another, and was deleted, is counted" test "$(counted)" = "0 0 2 3"
 ok "for people, with what is not supported" grep -q "key insertions .*not supported" <(devid counters)
 fails "without a terminal nothing is deleted" "there is no terminal to ask at; --yes" devid delete azure:ldevid </dev/null
 fails "the manufacturer's are not deleted" "idevid is the manufacturer's" devid delete --yes idevid
@@ -153,5 +169,5 @@ ok "its handle is empty" lacks 0x81000002 tpm2_getcap handles-persistent
 ok "the root key and others are not touched" sh -c "tpm2_getcap handles-persistent | tr -d '\n' | grep 0x81000001.*0x81000003.*0x81010001.*0x81020000"
 ok "a wrapped key, too" devid delete --yes wrapped
 fails "once" "wrapped is not on this device" devid delete --yes wrapped
-ok "both are counted" test "$(counted)" = "0 2 1 3"
+ok "both are counted" test "$(counted)" = "0 2 2 4"
 finish
