@@ -411,6 +411,29 @@ static void a_power_cut_leaves_an_identity_that_is_whole(void **state)
     assert_int_equal(run_killed(s, "KILL_AFTER_RENAME", 7), 0); /* there are no more than six */
 }
 
+/* PKCS#11 lets a client call its key as another one is called. */
+static void a_name_is_that_of_the_store_before_it_is_what_a_client_calls_a_half(void **state)
+{
+    struct sample other = sample_make("a", "P-256", 0), named = sample_make("key", "P-256", 0);
+    const struct devid_query query = {.token = "owner", .label = "key"}, half = {.label = "b"};
+    const struct devid_identity *found = NULL;
+    struct shelf *s = *state;
+    struct devid_snapshot *snap;
+
+    other.identity.public_label = "key";
+    other.identity.private_label = "b";
+    must_put(s->store, &other.identity);
+    must_put(s->store, &named.identity);
+    snap = must_snapshot(s->store);
+    assert_int_equal(devid_snapshot_find(snap, &query, &found, NULL), DEVID_OK);
+    assert_string_equal(found->label, "key");
+    assert_int_equal(devid_snapshot_find(snap, &half, &found, NULL), DEVID_OK);
+    assert_string_equal(found->label, "a");
+    devid_snapshot_free(snap);
+    sample_free(&other);
+    sample_free(&named);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, shelf_make, shelf_end)
@@ -423,6 +446,7 @@ int main(int argc, char **argv)
         TEST(readers_see_key_and_certificate_as_a_pair),
         TEST(children_of_a_busy_process_use_the_store),
         TEST(a_power_cut_leaves_an_identity_that_is_whole),
+        TEST(a_name_is_that_of_the_store_before_it_is_what_a_client_calls_a_half),
     };
 
     if (argc == 3 && strcmp(argv[1], "put") == 0)

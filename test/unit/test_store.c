@@ -545,29 +545,6 @@ static void a_thousand_identities_are_listed_in_order_and_found(void **state)
     sample_free(&sample);
 }
 
-/* PKCS#11 lets a client call its key as another one is called. */
-static void a_name_is_that_of_the_store_before_it_is_what_a_client_calls_a_half(void **state)
-{
-    struct sample other = sample_make("a", "P-256", 0), named = sample_make("key", "P-256", 0);
-    const struct devid_query query = {.token = "owner", .label = "key"}, half = {.label = "b"};
-    const struct devid_identity *found = NULL;
-    struct shelf *s = *state;
-    struct devid_snapshot *snap;
-
-    other.identity.public_label = "key";
-    other.identity.private_label = "b";
-    must_put(s->store, &other.identity);
-    must_put(s->store, &named.identity);
-    snap = must_snapshot(s->store);
-    assert_int_equal(devid_snapshot_find(snap, &query, &found, NULL), DEVID_OK);
-    assert_string_equal(found->label, "key");
-    assert_int_equal(devid_snapshot_find(snap, &half, &found, NULL), DEVID_OK);
-    assert_string_equal(found->label, "a");
-    devid_snapshot_free(snap);
-    sample_free(&other);
-    sample_free(&named);
-}
-
 static void who_is_not_there_is_told_by_what_was_asked(void **state)
 {
     struct shelf *s = *state;
@@ -611,7 +588,6 @@ int main(void)
         TEST(the_cache_may_be_deleted_damaged_or_of_another_key),
         TEST(the_cache_gives_what_was_put_and_forgets_what_is_dropped),
         TEST(a_thousand_identities_are_listed_in_order_and_found),
-        TEST(a_name_is_that_of_the_store_before_it_is_what_a_client_calls_a_half),
         TEST(who_is_not_there_is_told_by_what_was_asked),
     };
 
