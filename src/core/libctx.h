@@ -35,8 +35,8 @@ const EVP_MD *devid_libctx_md(enum devid_hash hash);
 enum devid_hash devid_libctx_hash(const EVP_MD *md);
 
 /**
- * Free it and its digests; a later call makes a new one. For the provider alone, when the last of it is torn down: libcrypto
- * then unloads the module and with it the variable that holds the context. No key or hasher in it may be left.
+ * Free it and its digests; a later call makes a new one. For a module that may be unloaded, and with it the variable that holds the
+ * context: devid_hash_end. The provider's is not. No key or hasher in it may be left.
  */
 void devid_libctx_drop(void);
 

@@ -321,7 +321,7 @@ static void threads_and_children_may_be_the_first(void **state)
     assert_int_equal(status, 0);
 }
 
-/* The provider is torn down, and loaded again by another part of the program. */
+/* The module is unloaded, and loaded again by another part of the program. */
 static void the_library_context_may_be_dropped_and_made_again(void **state)
 {
     unsigned char digest[DEVID_HASH_MAX];
