@@ -87,6 +87,8 @@ for order in default-first devid-first preferred; do
     ok "asks it for that alone" test "$(world_commands | sort -u)" = GetRandom
     openssl_conf "$order"
     sends "" "nobody who names nothing" openssl rand -hex 100
+    LD_DEBUG=files openssl rand -hex 100 >loaded 2>&1
+    ok "who does not gets no more of us than openssl.cnf names" sh -c 'grep -q "devid\.so" loaded && ! grep -q "devid-provider\.so" loaded'
 done
 random default-first random
 sed -i "s|^config = .*|config = $FOLDER/elsewhere.conf|" openssl.cnf
