@@ -171,7 +171,7 @@ devid_rc attrs_extend(const struct attrs *attrs, bool keeps_names, STACK_OF(X509
 
     for (int i = 0; i < sk_X509_EXTENSION_num(attrs->extensions); i++) {
         X509_EXTENSION *wish = sk_X509_EXTENSION_value(attrs->extensions, i), *copy;
-        ASN1_OBJECT *oid = X509_EXTENSION_get_object(wish);
+        const ASN1_OBJECT *oid = X509_EXTENSION_get_object(wish);
         int at = place_of(list, oid);
 
         if (keeps_names && OBJ_obj2nid(oid) == NID_subject_alt_name)

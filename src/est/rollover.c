@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <time.h>
 
 #include "core/log.h"
 #include "est/message.h"
@@ -14,7 +15,9 @@
 
 static bool is_now(const X509 *cert)
 {
-    return X509_cmp_current_time(X509_get0_notBefore(cert)) < 0 && X509_cmp_current_time(X509_get0_notAfter(cert)) > 0;
+    int begun = ASN1_TIME_cmp_time_t(X509_get0_notBefore(cert), time(NULL));
+
+    return (begun == -1 || begun == 0) && ASN1_TIME_cmp_time_t(X509_get0_notAfter(cert), time(NULL)) >= 0; /* -2: no time */
 }
 
 /* cert is for key and name of subject, by issuer: a CA certificate, good now. */
@@ -115,7 +118,7 @@ static bool drop_expired(STACK_OF(X509) *anchors)
     for (int i = 0; i < sk_X509_num(anchors); i++)
         n_good += is_now(sk_X509_value(anchors, i)) ? 1 : 0;
     for (int i = sk_X509_num(anchors) - 1; n_good > 0 && i >= 0; i--)
-        if (X509_cmp_current_time(X509_get0_notAfter(sk_X509_value(anchors, i))) < 0) {
+        if (ASN1_TIME_cmp_time_t(X509_get0_notAfter(sk_X509_value(anchors, i)), time(NULL)) == -1) {
             say("an anchor has expired and goes", sk_X509_value(anchors, i));
             X509_free(sk_X509_delete(anchors, i));
             dropped = true;

@@ -82,7 +82,7 @@ def serve():
             with tls.wrap_socket(self.request, server_side=True) as connection:
                 connection.recv(4096)
                 who = dict(part[0] for part in connection.getpeercert()["subject"])["commonName"]
-                connection.sendall(b"HTTP/1.0 200 ok\r\n\r\n" + who.encode())
+                connection.sendall(b"HTTP/1.0 200 ok\r\nContent-Length: %d\r\n\r\n" % len(who.encode()) + who.encode())
 
     class Server({"serve-threads": socketserver.ThreadingTCPServer, "serve-forks": socketserver.ForkingTCPServer}[role]):
         allow_reuse_address = True
