@@ -123,12 +123,12 @@ devid_rc command_attest(struct tool *tool, int argc, char **argv, struct devid_e
     rc = tool_nonce(hex, &nonce, err);
     if (rc == DEVID_OK)
         rc = tool_evidence(tool, argv[optind], devid_slice_of(nonce), &e, err);
+    if (tool_commands(tool) != 0) /* an IAK, or an IDevID, is counted: power that is cut later would be a wrong password */
+        devid_make_settled(tool->store);
     if (rc == DEVID_OK)
         rc = devid_evidence_write(&e, &pem, err);
-    if (rc == DEVID_OK && path != NULL)
-        rc = devid_files_replace_path(path, devid_slice_of(pem), 0644, err);
-    else if (rc == DEVID_OK)
-        (void)fwrite(pem.data, 1, pem.len, stdout);
+    if (rc == DEVID_OK)
+        rc = tool_deliver(path, devid_slice_of(pem), err);
     devid_evidence_free(&e);
     devid_bytes_free(&nonce);
     devid_bytes_free(&pem);

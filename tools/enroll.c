@@ -152,32 +152,40 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
     return of_section(rc, want, err);
 }
 
-/* The reply's chain joins the key, in one rename. */
+static devid_rc join(struct tool *tool, const char *name, const struct devid_cert *chain, size_t n, struct devid_error *err)
+{
+    const struct devid_identity *found;
+    struct devid_identity identity;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = tool_find(tool, name, &snap, &found, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    identity = *found;
+    identity.chain = chain;
+    identity.n_chain = n;
+    identity.cert_place = DEVID_PLACE_FILE; /* an NV index is written in the next step */
+    identity.nv_index = 0;
+    rc = found->is_read_only ? devid_store_put(tool->store, &identity, err) : devid_store_replace(tool->store, found, &identity, err);
+    devid_snapshot_free(snap);
+    return rc;
+}
+
+/* The reply's chain joins the key, in one rename; what a PKCS#11 client changes in the same moment is not undone. */
 static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, struct devid_slice certs_pem,
                      struct devid_error *err)
 {
     struct devid_bytes der[DEVID_CHAIN_MAX] = {{0}};
     struct devid_cert chain[DEVID_CHAIN_MAX];
-    const struct devid_identity *found;
-    struct devid_identity identity;
-    struct devid_snapshot *snap = NULL;
     size_t n = 0;
-    devid_rc rc = tool_find(tool, want->name, &snap, &found, err);
+    devid_rc rc = tool_chain_parse(certs_pem, der, chain, &n, err);
 
-    if (rc != DEVID_OK)
-        return rc;
-    rc = tool_chain_parse(certs_pem, der, chain, &n, err);
-    if (rc == DEVID_OK) {
-        identity = *found;
-        identity.chain = chain;
-        identity.n_chain = n;
-        identity.cert_place = DEVID_PLACE_FILE; /* an NV index is written in the next step */
-        identity.nv_index = 0;
-        rc = devid_store_put(tool->store, &identity, err);
-    }
+    if (rc == DEVID_OK)
+        rc = join(tool, want->name, chain, n, err);
+    for (int again = 0; rc == DEVID_E_BUSY && again < 8; again++)
+        rc = join(tool, want->name, chain, n, err);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&der[i]);
-    devid_snapshot_free(snap);
     return rc;
 }
 

@@ -116,7 +116,7 @@ static devid_rc show_text(struct tool *tool, const struct devid_handles *handles
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
     struct devid_bytes uri = {0}, id = {0}, pem = {0};
-    char place[16], fingerprint[65];
+    char place[16], fingerprint[65], label[OUT_TEXT_MAX], token[OUT_TEXT_MAX];
     devid_rc rc = devid_uri_of(identity, &uri, err);
 
     if (rc == DEVID_OK)
@@ -129,8 +129,8 @@ static devid_rc show_text(struct tool *tool, const struct devid_handles *handles
     if (rc != DEVID_OK)
         goto out;
     out_key_place(identity, place);
-    (void)printf("name         %s\ntoken        %s\nrole         %s\nid           %s\nuri          %s\n", identity->label,
-                 identity->token, devid_role_name(identity->role), (char *)id.data, (char *)uri.data);
+    (void)printf("name         %s\ntoken        %s\nrole         %s\nid           %s\nuri          %s\n", out_text(identity->label, label),
+                 out_text(identity->token, token), devid_role_name(identity->role), (char *)id.data, (char *)uri.data);
     (void)printf("key          %s, %s%s\nSHA-256      %s\n", devid_public_name(&identity->pub), place,
                  devid_identity_key_enabled(identity) ? "" : " (disabled)", fingerprint);
     if (identity->n_chain != 0)

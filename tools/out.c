@@ -10,16 +10,40 @@
 
 void out_json_string(const char *text)
 {
+    struct devid_slice rest = devid_slice_text(text);
+    bool is_control;
+
     (void)putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
-        if (*c == '"' || *c == '\\')
-            (void)printf("\\%c", *c);
-        else if (*c < 0x20)
-            (void)printf("\\u%04x", *c);
+    while (rest.len != 0) {
+        const unsigned char *from = rest.data;
+        unsigned long c = devid_char_next(&rest, &is_control);
+
+        if (c == '"' || c == '\\')
+            (void)printf("\\%c", (int)c);
+        else if (is_control || c == DEVID_NO_CHAR)
+            (void)printf("\\u%04lx", is_control ? c : 0xfffdUL);
         else
-            (void)putchar(*c);
+            (void)printf("%.*s", (int)(rest.data - from), (const char *)from);
     }
     (void)putchar('"');
+}
+
+const char *out_text(const char *text, char room[OUT_TEXT_MAX])
+{
+    struct devid_slice rest = devid_slice_text(text);
+    bool is_control;
+    size_t n = 0;
+
+    while (rest.len != 0 && n + 6 < OUT_TEXT_MAX) {
+        const unsigned char *from = rest.data;
+        unsigned long c = devid_char_next(&rest, &is_control);
+        size_t len = is_control || c == DEVID_NO_CHAR ? 1 : (size_t)(rest.data - from);
+
+        memcpy(room + n, is_control || c == DEVID_NO_CHAR ? (const unsigned char *)"?" : from, len);
+        n += len;
+    }
+    room[n] = 0;
+    return room;
 }
 
 void out_json_field(bool *first, const char *name, const char *value)
@@ -88,7 +112,7 @@ static devid_rc table_row(struct tool *tool, const struct devid_handles *handles
                           struct devid_error *err)
 {
     const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
-    char key[16], cert[16], until[24] = "-";
+    char key[16], cert[16], until[24] = "-", token[OUT_TEXT_MAX], label[OUT_TEXT_MAX];
     struct devid_bytes subject = {0};
     devid_rc rc = out_subject(identity, &subject, err);
 
@@ -98,7 +122,7 @@ static devid_rc table_row(struct tool *tool, const struct devid_handles *handles
     out_cert_place(identity, cert);
     if (identity->n_chain != 0)
         devid_cert_time_text(identity->chain[0].not_after, until);
-    (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", identity->token, identity->label,
+    (void)printf("%-13s %-17s %-9s %-10s %-14s %-8s %-20s %s\n", out_text(identity->token, token), out_text(identity->label, label),
                  devid_public_name(&identity->pub), key, cert, out_state(tool, handles, identity, want, (int64_t)time(NULL)), until,
                  (const char *)subject.data);
     devid_bytes_free(&subject);

@@ -297,8 +297,11 @@ devid_rc tool_delete(struct tool *tool, const struct devid_identity *identity, s
 
 /* out.c: text for people, JSON for programs */
 
-/** A string as JSON, quotes included. */
+/** A string as JSON, quotes included; a byte that is no UTF-8 becomes U+FFFD. */
 void out_json_string(const char *text);
+#define OUT_TEXT_MAX 512
+/** What clients have chosen, for a person's terminal: control characters and what is no UTF-8 become "?". \return room; text is cut to it */
+const char *out_text(const char *text, char room[OUT_TEXT_MAX]);
 /** "  "name": "value"" with the comma before it that is needed; NULL value: null. */
 void out_json_field(bool *first, const char *name, const char *value);
 /** The certificate's subject for a person; "-" if there is none. *out is freed by the caller. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/asn1.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,21 @@ devid_rc devid_secret_read(const char *path, struct devid_secret *out, struct de
     else
         devid_secret_free(&secret);
     return rc;
+}
+
+unsigned long devid_char_next(struct devid_slice *rest, bool *is_control)
+{
+    unsigned long c;
+    int len = UTF8_getc(rest->data, (int)(rest->len < 6 ? rest->len : 6), &c);
+
+    if (len <= 0) {
+        c = DEVID_NO_CHAR;
+        len = 1;
+    }
+    rest->data += len;
+    rest->len -= (size_t)len;
+    *is_control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+    return c;
 }
 
 devid_rc devid_hex_encode(struct devid_slice in, struct devid_bytes *out, struct devid_error *err)

@@ -72,6 +72,13 @@ devid_rc devid_secret_read(const char *path, struct devid_secret *out, struct de
  */
 devid_rc devid_file_read(const char *path, size_t max, struct devid_bytes *out, struct devid_error *err);
 
+#define DEVID_NO_CHAR 0xffffffffUL
+/**
+ * The character that *rest begins with, taken from it. A byte that is no UTF-8 is DEVID_NO_CHAR and one byte long.
+ * \param is_control  of ASCII or C1: terminals obey both
+ */
+unsigned long devid_char_next(struct devid_slice *rest, bool *is_control);
+
 /** Lower-case hexadecimal of in, NUL-terminated, into *out (2 * in.len characters). */
 devid_rc devid_hex_encode(struct devid_slice in, struct devid_bytes *out, struct devid_error *err);
 /** The reverse; ':' and white space between byte pairs are skipped. DEVID_E_DATA otherwise. */

@@ -2,8 +2,6 @@
 /* DEVID KEY REFERENCE, both ways: the ASN.1 in ref.h. */
 #include "core/ref.h"
 
-#include <openssl/asn1.h>
-
 #include "core/cert.h"
 #include "core/der.h"
 #include "core/libctx.h"
@@ -14,15 +12,11 @@
 /* A URI is shown to people and put into messages: no control characters, C1's included, and valid UTF-8. */
 static bool is_plain_text(struct devid_slice text)
 {
-    while (text.len != 0) {
-        unsigned long c;
-        int used = UTF8_getc(text.data, (int)text.len, &c);
+    bool is_control;
 
-        if (used <= 0 || c < 0x20 || (c >= 0x7f && c < 0xa0))
+    while (text.len != 0)
+        if (devid_char_next(&text, &is_control) == DEVID_NO_CHAR || is_control)
             return false;
-        text.data += used;
-        text.len -= (size_t)used;
-    }
     return true;
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "core/log.h"
 #include "est/keys.h"
@@ -67,7 +66,7 @@ static devid_rc of_client_cert(const struct failure *f, struct devid_error *err)
         (X509_get_extended_key_usage(f->client_cert) & (XKU_SSL_CLIENT | XKU_ANYEKU)) == 0)
         return devid_fail(err, DEVID_E_DENIED,
                           "%s refused the client certificate, which has an extended key usage without clientAuth", f->name);
-    if (f->client_cert != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(f->client_cert), time(NULL)) == -1)
+    if (ossl_is_past(X509_get0_notAfter(f->client_cert)))
         return devid_fail(err, DEVID_E_DENIED, "%s refused the client certificate, which has expired (is this device's clock "
                                                "right?): renew it first, or run \"devid provision\"", f->name);
     return devid_fail(err, DEVID_E_DENIED, "%s refused the client certificate%s", f->name,

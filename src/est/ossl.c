@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 bool ossl_rc_of(unsigned long code, devid_rc *rc)
 {
@@ -60,4 +61,11 @@ devid_rc ossl_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...)
                      cause.data != NULL ? ": " : "", cause.data != NULL ? cause.data : "");
     ERR_clear_error();
     return rc;
+}
+
+bool ossl_is_past(const ASN1_TIME *at)
+{
+    int order = ASN1_TIME_cmp_time_t(at, time(NULL));
+
+    return order == -1 || order == 0; /* -2: no time */
 }

@@ -3,6 +3,8 @@
 #ifndef DEVID_EST_OSSL_H
 #define DEVID_EST_OSSL_H
 
+#include <openssl/asn1.h>
+
 #include "core/error.h"
 
 /**
@@ -14,5 +16,8 @@ devid_rc ossl_fail(struct devid_error *err, devid_rc rc, const char *fmt, ...) D
 
 /** True if an error code is of our provider; its devid_rc. */
 bool ossl_rc_of(unsigned long code, devid_rc *rc);
+
+/** Has it been, or is it just now? False for what is no time. */
+bool ossl_is_past(const ASN1_TIME *at);
 
 #endif

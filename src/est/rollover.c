@@ -5,19 +5,17 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #include "core/log.h"
 #include "est/message.h"
+#include "est/ossl.h"
 #include "est/trust.h"
 
 #define ANCHORS_MAX 16 /* a server cannot make the file grow without end */
 
 static bool is_now(const X509 *cert)
 {
-    int begun = ASN1_TIME_cmp_time_t(X509_get0_notBefore(cert), time(NULL));
-
-    return (begun == -1 || begun == 0) && ASN1_TIME_cmp_time_t(X509_get0_notAfter(cert), time(NULL)) >= 0; /* -2: no time */
+    return ossl_is_past(X509_get0_notBefore(cert)) && !ossl_is_past(X509_get0_notAfter(cert));
 }
 
 /* cert is for key and name of subject, by issuer: a CA certificate, good now. */
@@ -118,7 +116,7 @@ static bool drop_expired(STACK_OF(X509) *anchors)
     for (int i = 0; i < sk_X509_num(anchors); i++)
         n_good += is_now(sk_X509_value(anchors, i)) ? 1 : 0;
     for (int i = sk_X509_num(anchors) - 1; n_good > 0 && i >= 0; i--)
-        if (ASN1_TIME_cmp_time_t(X509_get0_notAfter(sk_X509_value(anchors, i)), time(NULL)) == -1) {
+        if (ossl_is_past(X509_get0_notAfter(sk_X509_value(anchors, i)))) {
             say("an anchor has expired and goes", sk_X509_value(anchors, i));
             X509_free(sk_X509_delete(anchors, i));
             dropped = true;

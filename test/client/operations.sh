@@ -53,6 +53,9 @@ ok "by an RSA key" openssl dgst -sha256 -verify rsa.pub -signature sig reading
 world_forget_commands
 ok "the IDevID signs" devid sign --out sig idevid reading
 ok "and a power cut afterwards is no wrong password" test "$(world_commands | tail -1)" = Shutdown
+world_forget_commands
+ok "it attests" devid attest --out evidence.pem idevid
+ok "nor is one after that" test "$(world_commands | tail -1)" = Shutdown
 fails "a file that is not there is told" "nothing-there" devid sign azure:ldevid nothing-there
 
 # A client of another token may call its key as devid.conf calls ours.
@@ -170,4 +173,18 @@ ok "the root key and others are not touched" sh -c "tpm2_getcap handles-persiste
 ok "a wrapped key, too" devid delete --yes wrapped
 fails "once" "wrapped is not on this device" devid delete --yes wrapped
 ok "both are counted" test "$(counted)" = "0 2 2 4"
+
+# What clients call their keys is theirs, and no command to somebody's terminal.
+red=$'red\xc2\x9b31m' # C1's CSI; those of ASCII the module refuses
+ok "a client's key may have any name" tool --generate-privkey ecdsa --curve secp256r1 --label "$red" --outfile red.pub pkcs11:token=owner
+devid list >listing
+ok "a terminal is told of it without its control characters" grep -q "red?31m " listing
+ok "which are nowhere" sh -c "! LC_ALL=C grep -q '[^[:print:]]' listing"
+ok "a program is told it whole" sh -c "'$DEVID_BUILD/devid' list --json | python3 -c '
+import json, sys
+assert \"red\\x9b31m\" in [i[\"name\"] for i in json.load(sys.stdin)]
+'"
+ok "by which it is shown" sh -c "'$DEVID_BUILD/devid' show '$red' | grep -q '^name  *red?31m\$'"
+ok "and deleted" devid delete --yes "$red"
+
 finish

@@ -148,13 +148,13 @@ ok "a disabled key makes no request" sh -c "'$devid' disable --key azure:ldevid 
 ok "evidence is no request" sh -c "'$devid' attest --out '$dir/evidence.pem' idevid"
 ok "and is told so" says 1 "no TCG_CSR_IDEVID" verify "$dir/evidence.pem"
 
-# sends COMMANDS COMMAND...: exactly these TPM commands
+# sends COMMANDS COMMAND...: exactly these TPM commands; one that the TPM asks to send again (0x922: it tests itself) counts once
 sends() {
     local expected=$1 got
     shift
     : >"$dir/tpm.log"
     "$@" || return 1
-    got=$(awk '{print $2 ($3 == "0x0" ? "" : ":" $3)}' "$dir/tpm.log" | tr '\n' ' ')
+    got=$(awk '$3 != "0x922" {print $2 ($3 == "0x0" ? "" : ":" $3)}' "$dir/tpm.log" | tr '\n' ' ')
     echo "$got"
     [ "$got" = "$expected " ]
 }
