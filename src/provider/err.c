@@ -5,6 +5,7 @@
 #include <openssl/proverr.h>
 #include <stdarg.h>
 
+#include "core/log.h"
 #include "provider/provider.h"
 
 /* No default: a new error does not build until OpenSSL has a name for it. */
@@ -97,5 +98,6 @@ int provider_raise(struct provider *p, devid_rc rc, const struct devid_error *er
     p->set_error_debug(p->core, file, line, func);
     set_error(p, reason_of(rc), "%s", err->text);
     name_reasons(p);
+    devid_log(DEVID_LOG_ERROR, "provider", "%s", err->text); /* libcrypto's readers of files may drop it */
     return 0;
 }

@@ -8,6 +8,7 @@ devid_la_DEPENDENCIES = dist/provider.map
 EXTRA_DIST += dist/provider.map
 devid_la_SOURCES = \
 	src/core/error.c src/core/error.h \
+	src/core/log.c src/core/log.h \
 	src/provider/body.h \
 	src/provider/err.c \
 	src/provider/groups.c \

@@ -185,8 +185,9 @@ sends "Load $proven" "the key of the session is remembered" openssl dgst -sha256
 setting "auth = file:$FOLDER/wrong"
 fails "a wrong password" "the key's password is wrong" openssl dgst -sha256 -sign key.pem -out signature message
 setting "auth = file:$FOLDER/nowhere"
-# why is in the error queue of who reads the file; libcrypto's store of files drops it before OpenSSL 3.2
-fails "a file that is not there" "Could not read private key" openssl dgst -sha256 -sign key.pem -out signature message
+# why is in the error queue of who reads the file; libcrypto's store of files drops it
+fails "a file that is not there" "Could not .* private key" openssl dgst -sha256 -sign key.pem -out signature message
+fails "the log has it" "devid error provider: .*$FOLDER/nowhere" env DEVID_LOG=error openssl dgst -sha256 -sign key.pem -out signature message
 signs "a key without a password has no need of it" azure-ldevid-key.pem
 setting "auth = credential:password"
 sends "Load $proven" "the password is a credential of systemd's" \
@@ -219,5 +220,5 @@ ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature si
 setting
 ok "the program asks for that of a reference" openssl dgst -sha256 -sign mine-key.pem -passin pass:123456 -out signature message
 ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
-fails "nobody is asked" "Could not read private key" setsid openssl dgst -sha256 -sign mine-key.pem -out signature message
+fails "nobody is asked" "Could not .* private key" setsid openssl dgst -sha256 -sign mine-key.pem -out signature message
 finish
