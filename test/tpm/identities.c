@@ -35,6 +35,7 @@ X509 *identities_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_
         {NID_subject_alt_name, "DNS:localhost", "DNS:localhost"},
     };
     static long serial = 1;
+    X509_NAME *subject = X509_NAME_new();
     X509 *cert = X509_new();
     X509V3_CTX ctx;
 
@@ -42,9 +43,9 @@ X509 *identities_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_
     assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++), 1);
     assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -DAY));
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 30 * DAY));
-    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8,
-                                                (const unsigned char *)name, -1, -1, 0),
-                     1);
+    assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0), 1);
+    assert_int_equal(X509_set_subject_name(cert, subject), 1);
+    X509_NAME_free(subject);
     assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(issuer == NULL ? cert : issuer)), 1);
     assert_int_equal(X509_set_pubkey(cert, key), 1);
     X509V3_set_ctx(&ctx, issuer == NULL ? cert : issuer, cert, NULL, NULL, 0);
