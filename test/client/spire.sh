@@ -7,7 +7,7 @@ set -u
 # shellcheck source=test/client/device.sh
 . "${DEVID_SRC:?}/test/client/device.sh"
 attest=$build/test/spire/attest
-[ -x "$attest" ] || { echo "passed over: go is needed: apt-get install golang-go"; exit 77; }
+[ -x "$attest" ] || { echo "passed over: go is needed (apt-get install golang-go), and the modules of SPIRE from its proxy"; exit 77; }
 
 cat >>"$dir/devid.conf" <<END
 [identity spire]
