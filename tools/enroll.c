@@ -19,6 +19,7 @@
 
 #define CSR_LABEL "CERTIFICATE REQUEST"
 #define WAIT_MAX_S 900 /* a server that says "later" is asked again for a quarter of an hour */
+#define TRIES 9 /* of a change that another process may make in the same instant, too */
 
 /* What a library takes for a wrong argument is a wrong line of devid.conf to who runs a command. */
 static devid_rc of_section(devid_rc rc, const struct devid_conf_identity *want, struct devid_error *err)
@@ -181,8 +182,8 @@ static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, 
     devid_rc rc = tool_chain_parse(certs_pem, der, chain, &n, err);
 
     if (rc == DEVID_OK)
-        rc = join(tool, want->name, chain, n, err);
-    for (int again = 0; rc == DEVID_E_BUSY && again < 8; again++)
+        rc = DEVID_E_BUSY;
+    for (int i = 0; rc == DEVID_E_BUSY && i < TRIES; i++) /* another process changed it meanwhile */
         rc = join(tool, want->name, chain, n, err);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&der[i]);

@@ -15,16 +15,7 @@ ok "the device has an IDevID and an LDevID" "$devid" provision idevid azure:ldev
 ok "without an IAK one is made for the purpose" "$devid" attest --nonce 00112233 --out "$dir/without.pem" idevid
 ok "that is evidence, which tells that IAK and EK are not tied together" sh -c "
     '$devid' verify --nonce 00112233 '$dir/without.pem' >'$dir/told' && cat '$dir/told' && grep -q '^not checked: that attestation key and EK' '$dir/told'"
-cat >>"$dir/devid.conf" <<END
-[identity iak]
-role = iak
-key = ec-p256
-est = $(url_of manufacturer)
-secret-file = $dir/ca/secret-manufacturer
-anchors = $dir/ca/manufacturer-root.pem
-subject = CN=Example Gateway,serialNumber=GW-000123,O=Example Manufacturer
-san = hardware-module
-END
+with_iak ec-p256
 ok "an IAK is enrolled" "$devid" provision iak
 cat "$dir/ca/manufacturer-root.pem" "$dir/ca/customer-root.pem" >"$dir/roots.pem"
 for name in idevid azure:ldevid azure:device-id; do

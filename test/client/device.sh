@@ -49,6 +49,19 @@ sed -e "s|@HERE@|$dir|g" -e "s|@MANUFACTURER@|$(url_of manufacturer)|" -e "s|@FA
 export DEVID_CONF=$dir/devid.conf OPENSSL_MODULES=$build/.libs TPM2TOOLS_TCTI=swtpm:path=$dir/sock
 devid=$build/devid
 
+# with_iak KEY: devid.conf has an IAK of that type, too, which the manufacturer certifies
+with_iak() {
+    cat >>"$dir/devid.conf" <<END
+[identity iak]
+role = iak
+key = $1
+est = $(url_of manufacturer)
+secret-file = $dir/ca/secret-manufacturer
+anchors = $dir/ca/manufacturer-root.pem
+subject = CN=Example Gateway,serialNumber=GW-000123,O=Example Manufacturer
+san = hardware-module
+END
+}
 # says STATUS WORDS COMMAND...: fails with that status and one line on stderr that has the words
 says() {
     local status=$1 words=$2 got

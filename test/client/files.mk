@@ -68,6 +68,7 @@ EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/estserver.sh
 EXTRA_DIST += test/client/keys.sh
 EXTRA_DIST += test/client/lib.sh
+EXTRA_DIST += test/client/pair.py
 EXTRA_DIST += test/client/ports.sh
 EXTRA_DIST += test/client/registry.sh
 EXTRA_DIST += test/client/renew-lib.sh

@@ -51,23 +51,10 @@ ok "of a device, too" one_line "no TPM at device:$FOLDER/tpmrm0 .*$(cut -d' ' -f
 
 # ---- preconnect: rights are given up for good, the connection stays ----
 
+cp "$DEVID_SRC/test/client/pair.py" .
 cat >drop.py <<'END'
-import os, pwd, ssl, sys
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1] + "-cert.pem", sys.argv[1] + "-key.pem")
-client = ssl.create_default_context(cafile="ca-cert.pem")
-client.check_hostname = False
-
-def handshake():
-    sides = [(context, True), (client, False)]
-    buffers = [ssl.MemoryBIO(), ssl.MemoryBIO()]
-    ends = [c.wrap_bio(buffers[i], buffers[1 - i], server_side=s) for i, (c, s) in enumerate(sides)]
-    for turn in range(8):
-        try:
-            ends[turn % 2].do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-    return ends[1].version() is not None
+import os, pwd, sys
+from pair import handshake
 
 def drop():
     nobody = pwd.getpwnam("nobody")

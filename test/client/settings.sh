@@ -101,23 +101,10 @@ setting "preconnect = maybe"
 fails "neither yes nor no" "preconnect = maybe: yes or no is expected" \
     openssl dgst -sha256 -sign azure-ldevid-key.pem -out signature message
 mkdir gate
+cp "$DEVID_SRC/test/client/pair.py" .
 cat >children.py <<END
-import os, signal, ssl, subprocess, sys, time
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1] + "-cert.pem", sys.argv[1] + "-key.pem")
-client = ssl.create_default_context(cafile="ca-cert.pem")
-client.check_hostname = False
-
-def handshake():
-    sides = [(context, True), (client, False)]
-    buffers = [ssl.MemoryBIO(), ssl.MemoryBIO()]
-    ends = [c.wrap_bio(buffers[i], buffers[1 - i], server_side=s) for i, (c, s) in enumerate(sides)]
-    for turn in range(8):
-        try:
-            ends[turn % 2].do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-    return ends[1].version() is not None
+import os, signal, sys, time
+from pair import handshake
 
 handshake() # the pipe's other end is there now
 os.rename("gate", "barred")

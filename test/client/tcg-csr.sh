@@ -79,16 +79,7 @@ ok "it is good, and a CA is told what is left to do" good 8 "$csr" "^checked: th
     "^checked: the key has the TCG's policy" "^checked: the EK's certificate is by one of the CAs given" "^checked: it was made for this nonce" \
     "^not checked: that attestation key and EK are in one TPM" '^not checked: that it is a device of model "Gateway 7", serial number "GW-000123"'
 ok "to standard output it is written, too" sh -c "'$devid' export --tcg-csr idevid >'$dir/out.csr' && '$devid' verify --tcg-csr '$dir/out.csr'"
-cat >>"$dir/devid.conf" <<END
-[identity iak]
-role = iak
-key = ec-p384
-est = $(url_of manufacturer)
-secret-file = $dir/ca/secret-manufacturer
-anchors = $dir/ca/manufacturer-root.pem
-subject = CN=Example Gateway,serialNumber=GW-000123,O=Example Manufacturer
-san = hardware-module
-END
+with_iak ec-p384
 ok "an IAK of another type is enrolled" "$devid" provision iak
 ok "with it the request is made again" "$devid" export --tcg-csr --model "Gateway 7" --nonce 00112233 --out "$csr" idevid
 ok "and is as good" good 8 "$csr"
