@@ -125,7 +125,7 @@ pairs() {
         ok "is good" openssl dgst -sha384 -verify public.pem -signature signature message
         ok "is deleted" tool "$@" --delete-object --type privkey --id "$id"
         ok "with its public half" tool "$@" --delete-object --type pubkey --id "$id"
-        ok "nothing is left of it" lacks "ID: *$id" pkcs11-tool --module "$module" "$@" -O
+        ok "nothing is left of it" lacks "ID: *$id\$" pkcs11-tool --module "$module" "$@" -O
     done
 }
 token=owner
