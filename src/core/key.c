@@ -165,29 +165,12 @@ devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err)
     return rc;
 }
 
-/*
- * Behind a resource manager a loaded blob is ours until it is flushed or the connection ends. A connection that is
- * another's (after fork) or gone has nothing of ours.
- */
-static void unload(struct devid_key *key)
-{
-    struct devid_tpm *tpm = devid_store_tpm(key->store);
-    ESYS_CONTEXT *esys;
-
-    if (!key->object.is_ready || !key->object.is_transient || key->object.generation != devid_tpm_generation(tpm))
-        return;
-    if (devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, NULL) != DEVID_OK)
-        return;
-    if (key->object.generation == devid_tpm_generation(tpm))
-        devid_tpm_discard(tpm, key->object.tr);
-    devid_tpm_leave(tpm);
-}
-
 void devid_key_free(struct devid_key *key)
 {
     if (key == NULL)
         return;
-    unload(key);
+    if (key->object.is_ready) /* it stayed loaded: behind a resource manager */
+        devid_tpm_discard(devid_store_tpm(key->store), key->object.tr, key->object.generation);
     devid_kept_free(&key->object.kept);
     devid_snapshot_free(key->snap);
     devid_bytes_free(&key->own_blob);

@@ -6,20 +6,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <tss2/tss2_sys.h>
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
+#include "core/discard.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/shared.h"
+#include "core/tcti.h"
 #include "core/trace.h"
 
-#define FORKED 0xffff0001U /* of no layer of the TSS: tabrmd is known to be of no use here */
 #define TRANSIENT_FIRST 0x80000000U /* TPM2_TRANSIENT_FIRST shifts a signed number */
-#define SWEEP_MAX 64    /* transient handles asked for at once */
-#define DISCARDED_MAX 8 /* far below what a resource manager keeps for one connection, tabrmd 27 */
+#define SWEEP_MAX 64 /* transient handles asked for at once */
 
 struct devid_tpm {
     char *tcti, *folder;
@@ -28,8 +27,7 @@ struct devid_tpm {
     int flock_fd;
     _Atomic uint64_t generation;
     bool has_manager;
-    ESYS_TR discarded[DISCARDED_MAX]; /* of this generation */
-    size_t n_discarded;
+    struct devid_discards discards;
     struct devid_trace trace;
     TSS2_TCTI_CONTEXT *real;
     ESYS_CONTEXT *esys;
@@ -68,7 +66,6 @@ static void disconnect(struct devid_tpm *tpm)
 
     tpm->esys = NULL; /* first: a child forked meanwhile must not meet what is half gone */
     tpm->real = NULL;
-    tpm->n_discarded = 0; /* they went with the connection */
     if (esys != NULL)
         Esys_Finalize(&esys);
     if (real != NULL && real != tpm->inherited)
@@ -85,78 +82,24 @@ void devid_tpm_free(struct devid_tpm *tpm)
     if (devid_owner_is_self(&tpm->owner))
         disconnect(tpm);
     devid_shared_free(tpm->shared);
+    devid_discard_free(&tpm->discards);
     free(tpm->tcti);
     free(tpm->folder);
     free(tpm);
 }
 
-static bool starts_with(const char *text, const char *start)
+static TSS2_RC open_own(struct devid_tpm *tpm)
 {
-    return strncmp(text, start, strlen(start)) == 0;
-}
+    TSS2_RC rc = devid_tcti_open(tpm->tcti, &tpm->real, &tpm->has_manager);
 
-enum manager { NO_MANAGER, TABRMD, KERNEL };
-
-/* A resource manager is known by its name. A TCTI may wrap another, whose name then follows a comma. */
-static enum manager manager_of(const char *tcti)
-{
-    const char *comma = strchr(tcti, ','), *colon = strchr(tcti, ':');
-
-    if (starts_with(tcti, "libtss2-tcti-"))
-        tcti += strlen("libtss2-tcti-");
-    if (starts_with(tcti, "tabrmd"))
-        return TABRMD;
-    if (starts_with(tcti, "device") && colon != NULL && starts_with(colon, ":/dev/tpmrm"))
-        return KERNEL;
-    return comma != NULL ? manager_of(comma + 1) : NO_MANAGER;
-}
-
-/* The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr. */
-static void hush(void)
-{
-    if (getenv("TSS2_LOG") == NULL)
-        (void)setenv("TSS2_LOG", "all+none", 0);
-}
-
-/*
- * tabrmd's TCTI speaks D-Bus by GLib, whose thread does not exist in a child of a process that had begun to: there
- * each call would wait for 25 seconds, and then fail.
- */
-static bool is_bus_lost(void)
-{
-    static _Atomic pid_t user;
-    pid_t self = getpid(), first = 0;
-
-    return !atomic_compare_exchange_strong(&user, &first, self) && first != self;
-}
-
-static TSS2_RC connect_by(struct devid_tpm *tpm, const char *tcti)
-{
-    enum manager manager = manager_of(tcti);
-    TSS2_RC rc;
-
-    if (manager == TABRMD && is_bus_lost())
-        return FORKED;
-    rc = Tss2_TctiLdr_Initialize(tcti, &tpm->real);
-    if (rc == TSS2_RC_SUCCESS) /* who shares a connection shares its handles, too */
-        tpm->has_manager = manager != NO_MANAGER && !tpm->shares;
+    if (tpm->shares) /* its handles, too */
+        tpm->has_manager = false;
     return rc;
-}
-
-static TSS2_RC connect_any(struct devid_tpm *tpm)
-{
-    struct stat st;
-    TSS2_RC rc;
-
-    if (stat("/dev/tpmrm0", &st) == 0)
-        return connect_by(tpm, "device:/dev/tpmrm0");
-    rc = connect_by(tpm, "tabrmd");
-    return rc == TSS2_RC_SUCCESS ? rc : connect_by(tpm, "device:/dev/tpm0");
 }
 
 devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err)
 {
-    if (tss == FORKED)
+    if (tss == DEVID_TCTI_FORKED)
         (void)devid_fail(err, DEVID_E_AWAY,
                          "tpm2-abrmd cannot be used in a child of a process that has used it: "
                          "set \"tcti = device:/dev/tpmrm0\"");
@@ -194,11 +137,10 @@ static TSS2_RC take_inherited(struct devid_tpm *tpm)
 
 static devid_rc connect_tpm(struct devid_tpm *tpm, struct devid_error *err)
 {
-    TSS2_RC rc = FORKED;
+    TSS2_RC rc = DEVID_TCTI_FORKED;
 
-    hush();
     if (!tpm->has_failed)
-        rc = tpm->tcti != NULL ? connect_by(tpm, tpm->tcti) : connect_any(tpm);
+        rc = open_own(tpm);
     if (rc == TSS2_RC_SUCCESS) {
         tpm->is_shared = tpm->shares && tpm->shared != NULL;
         rc = speak(tpm);
@@ -227,7 +169,6 @@ static void follow_fork(struct devid_tpm *tpm)
     tpm->shares = tpm->is_shared = tpm->is_busy = tpm->has_failed = false;
     tpm->esys = NULL; /* abandoned, not finalized: it is the parent's, and its end may be told to a resource manager */
     tpm->real = NULL;
-    tpm->n_discarded = 0;
     if (tpm->flock_fd >= 0)
         (void)close(tpm->flock_fd); /* our copy; the parent's holds the lock on */
     tpm->flock_fd = -1;
@@ -340,23 +281,24 @@ uint64_t devid_tpm_commands(const struct devid_tpm *tpm)
     return atomic_load(&((struct devid_tpm *)(uintptr_t)tpm)->trace.n_commands);
 }
 
-devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err)
+void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object, uint64_t generation)
 {
-    while (tpm->n_discarded > 0) {
-        TSS2_RC rc = Esys_FlushContext(tpm->esys, tpm->discarded[tpm->n_discarded - 1]);
-
-        if (devid_rc_of_tss(rc) == DEVID_E_AWAY)
-            return devid_fail_tss(err, rc, 0, "flush a key that is no longer used");
-        tpm->n_discarded--; /* a manager that does not know it has flushed it already */
-    }
-    return DEVID_OK;
+    devid_discard_add(&tpm->discards, object, generation);
 }
 
-void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object)
+devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err)
 {
-    if (tpm->n_discarded == DISCARDED_MAX && devid_tpm_flush_discarded(tpm, NULL) != DEVID_OK)
-        return; /* the next command finds the connection lost, and the object with it */
-    tpm->discarded[tpm->n_discarded++] = object;
+    ESYS_TR object;
+
+    while (devid_discard_take(&tpm->discards, atomic_load(&tpm->generation), &object)) {
+        TSS2_RC rc = Esys_FlushContext(tpm->esys, object);
+
+        if (devid_rc_of_tss(rc) == DEVID_E_AWAY) /* and the object is gone with the connection */
+            return devid_fail_tss(err, rc, 0, "flush a key that is no longer used");
+        if (rc != TSS2_RC_SUCCESS) /* a manager that does not know it has flushed it already */
+            (void)Esys_TR_Close(tpm->esys, &object);
+    }
+    return DEVID_OK;
 }
 
 /* Whatever is loaded from that handle on, of its kind. */

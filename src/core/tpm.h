@@ -55,11 +55,7 @@ uint64_t devid_tpm_generation(const struct devid_tpm *tpm);
 void devid_tpm_lost(struct devid_tpm *tpm);
 /** The sentence for it, which names the TCTI. \return DEVID_E_AWAY */
 devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err);
-/**
- * Behind a resource manager: a loaded object of this generation that nobody uses any more. It is flushed before the
- * next load, or by the connection's end: a process that uses one key and ends need not send a flush.
- */
-void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object);
+/** Flush what has been discarded: before the next load. A process that uses one key and ends need not send a flush. */
 devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err);
 /**
  * Flush every transient object and loaded session, without a resource manager only (else nothing is done): what a
@@ -75,6 +71,13 @@ devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err);
  * TPM 2.0 Library, Part 1, "Dictionary Attack Protection"; Part 3, TPM2_Shutdown.
  */
 void devid_tpm_settle(struct devid_tpm *tpm);
+
+/**
+ * At any time, from any thread, without waiting: what is loaded behind a resource manager, and nobody uses any more. It is flushed
+ * before the next load, or goes with its connection.
+ * \param generation  of the connection that loaded it
+ */
+void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object, uint64_t generation);
 
 /** Commands sent by this connection since it was made. */
 uint64_t devid_tpm_commands(const struct devid_tpm *tpm);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Behind a resource manager a wrapped key is loaded once, and stays. */
+#include "core/tpm.h"
 #include "tpm/keys.h"
 #include "tpm/manager.h"
 
@@ -125,6 +126,26 @@ static void keys_opened_and_freed_do_not_pile_up(void **state)
     assert_int_equal(world_count(f->world, "Load"), N_KEYS);
     assert_int_equal(world_count(f->world, "FlushContext"), N_KEYS - 1);
     assert_int_equal(world_count(f->world, NULL), 3 * N_KEYS - 1);
+}
+
+/* The one who frees may hold locks that others want, and the TPM takes its time. */
+static void a_key_is_freed_without_waiting_for_the_tpm(void **state)
+{
+    struct fixture *f = *state;
+    struct devid_tpm *tpm = devid_store_tpm(world_store(f->world));
+    struct devid_key *fixed = keys_open(world_store(f->world), FIXED), *wrapped = keys_open(world_store(f->world), WRAPPED);
+    ESYS_CONTEXT *esys;
+
+    signs(fixed);
+    signs(wrapped);
+    assert_int_equal(devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, NULL), DEVID_OK);
+    devid_key_free(fixed);
+    devid_key_free(wrapped);
+    devid_tpm_leave(tpm);
+    wrapped = keys_open(world_store(f->world), WRAPPED);
+    signs(wrapped);
+    assert_sent(f->world, "Sign Load Sign FlushContext Load Sign");
+    devid_key_free(wrapped);
 }
 
 static void more_keys_than_the_manager_keeps_can_be_open(void **state)
@@ -260,6 +281,7 @@ int main(int argc, char **argv)
         TEST(a_wrapped_key_is_loaded_once),
         TEST(a_key_at_a_handle_needs_no_more_than_without),
         TEST(keys_opened_and_freed_do_not_pile_up),
+        TEST(a_key_is_freed_without_waiting_for_the_tpm),
         TEST(more_keys_than_the_manager_keeps_can_be_open),
         TEST(threads_share_what_is_loaded),
         TEST(workers_load_their_own),

@@ -30,6 +30,13 @@ test_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_conf_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_conf_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_discard
+TESTS += test/unit/test_discard
+test_unit_test_discard_SOURCES = test/unit/test_discard.c
+test_unit_test_discard_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_discard_CFLAGS = $(UNIT_CFLAGS) -pthread
+test_unit_test_discard_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_error
 TESTS += test/unit/test_error
 test_unit_test_error_SOURCES = test/unit/test_error.c

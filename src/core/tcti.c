@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See the header. */
+#include "core/tcti.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tss2/tss2_tctildr.h>
+#include <unistd.h>
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+enum manager { NO_MANAGER, TABRMD, KERNEL };
+
+/* A resource manager is known by its name. A TCTI may wrap another, whose name then follows a comma. */
+static enum manager manager_of(const char *tcti)
+{
+    const char *comma = strchr(tcti, ','), *colon = strchr(tcti, ':');
+
+    if (starts_with(tcti, "libtss2-tcti-"))
+        tcti += strlen("libtss2-tcti-");
+    if (starts_with(tcti, "tabrmd"))
+        return TABRMD;
+    if (starts_with(tcti, "device") && colon != NULL && starts_with(colon, ":/dev/tpmrm"))
+        return KERNEL;
+    return comma != NULL ? manager_of(comma + 1) : NO_MANAGER;
+}
+
+/* The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr. */
+static void hush(void)
+{
+    if (getenv("TSS2_LOG") == NULL)
+        (void)setenv("TSS2_LOG", "all+none", 0);
+}
+
+/*
+ * tabrmd's TCTI speaks D-Bus by GLib, whose thread does not exist in a child of a process that had begun to: there
+ * each call would wait for 25 seconds, and then fail.
+ */
+static bool is_bus_lost(void)
+{
+    static _Atomic pid_t user;
+    pid_t self = getpid(), first = 0;
+
+    return !atomic_compare_exchange_strong(&user, &first, self) && first != self;
+}
+
+static TSS2_RC open_named(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_manager)
+{
+    enum manager manager = manager_of(name);
+    TSS2_TCTI_CONTEXT *tcti = NULL;
+    TSS2_RC rc;
+
+    if (manager == TABRMD && is_bus_lost())
+        return DEVID_TCTI_FORKED;
+    rc = Tss2_TctiLdr_Initialize(name, &tcti);
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    *out = tcti;
+    *has_manager = manager != NO_MANAGER;
+    return rc;
+}
+
+TSS2_RC devid_tcti_open(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_manager)
+{
+    struct stat st;
+    TSS2_RC rc;
+
+    hush();
+    if (name != NULL)
+        return open_named(name, out, has_manager);
+    if (stat("/dev/tpmrm0", &st) == 0)
+        return open_named("device:/dev/tpmrm0", out, has_manager);
+    rc = open_named("tabrmd", out, has_manager);
+    return rc == TSS2_RC_SUCCESS ? rc : open_named("device:/dev/tpm0", out, has_manager);
+}
