@@ -10,6 +10,7 @@ libdevid_core_la_SOURCES = \
 	src/core/cert.c src/core/cert.h \
 	src/core/chip.c src/core/chip.h \
 	src/core/cipher.h \
+	src/core/command.c src/core/command.h \
 	src/core/conf.c src/core/conf.h \
 	src/core/conf_check.c \
 	src/core/conf_value.c src/core/conf_value.h \

@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "core/chip.h"
+#include "core/command.h"
 #include "core/object.h"
 #include "core/session.h"
 
@@ -138,37 +139,6 @@ out:
     return rc;
 }
 
-static TSS2_RC prepare_use(TSS2_SYS_CONTEXT *sys, TPM2_HANDLE handle, const struct devid_use *use)
-{
-    static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
-    static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
-    static const TPM2B_DATA no_label;
-
-    switch (use->command) {
-    case DEVID_USE_SIGN:
-        return Tss2_Sys_Sign_Prepare(sys, handle, &use->digest, &use->scheme, &no_ticket);
-    case DEVID_USE_DECRYPT:
-        return Tss2_Sys_RSA_Decrypt_Prepare(sys, handle, &use->block, &no_scheme, &no_label);
-    case DEVID_USE_ECDH:
-        return Tss2_Sys_ECDH_ZGen_Prepare(sys, handle, &use->point);
-    }
-    return TSS2_BASE_RC_BAD_VALUE;
-}
-
-static TSS2_RC complete_use(TSS2_SYS_CONTEXT *sys, enum devid_command command, struct devid_answer *answer)
-{
-    switch (command) {
-    case DEVID_USE_SIGN:
-        return Tss2_Sys_Sign_Complete(sys, &answer->signature);
-    case DEVID_USE_DECRYPT:
-        answer->block.size = sizeof answer->block.buffer;
-        return Tss2_Sys_RSA_Decrypt_Complete(sys, &answer->block);
-    case DEVID_USE_ECDH:
-        return Tss2_Sys_ECDH_ZGen_Complete(sys, &answer->point);
-    }
-    return TSS2_BASE_RC_BAD_VALUE;
-}
-
 devid_rc devid_guarded_use(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_TR srk, const struct devid_guarded_key *key,
                            const struct devid_use *use, struct devid_answer *answer, struct devid_error *err)
 {
@@ -183,11 +153,11 @@ devid_rc devid_guarded_use(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_T
         rc = devid_session_start(store, esys, srk, &session, err);
     if (rc != DEVID_OK)
         goto out;
-    r = prepare_use(session.sys, handles[0], use);
+    r = devid_command_prepare(session.sys, handles[0], use);
     rc = r == TSS2_RC_SUCCESS ? devid_session_send(&session, &authorised, err) : devid_fail_tss(err, r, 0, "%s", key->verb);
     if (rc != DEVID_OK)
         goto out;
-    r = complete_use(session.sys, use->command, answer);
+    r = devid_command_complete(session.sys, use, answer);
     if (r != TSS2_RC_SUCCESS)
         rc = devid_fail_tss(err, r, 0, "%s", key->verb);
 out:

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/command.h"
 #include "core/guarded.h"
 #include "core/kept.h"
 #include "core/parent.h"
@@ -66,52 +67,6 @@ static devid_rc take_point(const struct devid_key *key, const struct devid_answe
     return DEVID_OK;
 }
 
-static TSS2_RC send_sign(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
-{
-    TPMT_TK_HASHCHECK ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
-    TPM2B_DIGEST digest = use->digest;
-    TPMT_SIGNATURE *sig = NULL;
-    TSS2_RC tss = TSS2_RC_SUCCESS;
-
-    if (use->message.data != NULL)
-        tss = devid_ticket_hash(esys, use->scheme.details.any.hashAlg, use->message, &digest, &ticket);
-    if (tss == TSS2_RC_SUCCESS)
-        tss = Esys_Sign(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &use->scheme, &ticket, &sig);
-    if (tss == TSS2_RC_SUCCESS)
-        answer->signature = *sig;
-    Esys_Free(sig);
-    return tss;
-}
-
-static TSS2_RC send_decrypt(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
-{
-    static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
-    static const TPM2B_DATA no_label = {0};
-    TPM2B_PUBLIC_KEY_RSA *plain = NULL;
-    TSS2_RC tss = Esys_RSA_Decrypt(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->block, &no_scheme,
-                                   &no_label, &plain);
-
-    if (tss == TSS2_RC_SUCCESS)
-        answer->block = *plain;
-    if (plain != NULL)
-        OPENSSL_cleanse(plain, sizeof *plain);
-    Esys_Free(plain);
-    return tss;
-}
-
-static TSS2_RC send_ecdh(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer)
-{
-    TPM2B_ECC_POINT *z = NULL;
-    TSS2_RC tss = Esys_ECDH_ZGen(esys, object, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &use->point, &z);
-
-    if (tss == TSS2_RC_SUCCESS)
-        answer->point = *z;
-    if (z != NULL)
-        OPENSSL_cleanse(z, sizeof *z);
-    Esys_Free(z);
-    return tss;
-}
-
 /* The TPM or its manager does not know the handle: swept by another process, or lost in a restart. */
 static bool says_gone(TSS2_RC tss)
 {
@@ -163,39 +118,55 @@ static devid_rc name_key(const struct devid_key *key, devid_rc rc, struct devid_
     return key->identity.label != NULL && rc != DEVID_OK ? devid_error_in(err, rc, key->identity.label) : rc;
 }
 
-/* What each command is, and what it is called when it fails. */
+/* What each command is called when it fails, and what is taken of its answer. */
 static const struct {
-    TSS2_RC (*send)(ESYS_CONTEXT *esys, ESYS_TR object, const struct devid_use *use, struct devid_answer *answer);
     devid_rc (*take)(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
                      struct devid_error *err);
     const char *verb;
 } commands[] = {
-    [DEVID_USE_SIGN] = {send_sign, take_signature, "sign"},
-    [DEVID_USE_DECRYPT] = {send_decrypt, take_block, "sign or decrypt"},
-    [DEVID_USE_ECDH] = {send_ecdh, take_point, "derive"},
+    [DEVID_USE_SIGN] = {take_signature, "sign"},
+    [DEVID_USE_DECRYPT] = {take_block, "sign or decrypt"},
+    [DEVID_USE_ECDH] = {take_point, "derive"},
 };
 
-static devid_rc send_plain(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
-                           struct devid_error *err)
+static devid_rc fail_use(const struct devid_key *key, const struct devid_use *use, TSS2_RC tss, struct devid_error *err)
 {
     const char *verb = commands[use->command].verb;
-    TSS2_RC tss = commands[use->command].send(esys, key->object.tr, use, answer);
 
-    if (tss == TSS2_RC_SUCCESS)
-        return DEVID_OK;
     if (key->identity.handle != 0)
         return devid_fail_tss(err, tss, key->identity.handle, "%s with 0x%08" PRIx32, verb, key->identity.handle);
     return devid_fail_tss(err, tss, 0, "%s with a wrapped key", verb);
+}
+
+/* A persistent key is there already, and goes by its handle. */
+static devid_rc send_plain(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
+                           struct devid_error *err)
+{
+    TPM2_HANDLE handle = key->identity.handle;
+    TSS2_RC tss = TSS2_RC_SUCCESS;
+    devid_rc rc = DEVID_OK;
+
+    if (key->identity.key_place != DEVID_PLACE_HANDLE) {
+        rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
+        if (rc == DEVID_OK)
+            tss = Esys_TR_GetTpmHandle(esys, key->object.tr, &handle);
+    }
+    if (rc == DEVID_OK && tss == TSS2_RC_SUCCESS)
+        tss = devid_command_send(esys, handle, use, answer);
+    return rc == DEVID_OK && tss != TSS2_RC_SUCCESS ? fail_use(key, use, tss, err) : rc;
 }
 
 /* The key's own auth value is proven, and never crosses the bus. */
 static devid_rc send_proving(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
                              struct devid_error *err)
 {
-    const struct devid_guarded_key with = {key->object.tr, &key->auth, commands[use->command].verb};
+    struct devid_guarded_key with = {.auth = &key->auth, .verb = commands[use->command].verb};
     struct devid_parent salting = {0};
-    devid_rc rc = devid_parent_salting(key->store, esys, &salting, err);
+    devid_rc rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
 
+    with.tr = key->object.tr;
+    if (rc == DEVID_OK)
+        rc = devid_parent_salting(key->store, esys, &salting, err);
     if (rc == DEVID_OK)
         rc = devid_guarded_use(key->store, esys, salting.tr, &with, use, answer, err);
     devid_parent_close(esys, &salting);
@@ -204,15 +175,31 @@ static devid_rc send_proving(struct devid_key *key, ESYS_CONTEXT *esys, const st
     return rc;
 }
 
+/* What a restricted key signs is hashed by the TPM before. */
+static devid_rc send_hashed(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
+                            struct devid_error *err)
+{
+    TPMT_TK_HASHCHECK ticket;
+    struct devid_use hashed = *use;
+    TSS2_RC tss = devid_ticket_hash(esys, use->scheme.details.any.hashAlg, use->message, &hashed.digest, &ticket);
+
+    hashed.ticket = &ticket;
+    if (tss != TSS2_RC_SUCCESS)
+        return fail_use(key, use, tss, err);
+    return key->auth.size != 0 ? send_proving(key, esys, &hashed, answer, err) : send_plain(key, esys, &hashed, answer, err);
+}
+
 static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, unsigned char *out,
                      struct devid_error *err)
 {
     struct devid_answer answer = {0};
-    devid_rc rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
+    devid_rc rc;
 
-    if (rc == DEVID_OK && key->auth.size != 0)
+    if (use->message.data != NULL)
+        rc = send_hashed(key, esys, use, &answer, err);
+    else if (key->auth.size != 0)
         rc = send_proving(key, esys, use, &answer, err);
-    else if (rc == DEVID_OK)
+    else
         rc = send_plain(key, esys, use, &answer, err);
     if (rc == DEVID_OK)
         rc = commands[use->command].take(key, &answer, out, err);

@@ -35,6 +35,7 @@ struct devid_use {
     TPMT_SIG_SCHEME scheme;
     TPM2B_DIGEST digest;
     struct devid_slice message; /* data NULL: none; lent */
+    const TPMT_TK_HASHCHECK *ticket; /* that the TPM made digest itself; NULL: it did not */
     TPM2B_PUBLIC_KEY_RSA block;
     TPM2B_ECC_POINT point;
 };

@@ -193,7 +193,7 @@ for order in default-first devid-first preferred; do
     fails "a restricted key is called that" "restricted" openssl pkeyutl -sign -inkey restricted.pem -pkeyopt digest:sha256 \
         -in digest256 -out signature
     ok "before anything is sent" test -z "$(world_commands)"
-    sends "Load Hash Sign FlushContext" "a restricted key signs what the TPM has hashed" \
+    sends "Hash Load Sign FlushContext" "a restricted key signs what the TPM has hashed" \
         openssl dgst -sha256 -sign restricted.pem -out signature message
 
     # libssl asks each algorithm whether the key makes it, and takes the next

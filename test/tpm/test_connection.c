@@ -89,6 +89,25 @@ static void a_process_that_signs_once_sends_no_more_than_it_must(void **state)
     assert_int_equal(devid_store_commands(world_store(*state)), 3);
 }
 
+/* A key at a handle is used by its handle: nothing that is known of it has to be kept, nor asked for again. */
+static void a_lost_cache_costs_a_key_at_a_handle_nothing(void **state)
+{
+    struct devid_key *key = NULL;
+    struct devid_error err = {0};
+    char path[512], aside[512];
+
+    assert_rc(devid_key_open_handle(world_store(*state), 0x81000002, &key, &err), DEVID_OK, err);
+    (void)snprintf(path, sizeof path, "%s/state/.cache/0x81000002", world_folder(*state));
+    (void)snprintf(aside, sizeof aside, "%s/aside", world_folder(*state));
+    assert_int_equal(rename(path, aside), 0);
+    world_forget_commands(*state);
+    for (int i = 0; i < 2; i++)
+        assert_rc(keys_sign(key, &ecdsa, keys_digest(32), &err), DEVID_OK, err);
+    assert_sent(*state, "Sign Sign");
+    assert_int_equal(rename(aside, path), 0);
+    devid_key_free(key);
+}
+
 /* What is known of the handles may be deleted at any time. */
 static void a_lost_cache_costs_one_look(void **state)
 {
@@ -411,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_sent_before_a_signature),
         TEST(a_process_that_signs_once_sends_no_more_than_it_must),
+        TEST(a_lost_cache_costs_a_key_at_a_handle_nothing),
         TEST(a_lost_cache_costs_one_look),
         TEST(a_cache_that_lies_is_not_believed),
         TEST(threads_share_a_connection_and_keys),

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See the header. */
+#include "core/command.h"
+
+#include <tss2/tss2_sys.h>
+
+TSS2_RC devid_command_prepare(TSS2_SYS_CONTEXT *sys, TPM2_HANDLE key, const struct devid_use *use)
+{
+    static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
+    static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
+    static const TPM2B_DATA no_label;
+
+    switch (use->command) {
+    case DEVID_USE_SIGN:
+        return Tss2_Sys_Sign_Prepare(sys, key, &use->digest, &use->scheme, use->ticket != NULL ? use->ticket : &no_ticket);
+    case DEVID_USE_DECRYPT:
+        return Tss2_Sys_RSA_Decrypt_Prepare(sys, key, &use->block, &no_scheme, &no_label);
+    case DEVID_USE_ECDH:
+        return Tss2_Sys_ECDH_ZGen_Prepare(sys, key, &use->point);
+    }
+    return TSS2_BASE_RC_BAD_VALUE;
+}
+
+TSS2_RC devid_command_complete(TSS2_SYS_CONTEXT *sys, const struct devid_use *use, struct devid_answer *answer)
+{
+    switch (use->command) {
+    case DEVID_USE_SIGN:
+        return Tss2_Sys_Sign_Complete(sys, &answer->signature);
+    case DEVID_USE_DECRYPT:
+        answer->block.size = sizeof answer->block.buffer;
+        return Tss2_Sys_RSA_Decrypt_Complete(sys, &answer->block);
+    case DEVID_USE_ECDH:
+        return Tss2_Sys_ECDH_ZGen_Complete(sys, &answer->point);
+    }
+    return TSS2_BASE_RC_BAD_VALUE;
+}
+
+TSS2_RC devid_command_send(ESYS_CONTEXT *esys, TPM2_HANDLE key, const struct devid_use *use, struct devid_answer *answer)
+{
+    static const TSS2L_SYS_AUTH_COMMAND no_auth = {.count = 1, .auths = {{.sessionHandle = TPM2_RH_PW}}};
+    TSS2_SYS_CONTEXT *sys = NULL;
+    TSS2_RC r = Esys_GetSysContext(esys, &sys);
+
+    if (r == TSS2_RC_SUCCESS)
+        r = devid_command_prepare(sys, key, use);
+    if (r == TSS2_RC_SUCCESS)
+        r = Tss2_Sys_SetCmdAuths(sys, &no_auth);
+    if (r == TSS2_RC_SUCCESS)
+        r = Tss2_Sys_Execute(sys);
+    return r == TSS2_RC_SUCCESS ? devid_command_complete(sys, use, answer) : r;
+}
