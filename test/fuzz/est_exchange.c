@@ -93,18 +93,19 @@ static void make_tls(EVP_PKEY *key)
 {
     STACK_OF(X509) *one = sk_X509_new_null();
     X509 *cert = X509_new();
-    X509_NAME *name = X509_get_subject_name(cert);
+    X509_NAME *name = X509_NAME_new();
     X509_EXTENSION *san = X509V3_EXT_nconf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
 
     must(one != NULL && san != NULL && X509_set_version(cert, X509_VERSION_3) == 1 && X509_add_ext(cert, san, -1) == 1);
     must(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"server", -1, -1, 0) == 1);
-    must(X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, key) == 1);
+    must(X509_set_subject_name(cert, name) == 1 && X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, key) == 1);
     must(X509_gmtime_adj(X509_getm_notBefore(cert), -60) != NULL && X509_gmtime_adj(X509_getm_notAfter(cert), 86400) != NULL);
     must(X509_sign(cert, key, EVP_sha256()) > 0 && sk_X509_push(one, cert) > 0);
     must(message_certs_to_pem(one, &server.anchors, NULL) == DEVID_OK);
     server.tls = SSL_CTX_new(TLS_server_method());
     must(server.tls != NULL && SSL_CTX_use_certificate(server.tls, cert) == 1 && SSL_CTX_use_PrivateKey(server.tls, key) == 1);
     X509_EXTENSION_free(san);
+    X509_NAME_free(name);
     message_certs_free(one);
 }
 

@@ -25,15 +25,16 @@ static struct devid_bytes known_root(void)
     STACK_OF(X509) *one = sk_X509_new_null();
     struct devid_bytes pem = {0};
     X509 *root = X509_new();
-    X509_NAME *name = X509_get_subject_name(root);
+    X509_NAME *name = X509_NAME_new();
 
     must(key != NULL && one != NULL && X509_set_version(root, X509_VERSION_3) == 1);
     must(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"root", -1, -1, 0) == 1);
-    must(X509_set_issuer_name(root, name) == 1 && X509_set_pubkey(root, key) == 1);
+    must(X509_set_subject_name(root, name) == 1 && X509_set_issuer_name(root, name) == 1 && X509_set_pubkey(root, key) == 1);
     must(X509_gmtime_adj(X509_getm_notBefore(root), -60) != NULL && X509_gmtime_adj(X509_getm_notAfter(root), 86400) != NULL);
     must(X509_sign(root, key, EVP_sha256()) > 0 && sk_X509_push(one, root) > 0);
     must(message_certs_to_pem(one, &pem, NULL) == DEVID_OK);
     message_certs_free(one);
+    X509_NAME_free(name);
     EVP_PKEY_free(key);
     return pem;
 }

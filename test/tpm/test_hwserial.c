@@ -46,6 +46,7 @@ static void give_certificate(struct world *w)
     EVP_PKEY *ca = soft_key("P-256"), *key;
     X509 *cert = X509_new();
     X509V3_CTX ctx;
+    X509_NAME *name = X509_NAME_new();
     X509_EXTENSION *akid;
     BIGNUM *serial = NULL;
     unsigned char *der = NULL;
@@ -60,8 +61,8 @@ static void give_certificate(struct world *w)
     assert_int_not_equal(BN_hex2bn(&serial, "D1D2D3D4"), 0);
     assert_non_null(BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(cert)));
     assert_int_equal(X509_set_version(cert, X509_VERSION_3), 1);
-    assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_issuer_name(cert), "CN", MBSTRING_ASC,
-                                                (const unsigned char *)"Vendor CA", -1, -1, 0), 1);
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"Vendor CA", -1, -1, 0), 1);
+    assert_int_equal(X509_set_issuer_name(cert, name), 1);
     assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), 0));
     assert_int_equal(ASN1_TIME_set_string_X509(X509_getm_notAfter(cert), "99991231235959Z"), 1);
     assert_int_equal(X509_set_pubkey(cert, key), 1);
@@ -76,6 +77,7 @@ static void give_certificate(struct world *w)
 
     OPENSSL_free(der);
     X509_EXTENSION_free(akid);
+    X509_NAME_free(name);
     AUTHORITY_KEYID_free(issuer);
     BN_free(serial);
     X509_free(cert);

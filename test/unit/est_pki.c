@@ -39,19 +39,27 @@ static void extend(X509 *cert, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
+static X509_NAME *common_name(const char *cn)
+{
+    X509_NAME *name = X509_NAME_new();
+
+    MUST(name != NULL && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) == 1);
+    return name;
+}
+
 X509 *pki_cert(const struct pki_wish *wish, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
 {
     static long serial = 1000;
     bool is_default = wish->from_s == 0 && wish->to_s == 0;
     X509 *cert = X509_new();
     char constraints[64];
-    X509_NAME *name;
+    X509_NAME *name = common_name(wish->cn);
 
     MUST(cert != NULL && X509_set_version(cert, X509_VERSION_3) == 1);
     MUST(ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++) == 1);
-    name = X509_get_subject_name(cert);
-    MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)wish->cn, -1, -1, 0) == 1);
+    MUST(X509_set_subject_name(cert, name) == 1);
     MUST(X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer) : name) == 1);
+    X509_NAME_free(name);
     MUST(X509_gmtime_adj(X509_getm_notBefore(cert), is_default ? -3600 : wish->from_s) != NULL);
     MUST(X509_gmtime_adj(X509_getm_notAfter(cert), is_default ? DAY : wish->to_s) != NULL);
     MUST(X509_set_pubkey(cert, key) == 1);
@@ -140,12 +148,13 @@ struct devid_bytes pki_spki(EVP_PKEY *key)
 
 struct devid_bytes pki_csr(EVP_PKEY *key)
 {
+    X509_NAME *name = common_name("gw-1");
     X509_REQ *req = X509_REQ_new();
     unsigned char *der = NULL;
     int len;
 
-    MUST(req != NULL && X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_UTF8,
-                                                   (const unsigned char *)"gw-1", -1, -1, 0) == 1);
+    MUST(req != NULL && X509_REQ_set_subject_name(req, name) == 1);
+    X509_NAME_free(name);
     MUST(X509_REQ_set_pubkey(req, key) == 1 && X509_REQ_sign(req, key, EVP_sha256()) > 0);
     len = i2d_X509_REQ(req, &der);
     X509_REQ_free(req);

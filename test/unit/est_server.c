@@ -163,7 +163,7 @@ static void check_proof(struct est_test_server *s, SSL *ssl, X509_REQ *req)
     size_t len = SSL_session_reused(ssl) ? SSL_get_finished(ssl, unique, sizeof unique)
                                          : SSL_get_peer_finished(ssl, unique, sizeof unique);
     char wanted[128];
-    ASN1_TYPE *value;
+    const ASN1_TYPE *value;
 
     if (at < 0)
         return;

@@ -81,7 +81,7 @@ static void backslash_escapes(void **state)
 {
     struct devid_error err = {0};
     X509_NAME *name = NULL;
-    ASN1_STRING *value;
+    const ASN1_STRING *value;
 
     (void)state;
     assert_rc(DEVID_OK, subject_parse("CN=a\\,b\\\\c\\ ,O=M\\C3\\BCller \xc3\xa4", &name, &err), &err);
@@ -113,11 +113,11 @@ static void a_subject_that_cannot_be_read_is_refused_with_the_place(void **state
     assert_no_subject(long_cn, "CN cannot have this value");
 }
 
-static X509_EXTENSION *extension_of(STACK_OF(X509_EXTENSION) *list, int nid)
+static X509_EXTENSION *extension_of(const STACK_OF(X509_EXTENSION) *list, int nid)
 {
     int at = X509v3_get_ext_by_NID(list, nid, -1);
 
-    return at < 0 ? NULL : X509v3_get_ext(list, at);
+    return sk_X509_EXTENSION_value(list, at); /* NULL where there is none */
 }
 
 static void assert_extension(STACK_OF(X509_EXTENSION) *list, int nid, bool is_critical, const char *text)
@@ -213,7 +213,7 @@ static void a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte
     EVP_PKEY *ca_key = pki_key("P-256"), *old_key = pki_key("P-256");
     X509 *old = pki_cert(&wish, old_key, NULL, NULL);
     struct est_csr request = {.key_uri = w->ec384, .subject = "CN=another", .usage = EST_USAGE_CA, .hw_serial = "SN-2"};
-    X509_NAME *name = X509_get_subject_name(old);
+    X509_NAME *name = X509_NAME_new();
     unsigned char *expected = NULL, *seen = NULL, *der = NULL;
     STACK_OF(X509_EXTENSION) *list;
     X509_EXTENSION *san, *old_san;
@@ -221,9 +221,9 @@ static void a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte
     int len;
 
     /* a name as no one writes it today */
-    X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, 0));
     assert_int_equal(X509_NAME_add_entry_by_txt(name, "O", V_ASN1_T61STRING, (const unsigned char *)"B\xfcro", 4, -1, 0), 1);
     assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", V_ASN1_BMPSTRING, (const unsigned char *)"\0g\0w", 4, -1, 0), 1);
+    assert_int_equal(X509_set_subject_name(old, name), 1);
     assert_true(X509_sign(old, ca_key, EVP_sha256()) > 0);
     len = i2d_X509(old, &der);
     request.as_cert = (struct devid_slice){der, (size_t)len};
@@ -236,11 +236,12 @@ static void a_renewal_has_subject_and_names_of_the_old_certificate_byte_for_byte
     assert_extension(list, NID_basic_constraints, true, "CA:FALSE");
     assert_extension(list, NID_ext_key_usage, false, "TLS Web Client Authentication");
     san = extension_of(list, NID_subject_alt_name);
-    old_san = X509_get_ext(old, X509_get_ext_by_NID(old, NID_subject_alt_name, -1));
+    old_san = extension_of(X509_get0_extensions(old), NID_subject_alt_name);
     assert_int_equal(X509_EXTENSION_get_critical(san), 1);
     assert_int_equal(ASN1_STRING_cmp(X509_EXTENSION_get_data(san), X509_EXTENSION_get_data(old_san)), 0);
     sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
     X509_REQ_free(req);
+    X509_NAME_free(name);
     OPENSSL_free(expected);
     OPENSSL_free(seen);
     OPENSSL_free(der);
