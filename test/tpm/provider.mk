@@ -54,6 +54,13 @@ test_tpm_test_provider_rand_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
 test_tpm_test_provider_rand_CFLAGS = $(PROVIDER_TEST_CFLAGS)
 test_tpm_test_provider_rand_LDADD = $(PROVIDER_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_provider_tls
+TESTS += test/tpm/test_provider_tls
+test_tpm_test_provider_tls_SOURCES = test/tpm/test_provider_tls.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_tls_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_tls_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_tls_LDADD = $(PROVIDER_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_provider_write
 TESTS += test/tpm/test_provider_write
 test_tpm_test_provider_write_SOURCES = test/tpm/test_provider_write.c $(PROVIDER_TEST_SOURCES)
