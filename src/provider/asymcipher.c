@@ -9,6 +9,9 @@
 
 #include "provider/keymgmt.h"
 
+/* OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION of OpenSSL 3.2, which may serve a build with 3.0 */
+#define PARAM_IMPLICIT_REJECTION "implicit-rejection"
+
 struct ciphering {
     struct provider *prov;
     struct pkey *key;
@@ -53,11 +56,31 @@ static void *ciphering_dup(void *ctx)
     return to;
 }
 
+static bool is_tpm(const struct ciphering *c)
+{
+    return c->is_decrypting && c->key->place != PKEY_SOFTWARE;
+}
+
+/* A text made of the private exponent in the place of an error: nobody has that exponent. */
+static int check_rejection(const struct ciphering *c, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *at = OSSL_PARAM_locate_const(params, PARAM_IMPLICIT_REJECTION);
+    struct devid_error err = {0};
+    unsigned is_wanted = 0;
+
+    if (at == NULL || !is_tpm(c) || (OSSL_PARAM_get_uint(at, &is_wanted) == 1 && is_wanted == 0))
+        return 1;
+    return RAISE(c->prov, devid_fail(&err, DEVID_E_KEY, "a key of the TPM does not hide that a PKCS#1 padding is wrong: leave out "
+                                     PARAM_IMPLICIT_REJECTION ", or set it to 0"), &err);
+}
+
 static int set_params(void *ctx, const OSSL_PARAM params[])
 {
     struct ciphering *c = ctx;
 
-    return params == NULL || params[0].key == NULL || (c->inner != NULL && EVP_PKEY_CTX_set_params(c->inner, params) == 1);
+    if (params == NULL || params[0].key == NULL)
+        return 1;
+    return c->inner != NULL && check_rejection(c, params) && EVP_PKEY_CTX_set_params(c->inner, params) == 1;
 }
 
 static int get_params(void *ctx, OSSL_PARAM params[])
@@ -87,18 +110,15 @@ static const OSSL_PARAM *known(void *ctx, void *provctx)
 
 static int begin(struct ciphering *c, struct pkey *pk, bool is_decrypting, const OSSL_PARAM params[])
 {
-    bool is_tpm;
-
     if (pk == NULL || pk->soft == NULL)
         return 0;
     EVP_PKEY_CTX_free(c->inner);
     pkey_free(c->key);
     c->key = pkey_hold(pk);
     c->is_decrypting = is_decrypting;
-    is_tpm = is_decrypting && pk->place != PKEY_SOFTWARE;
     c->inner = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL);
     return c->inner != NULL &&
-           (is_decrypting && !is_tpm ? EVP_PKEY_decrypt_init(c->inner) : EVP_PKEY_encrypt_init(c->inner)) == 1 &&
+           (is_decrypting && !is_tpm(c) ? EVP_PKEY_decrypt_init(c->inner) : EVP_PKEY_encrypt_init(c->inner)) == 1 &&
            set_params(c, params);
 }
 
@@ -157,7 +177,7 @@ static int decrypt(void *ctx, unsigned char *out, size_t *len, size_t room, cons
     struct ciphering *c = ctx;
     int ok;
 
-    if (c->key->place != PKEY_SOFTWARE)
+    if (is_tpm(c))
         return decrypt_by_tpm(c, out, len, room, (struct devid_slice){in, in_len});
     ok = EVP_PKEY_decrypt(c->inner, out, out == NULL ? len : &room, in, in_len);
     if (ok == 1 && out != NULL)

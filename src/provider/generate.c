@@ -52,7 +52,7 @@ static int software_params(struct making *m, const OSSL_PARAM params[])
         rest[n++] = *params;
     }
     rest[n] = OSSL_PARAM_construct_end();
-    return n == 0 || EVP_PKEY_CTX_set_params(m->ctx, rest);
+    return n == 0 || EVP_PKEY_CTX_set_params(m->ctx, rest) == 1;
 }
 
 int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[])
@@ -85,6 +85,7 @@ void *keymgmt_gen_init(struct provider *p, enum pkey_type type, int selection, c
     return m;
 }
 
+/* It comes last: what was said before stands. As in the default provider, it has an EC key's group, and nothing of an RSA key. */
 int keymgmt_gen_set_template(void *genctx, void *keydata)
 {
     struct making *m = genctx;
@@ -92,11 +93,13 @@ int keymgmt_gen_set_template(void *genctx, void *keydata)
     char group[64] = "";
     OSSL_PARAM params[] = {OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0), OSSL_PARAM_END};
 
-    if (pk->soft == NULL)
+    if (m->type != PKEY_EC)
+        return 1;
+    if (pk == NULL || pk->soft == NULL)
         return 0;
-    if (m->type == PKEY_EC && EVP_PKEY_get_group_name(pk->soft, group, sizeof group, NULL) == 1)
-        (void)wish_take(params, &m->wish, NULL);
-    EVP_PKEY_CTX_free(m->ctx);
+    if (EVP_PKEY_get_group_name(pk->soft, group, sizeof group, &params[0].data_size) == 1)
+        return keymgmt_gen_set_params(m, params);
+    EVP_PKEY_CTX_free(m->ctx); /* a curve without a name */
     m->ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL);
     return making_start(m);
 }

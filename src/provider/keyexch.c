@@ -108,6 +108,7 @@ static int init(void *ctx, void *key, const OSSL_PARAM params[])
 static int set_peer(void *ctx, void *key)
 {
     struct agreement *a = ctx;
+    struct devid_error err = {0};
     struct pkey *peer = key;
 
     if (a->inner == NULL || peer == NULL || peer->soft == NULL)
@@ -115,7 +116,7 @@ static int set_peer(void *ctx, void *key)
     if (a->key->place == PKEY_SOFTWARE)
         return EVP_PKEY_derive_set_peer(a->inner, peer->soft) == 1;
     if (EVP_PKEY_parameters_eq(a->key->soft, peer->soft) != 1)
-        return 0;
+        return RAISE(a->prov, devid_fail(&err, DEVID_E_KEY, "the peer's key is on another curve"), &err);
     pkey_free(a->peer);
     a->peer = pkey_hold(peer);
     return 1;

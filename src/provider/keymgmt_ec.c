@@ -40,9 +40,17 @@ static const OSSL_PARAM *ec_types(int selection)
     return (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 ? public_types : domain_types;
 }
 
+/* NULL: by the key type's name, as the default provider's encapsulation (DHKEM, HPKE) goes. */
 static const char *ec_operation(int operation)
 {
-    return operation == OSSL_OP_KEYEXCH ? "ECDH" : "ECDSA";
+    switch (operation) {
+    case OSSL_OP_KEYEXCH:
+        return "ECDH";
+    case OSSL_OP_SIGNATURE:
+        return "ECDSA";
+    default:
+        return NULL;
+    }
 }
 
 static void *ec_new(void *provctx)

@@ -12,23 +12,45 @@
 #include <openssl/params.h>
 #include <string.h>
 
-static const OSSL_PARAM *composite_settable(void *ctx, void *provctx)
-{
-    static const OSSL_PARAM known[] = {OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_SIGNATURE, NULL, 0), OSSL_PARAM_END};
+/* The digest is not to be chosen. */
+static const OSSL_PARAM settable[] = {
+    OSSL_PARAM_uint(PROVIDER_PARAM_NONCE_TYPE, NULL), /* ECDSA's */
+    OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_SIGNATURE, NULL, 0),
+    OSSL_PARAM_END,
+};
 
+static const OSSL_PARAM *settable_ec(void *ctx, void *provctx)
+{
     (void)ctx;
     (void)provctx;
-    return known;
+    return settable;
 }
 
-/* What the message's end will be compared with; the digest is not to be chosen. */
+static const OSSL_PARAM *settable_rsa(void *ctx, void *provctx)
+{
+    (void)ctx;
+    (void)provctx;
+    return settable + 1;
+}
+
+static int set_nonce(struct signing *s, const OSSL_PARAM *nonce)
+{
+    const OSSL_PARAM one[] = {*nonce, OSSL_PARAM_END};
+
+    return signing_set_params(s, one);
+}
+
+/* The signature is what the message's end will be compared with. */
 static int composite_set_params(void *ctx, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *at = params == NULL ? NULL : OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_SIGNATURE);
+    const OSSL_PARAM *nonce = params == NULL ? NULL : OSSL_PARAM_locate_const(params, PROVIDER_PARAM_NONCE_TYPE);
     struct signing *s = ctx;
     const void *data = NULL;
     size_t len = 0;
 
+    if (nonce != NULL && !set_nonce(s, nonce))
+        return 0;
     if (at == NULL)
         return 1;
     devid_bytes_free(&s->expected);
@@ -44,6 +66,14 @@ static int set_digest(struct signing *s, const char *md)
     return signing_set_params(s, params);
 }
 
+/* A new operation; the signature to compare with is the former's. */
+static void forget_expected(void *ctx)
+{
+    struct signing *s = ctx;
+
+    devid_bytes_free(&s->expected);
+}
+
 static int composite_sign_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])
 {
     return signing_sign_init(ctx, key, NULL) && set_digest(ctx, md) && composite_set_params(ctx, params);
@@ -51,6 +81,7 @@ static int composite_sign_init(void *ctx, void *key, const char *md, const OSSL_
 
 static int composite_verify_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])
 {
+    forget_expected(ctx);
     return signing_verify_init(ctx, key, NULL) && set_digest(ctx, md) && composite_set_params(ctx, params);
 }
 
@@ -61,6 +92,7 @@ static int message_sign_init(void *ctx, void *key, const char *md, const OSSL_PA
 
 static int message_verify_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])
 {
+    forget_expected(ctx);
     return signing_digest_verify_init(ctx, md, key, NULL) && composite_set_params(ctx, params);
 }
 
@@ -129,7 +161,7 @@ static const char **key_types_rsa(void)
         ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_FINAL, message_verify_final),                 \
         ENTRY(OSSL_FUNC_SIGNATURE_QUERY_KEY_TYPES, key_types_##type),                          \
         ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, composite_set_params),                       \
-        ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, composite_settable),                    \
+        ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, settable_##type),                       \
         {0, NULL},                                                                             \
     }
 

@@ -38,6 +38,18 @@ static devid_rc check_hash(const struct devid_public *facts, const char *md, str
                                 facts->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(facts->hash), md);
 }
 
+/* Who asks for deterministic ones has a reason, and would not notice. */
+static devid_rc check_nonce(EVP_PKEY_CTX *shadow, struct devid_error *err)
+{
+    unsigned kind = 0;
+    OSSL_PARAM params[] = {OSSL_PARAM_uint(PROVIDER_PARAM_NONCE_TYPE, &kind), OSSL_PARAM_END};
+
+    if (shadow == NULL || EVP_PKEY_CTX_get_params(shadow, params) != 1 || kind == 0)
+        return DEVID_OK;
+    return devid_fail(err, DEVID_E_KEY, "the TPM makes ECDSA's nonces at random, not by RFC 6979: leave out " PROVIDER_PARAM_NONCE_TYPE
+                      ", or set it to 0");
+}
+
 devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, const EVP_MD *md, bool is_padding_said, bool has_message,
                       struct devid_error *err)
 {
@@ -50,6 +62,8 @@ devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, const EVP_MD *md, b
         OSSL_PARAM_END,
     };
 
+    if (pk->alg == DEVID_EC && check_nonce(shadow, err) != DEVID_OK)
+        return DEVID_E_KEY;
     if (facts == NULL || facts->area.len == 0)
         return DEVID_OK;
     if (facts->is_restricted && !has_message)

@@ -21,6 +21,7 @@
 
 #define PROVIDER_NAME "devid"
 #define PROVIDER_PROPERTY "provider=" PROVIDER_NAME
+#define PROVIDER_PARAM_NONCE_TYPE "nonce-type" /* OSSL_SIGNATURE_PARAM_NONCE_TYPE of OpenSSL 3.2, which may serve a build with 3.0 */
 
 struct body;
 
@@ -143,7 +144,7 @@ const struct devid_public *pkey_facts(struct pkey *pk);
 /** The only hash that an RSA key signs with; DEVID_HASH_NONE if it is any. */
 enum devid_hash pkey_fixed_hash(struct pkey *pk);
 /**
- * Would the key sign so? Digest and padding are those of shadow, a context of the default provider.
+ * Would the key sign so? Digest, padding and nonce are those of shadow, a context of the default provider.
  * \param shadow           NULL: nothing but the digest was said, and an RSA key pads by PKCS#1
  * \param md               that digest; NULL: none
  * \param is_padding_said  a program chose it; else it may still do so

@@ -33,6 +33,13 @@ test_tpm_test_provider_decrypt_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
 test_tpm_test_provider_decrypt_CFLAGS = $(PROVIDER_TEST_CFLAGS)
 test_tpm_test_provider_decrypt_LDADD = $(PROVIDER_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_provider_message
+TESTS += test/tpm/test_provider_message
+test_tpm_test_provider_message_SOURCES = test/tpm/test_provider_message.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_message_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_message_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_message_LDADD = $(PROVIDER_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_provider_sign
 TESTS += test/tpm/test_provider_sign
 test_tpm_test_provider_sign_SOURCES = test/tpm/test_provider_sign.c $(PROVIDER_TEST_SOURCES)
@@ -53,6 +60,13 @@ test_tpm_test_provider_rand_SOURCES = test/tpm/test_provider_rand.c $(PROVIDER_T
 test_tpm_test_provider_rand_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
 test_tpm_test_provider_rand_CFLAGS = $(PROVIDER_TEST_CFLAGS)
 test_tpm_test_provider_rand_LDADD = $(PROVIDER_TEST_LIBS)
+
+check_PROGRAMS += test/tpm/test_provider_software
+TESTS += test/tpm/test_provider_software
+test_tpm_test_provider_software_SOURCES = test/tpm/test_provider_software.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_software_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_software_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_software_LDADD = $(PROVIDER_TEST_LIBS)
 
 check_PROGRAMS += test/tpm/test_provider_tls
 TESTS += test/tpm/test_provider_tls

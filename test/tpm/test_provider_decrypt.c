@@ -105,6 +105,26 @@ static void another_padding_is_refused(void **state)
     face_forget_commands(f);
 }
 
+/* OpenSSL 3.2 and later: who says nothing, or no, gets an error for a wrong padding; who insists on a random text in its place is refused. */
+static void a_wrong_padding_is_not_hidden(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY *key = face_key(f, &f->ids.rsa);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, NULL);
+
+    for (unsigned is_wanted = 0; is_wanted < 2; is_wanted++) {
+        OSSL_PARAM params[] = {OSSL_PARAM_uint("implicit-rejection", &is_wanted), OSSL_PARAM_END};
+
+        assert_int_equal(EVP_PKEY_encrypt_init_ex(ctx, params), 1);
+        assert_int_equal(EVP_PKEY_decrypt_init_ex(ctx, params) == 1, is_wanted == 0);
+    }
+    assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), DEVID_E_KEY);
+    ERR_clear_error();
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    face_forget_commands(f);
+}
+
 static void software_keys_decrypt_in_software(void **state)
 {
     struct face *f = *state;
@@ -226,6 +246,22 @@ static void a_key_that_only_signs_says_so(void **state)
     face_forget_commands(f);
 }
 
+static void a_peer_on_another_curve_is_told_of(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY *key = face_key(f, &f->ids.wrapped), *peer = EVP_PKEY_Q_keygen(f->ctx, NULL, "EC", "P-384");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, NULL);
+
+    assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
+    assert_true(EVP_PKEY_derive_set_peer(ctx, peer) <= 0);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), DEVID_E_KEY);
+    ERR_clear_error();
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(peer);
+    assert_commands(f, "");
+}
+
 /* openssl cms -encrypt to the certificate, -decrypt with the key: key transport and key agreement. */
 static void cms_is_decrypted(void **state)
 {
@@ -261,11 +297,13 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         FACE_TEST(each_padding_costs_one_command),
         FACE_TEST(another_padding_is_refused),
+        FACE_TEST(a_wrong_padding_is_not_hidden),
         FACE_TEST(software_keys_decrypt_in_software),
         FACE_TEST(tls_with_rsa_key_exchange),
         FACE_TEST(a_wrong_premaster_secret_is_not_told_of),
         FACE_TEST(both_sides_derive_the_same_secret),
         FACE_TEST(a_key_that_only_signs_says_so),
+        FACE_TEST(a_peer_on_another_curve_is_told_of),
         FACE_TEST(cms_is_decrypted),
     };
 

@@ -2,7 +2,6 @@
 /* Every way to sign that OpenSSL's programs know, checked by the default provider with the certificate's key. */
 #include "tpm/provider_face.h"
 
-#include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -309,63 +308,6 @@ static void a_short_buffer_is_refused(void **state)
     face_forget_commands(f);
 }
 
-#ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
-
-/* OpenSSL 3.4: the message in one part, in two, and its digest. */
-static void assert_names_its_digest(struct face *f, const struct sample *sample, const char *algorithm)
-{
-    EVP_PKEY *key = face_key(f, sample);
-    EVP_SIGNATURE *by = EVP_SIGNATURE_fetch(f->ctx, algorithm, "provider=devid");
-    unsigned char sig[256], hash[32];
-
-    assert_non_null(by);
-    assert_int_equal(EVP_Digest(message, sizeof message, hash, NULL, EVP_sha256(), NULL), 1);
-    for (int way = 0; way < 3; way++) {
-        EVP_PKEY_CTX *sign = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, "provider=devid");
-        EVP_PKEY_CTX *check = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, "provider=devid");
-        size_t len = sizeof sig;
-
-        if (way == 0) {
-            assert_int_equal(EVP_PKEY_sign_message_init(sign, by, NULL), 1);
-            assert_int_equal(EVP_PKEY_sign(sign, sig, &len, message, sizeof message), 1);
-        } else if (way == 1) {
-            assert_int_equal(EVP_PKEY_sign_message_init(sign, by, NULL), 1);
-            assert_int_equal(EVP_PKEY_sign_message_update(sign, message, 3), 1);
-            assert_int_equal(EVP_PKEY_sign_message_update(sign, message + 3, sizeof message - 3), 1);
-            assert_int_equal(EVP_PKEY_sign_message_final(sign, sig, &len), 1);
-        } else {
-            assert_int_equal(EVP_PKEY_sign_init_ex2(sign, by, NULL), 1);
-            assert_int_equal(EVP_PKEY_sign(sign, sig, &len, hash, sizeof hash), 1);
-        }
-        assert_int_equal(face_commands(f, NULL), 1);
-        if (way == 2) {
-            assert_int_equal(EVP_PKEY_verify_init_ex2(check, by, NULL), 1);
-            assert_int_equal(EVP_PKEY_verify(check, sig, len, hash, sizeof hash), 1);
-        } else {
-            assert_int_equal(EVP_PKEY_verify_message_init(check, by, NULL), 1);
-            assert_int_equal(EVP_PKEY_CTX_set_signature(check, sig, len), 1);
-            assert_int_equal(EVP_PKEY_verify_message_update(check, message, sizeof message), 1);
-            assert_int_equal(EVP_PKEY_verify_message_final(check), 1);
-        }
-        assert_int_equal(face_commands(f, NULL), 1);
-        face_forget_commands(f);
-        EVP_PKEY_CTX_free(sign);
-        EVP_PKEY_CTX_free(check);
-    }
-    EVP_SIGNATURE_free(by);
-    EVP_PKEY_free(key);
-}
-
-static void an_algorithm_may_name_its_digest(void **state)
-{
-    struct face *f = *state;
-
-    assert_names_its_digest(f, &f->ids.ldevid, "ECDSA-SHA256");
-    assert_names_its_digest(f, &f->ids.rsa, "RSA-SHA256");
-}
-
-#endif
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -380,9 +322,6 @@ int main(void)
         FACE_TEST(a_signature_begun_can_be_copied),
         FACE_TEST(a_signature_begun_answers_what_it_is_asked),
         FACE_TEST(a_short_buffer_is_refused),
-#ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
-        FACE_TEST(an_algorithm_may_name_its_digest),
-#endif
     };
 
     return FACE_RUN(tests);
