@@ -35,34 +35,30 @@ static enum devid_authority authority_of(const struct leaving *l)
 
 /* ---- steps ---- */
 
-static devid_rc enable(struct tool *tool, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc enable(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
 {
-    struct devid_identity next = *identity;
+    struct devid_identity next = *now;
 
+    (void)with;
     next.private_flags &= ~(unsigned)DEVID_FLAG_DISABLED;
     next.cert_flags &= ~(unsigned)DEVID_FLAG_DISABLED;
-    return devid_store_put(tool->store, &next, err);
+    return devid_store_change(tool->store, now, &next, err);
+}
+
+static devid_rc remove_identity(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
+{
+    const enum leave_action *action = with;
+
+    return *action == LEAVE_MAKER ? devid_wipe_forget(tool->store, now, err) : tool_delete(tool, now, err);
 }
 
 static devid_rc with_identity(struct tool *tool, const struct leave_step *step, struct devid_error *err)
 {
     const struct devid_query query = {.token = step->token, .label = step->what};
-    const struct devid_identity *identity;
-    struct devid_snapshot *snap = NULL;
-    devid_rc rc = devid_store_find(tool->store, &query, &snap, &identity, err);
+    enum leave_action action = step->action;
+    devid_rc rc = tool_change(tool, &query, action == LEAVE_ENABLE ? enable : remove_identity, &action, err);
 
-    if (rc == DEVID_E_ABSENT) /* another process was faster */
-        return DEVID_OK;
-    if (rc != DEVID_OK)
-        return rc;
-    if (step->action == LEAVE_ENABLE)
-        rc = enable(tool, identity, err);
-    else if (step->action == LEAVE_MAKER)
-        rc = devid_wipe_forget(tool->store, identity, err);
-    else
-        rc = tool_delete(tool, identity, err);
-    devid_snapshot_free(snap);
-    return rc;
+    return rc == DEVID_E_ABSENT ? DEVID_OK : rc; /* another process was faster */
 }
 
 static devid_rc remove_file(const char *path, struct devid_error *err)

@@ -19,7 +19,6 @@
 
 #define CSR_LABEL "CERTIFICATE REQUEST"
 #define WAIT_MAX_S 900 /* a server that says "later" is asked again for a quarter of an hour */
-#define TRIES 9 /* of a change that another process may make in the same instant, too */
 
 /* What a library takes for a wrong argument is a wrong line of devid.conf to who runs a command. */
 static devid_rc of_section(devid_rc rc, const struct devid_conf_identity *want, struct devid_error *err)
@@ -118,7 +117,7 @@ static void set_key(struct wish *wish, const struct tool_key *key)
 static devid_rc wish_make(struct tool *tool, const struct devid_conf_identity *want, bool is_renewal, const struct tool_key *key,
                           struct wish *wish, struct devid_error *err)
 {
-    devid_rc rc = tool_find(tool, want->name, &wish->snap, &wish->identity, err);
+    devid_rc rc = tool_find_own(tool, want, &wish->snap, &wish->identity, err);
 
     if (rc == DEVID_OK)
         rc = devid_uri_of(wish->identity, &wish->uri, err);
@@ -153,38 +152,36 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
     return of_section(rc, want, err);
 }
 
-static devid_rc join(struct tool *tool, const char *name, const struct devid_cert *chain, size_t n, struct devid_error *err)
-{
-    const struct devid_identity *found;
-    struct devid_identity identity;
-    struct devid_snapshot *snap = NULL;
-    devid_rc rc = tool_find(tool, name, &snap, &found, err);
+/* What a server gave. */
+struct granted {
+    const struct devid_cert *chain;
+    size_t n;
+};
 
-    if (rc != DEVID_OK)
-        return rc;
-    identity = *found;
-    identity.chain = chain;
-    identity.n_chain = n;
-    identity.cert_place = DEVID_PLACE_FILE; /* an NV index is written in the next step */
-    identity.nv_index = 0;
-    rc = found->is_read_only ? devid_store_put(tool->store, &identity, err) : devid_store_replace(tool->store, found, &identity, err);
-    devid_snapshot_free(snap);
-    return rc;
+static devid_rc join(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
+{
+    const struct granted *granted = with;
+    struct devid_identity next = *now;
+
+    next.chain = granted->chain;
+    next.n_chain = granted->n;
+    next.cert_place = DEVID_PLACE_FILE; /* an NV index is written in the next step */
+    next.nv_index = 0;
+    return devid_store_change(tool->store, now, &next, err);
 }
 
 /* The reply's chain joins the key, in one rename; what a PKCS#11 client changes in the same moment is not undone. */
 static devid_rc keep(struct tool *tool, const struct devid_conf_identity *want, struct devid_slice certs_pem,
                      struct devid_error *err)
 {
+    const struct devid_query query = {.token = want->token, .label = want->name};
     struct devid_bytes der[DEVID_CHAIN_MAX] = {{0}};
     struct devid_cert chain[DEVID_CHAIN_MAX];
-    size_t n = 0;
-    devid_rc rc = tool_chain_parse(certs_pem, der, chain, &n, err);
+    struct granted granted = {.chain = chain};
+    devid_rc rc = tool_chain_parse(certs_pem, der, chain, &granted.n, err);
 
     if (rc == DEVID_OK)
-        rc = DEVID_E_BUSY;
-    for (int i = 0; rc == DEVID_E_BUSY && i < TRIES; i++) /* another process changed it meanwhile */
-        rc = join(tool, want->name, chain, n, err);
+        rc = tool_change(tool, &query, join, &granted, err);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&der[i]);
     return rc;

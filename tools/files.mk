@@ -25,6 +25,7 @@ devid_SOURCES += tools/leave.c
 devid_SOURCES += tools/leave.h
 devid_SOURCES += tools/list.c
 devid_SOURCES += tools/main.c
+devid_SOURCES += tools/named.c
 devid_SOURCES += tools/out.c
 devid_SOURCES += tools/pem.c
 devid_SOURCES += tools/plan.c

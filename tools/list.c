@@ -114,7 +114,7 @@ static devid_rc show_cert(struct tool *tool, const struct devid_handles *handles
 static devid_rc show_text(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                           struct devid_error *err)
 {
-    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
+    const struct devid_conf_identity *want = tool_section(tool, identity);
     struct devid_bytes uri = {0}, id = {0}, pem = {0};
     char place[16], fingerprint[65], label[OUT_TEXT_MAX], token[OUT_TEXT_MAX];
     devid_rc rc = devid_uri_of(identity, &uri, err);

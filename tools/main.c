@@ -132,17 +132,6 @@ static const struct tool_command *find_command(const char *name)
     return NULL;
 }
 
-devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **snap,
-                   const struct devid_identity **identity, struct devid_error *err)
-{
-    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), name);
-    struct devid_query query = {.token = want != NULL ? want->token : NULL, .label = name};
-    devid_rc rc = devid_store_find(tool->store, &query, snap, identity, err);
-
-    query.token = NULL;
-    return rc == DEVID_E_ABSENT && want != NULL ? devid_store_find(tool->store, &query, snap, identity, err) : rc;
-}
-
 uint64_t tool_commands(struct tool *tool)
 {
     return devid_store_commands(tool->store) + est_keys_commands();

@@ -111,7 +111,7 @@ const char *out_state(struct tool *tool, const struct devid_handles *handles, co
 static devid_rc table_row(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                           struct devid_error *err)
 {
-    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
+    const struct devid_conf_identity *want = tool_section(tool, identity);
     char key[16], cert[16], until[24] = "-", token[OUT_TEXT_MAX], label[OUT_TEXT_MAX];
     struct devid_bytes subject = {0};
     devid_rc rc = out_subject(identity, &subject, err);
@@ -194,7 +194,7 @@ static void json_cert(bool *first, const struct devid_identity *identity, const 
 devid_rc out_json_identity(struct tool *tool, const struct devid_handles *handles, const struct devid_identity *identity,
                            size_t index, struct devid_error *err)
 {
-    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(tool->store), identity->label);
+    const struct devid_conf_identity *want = tool_section(tool, identity);
     struct devid_bytes subject = {0}, issuer = {0}, serial = {0}, id = {0};
     bool first = true;
     char place[16], fingerprint[65];

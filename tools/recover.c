@@ -121,7 +121,7 @@ static void recover_one(struct recovery *r, const struct devid_conf_identity *wa
 
 static void tell_gone(struct recovery *r, const struct devid_identity *identity)
 {
-    const struct devid_conf_identity *want = devid_conf_find(devid_store_conf(r->tool->store), identity->label);
+    const struct devid_conf_identity *want = tool_section(r->tool, identity);
 
     (void)printf("%s: its key is lost for ever; ", identity->label);
     if (want != NULL && want->est != NULL)

@@ -17,7 +17,6 @@
 #include "tool.h"
 
 #define FOLDER ".renew"
-#define TRIES 3 /* a client may change a label in the same instant */
 
 devid_rc tool_renew_path(struct tool *tool, const char *name, const char *suffix, struct devid_bytes *path, struct devid_error *err)
 {
@@ -90,7 +89,7 @@ static void put_later(struct tool *tool, const struct devid_conf_identity *want,
     int64_t not_after, next;
     unsigned n_failures;
 
-    if (tool_find(tool, want->name, &snap, &identity, NULL) != DEVID_OK)
+    if (tool_find_own(tool, want, &snap, &identity, NULL) != DEVID_OK)
         return;
     if (identity->n_chain != 0) {
         not_after = identity->chain[0].not_after;
@@ -180,7 +179,7 @@ static devid_rc next_key(struct tool *tool, const struct devid_conf_identity *wa
     const struct devid_identity *identity;
     struct devid_snapshot *snap = NULL;
     struct devid_wanted wanted = tool_wanted(want);
-    devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
+    devid_rc rc = tool_find_own(tool, want, &snap, &identity, err);
 
     if (rc != DEVID_OK)
         return rc;
@@ -204,39 +203,43 @@ static devid_rc next_key(struct tool *tool, const struct devid_conf_identity *wa
 
 /* ---- the change ---- */
 
-/* What was renewed before goes now, whatever is left of its grace time: there is one previous pair. */
-static devid_rc change_once(struct tool *tool, const struct devid_conf_identity *want, const struct devid_made *made,
-                            const struct devid_cert *chain, size_t n, struct devid_error *err)
-{
-    const struct devid_identity *identity;
-    struct devid_snapshot *snap = NULL;
-    devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
+struct renewed {
+    const struct devid_made *made;
+    const struct devid_cert *chain;
+    size_t n;
+};
 
-    if (rc == DEVID_OK && identity->previous != NULL) {
-        rc = devid_store_end_grace(tool->store, identity, err);
-        devid_snapshot_free(snap);
-        snap = NULL;
-        if (rc == DEVID_OK)
-            rc = tool_find(tool, want->name, &snap, &identity, err);
-    }
-    if (rc == DEVID_OK)
-        rc = devid_store_renew(tool->store, identity, made, chain, n, (int64_t)time(NULL), err);
-    devid_snapshot_free(snap);
-    return rc;
+static devid_rc put_renewed(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
+{
+    const struct renewed *renewed = with;
+
+    return devid_store_renew(tool->store, now, renewed->made, renewed->chain, renewed->n, (int64_t)time(NULL), err);
+}
+
+static devid_rc end_grace(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
+{
+    (void)with;
+    return now->previous != NULL ? devid_store_end_grace(tool->store, now, err) : DEVID_OK;
+}
+
+devid_rc tool_end_grace(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err)
+{
+    return tool_change(tool, &(struct devid_query){.token = want->token, .label = want->name}, end_grace, NULL, err);
 }
 
 static devid_rc change(struct tool *tool, const struct devid_conf_identity *want, const struct devid_made *made,
                        struct devid_slice certs_pem, struct devid_error *err)
 {
+    const struct devid_query query = {.token = want->token, .label = want->name};
     struct devid_bytes der[DEVID_CHAIN_MAX] = {{0}};
     struct devid_cert chain[DEVID_CHAIN_MAX];
-    size_t n = 0;
-    devid_rc rc = tool_chain_parse(certs_pem, der, chain, &n, err);
+    struct renewed renewed = {.made = made, .chain = chain};
+    devid_rc rc = tool_chain_parse(certs_pem, der, chain, &renewed.n, err);
 
+    if (rc == DEVID_OK) /* what was renewed before goes, whatever is left of its grace time: there is one previous pair */
+        rc = tool_end_grace(tool, want, err);
     if (rc == DEVID_OK)
-        rc = change_once(tool, want, made, chain, n, err);
-    for (int i = 1; i < TRIES && rc == DEVID_E_BUSY; i++)
-        rc = change_once(tool, want, made, chain, n, err);
+        rc = tool_change(tool, &query, put_renewed, &renewed, err);
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&der[i]);
     return rc;

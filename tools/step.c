@@ -4,64 +4,152 @@
 #include <stdio.h>
 
 #include "core/files.h"
+#include "core/key.h"
 #include "core/make.h"
 #include "core/nv.h"
 #include "tool.h"
 
-/* What was made becomes an identity without a certificate. */
-static devid_rc keep_made(struct tool *tool, const struct devid_conf_identity *want, const struct devid_made *made,
-                          const struct devid_identity *before, struct devid_error *err)
+static struct devid_query query_of(const struct devid_conf_identity *want)
 {
-    struct devid_identity identity = {0};
+    return (struct devid_query){.token = want->token, .label = want->name};
+}
 
-    if (before != NULL)
-        identity = *before;
-    identity.token = want->token;
-    identity.label = want->name;
-    identity.public_label = before != NULL ? before->public_label : want->name;
-    identity.role = want->role;
-    identity.pub = made->pub;
-    identity.handle = made->handle;
-    identity.parent = made->parent;
-    identity.key_place = made->handle != 0 ? DEVID_PLACE_HANDLE : DEVID_PLACE_BLOB;
-    identity.blob = devid_slice_of(made->blob);
-    identity.object = devid_slice_of(made->object);
-    identity.made_by = devid_slice_of(made->made_by);
-    if (identity.n_chain == 0)
-        identity.cert_place = DEVID_PLACE_NONE;
-    return devid_store_put(tool->store, &identity, err);
+/* A key that was just made or moved, and in whose place it is to be. */
+struct kept_key {
+    const struct devid_conf_identity *want;
+    const struct devid_made *made;
+    struct devid_bytes dead; /* SubjectPublicKeyInfo of the one that the TPM lost; empty: there was none */
+};
+
+static void place_made(const struct kept_key *key, struct devid_identity *identity)
+{
+    const struct devid_made *made = key->made;
+
+    identity->token = key->want->token;
+    identity->label = key->want->name;
+    identity->role = key->want->role;
+    identity->pub = made->pub;
+    identity->handle = made->handle;
+    identity->parent = made->parent;
+    identity->key_place = made->handle != 0 ? DEVID_PLACE_HANDLE : DEVID_PLACE_BLOB;
+    identity->blob = devid_slice_of(made->blob);
+    identity->object = devid_slice_of(made->object);
+    identity->made_by = devid_slice_of(made->made_by);
+}
+
+static bool has_key(const struct devid_identity *identity, const struct devid_bytes *spki)
+{
+    return devid_slice_eq(devid_slice_of(identity->pub.spki), devid_slice_of(*spki));
+}
+
+static devid_rc put_new(struct tool *tool, const struct devid_identity *old, const struct kept_key *key, struct devid_error *err)
+{
+    struct devid_identity identity = {.public_label = key->want->name};
+
+    place_made(key, &identity);
+    return devid_store_change(tool->store, old, &identity, err);
+}
+
+static devid_rc fail_other(struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_EXISTS, "another program made a key of this name meanwhile, which is left alone: run this again to go on with that");
+}
+
+/* What is said of the same key stays. */
+static devid_rc put_made(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
+{
+    const struct kept_key *key = with;
+    struct devid_identity next = *now;
+
+    if (key->dead.len != 0 && has_key(now, &key->dead))
+        return put_new(tool, now, key, err);
+    if (!has_key(now, &key->made->pub.spki))
+        return fail_other(err);
+    place_made(key, &next);
+    return devid_store_change(tool->store, now, &next, err);
+}
+
+/* What was made becomes an identity without a certificate, unless another process wrote it down already. */
+static devid_rc keep_made(struct tool *tool, struct kept_key *key, struct devid_error *err)
+{
+    const struct devid_query query = query_of(key->want);
+    devid_rc rc = tool_change(tool, &query, put_made, key, err);
+
+    if (rc == DEVID_E_ABSENT)
+        rc = put_new(tool, NULL, key, err);
+    return rc == DEVID_E_BUSY ? tool_change(tool, &query, put_made, key, err) : rc;
+}
+
+/* The plan makes a key where there is none, or one that the TPM lost. What came meanwhile is neither. */
+static devid_rc dead_key(struct tool *tool, const struct devid_conf_identity *want, struct devid_bytes *spki, struct devid_error *err)
+{
+    enum devid_standing standing = DEVID_STANDING_THERE;
+    const struct devid_identity *identity;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = tool_find_own(tool, want, &snap, &identity, err);
+
+    if (rc == DEVID_E_ABSENT)
+        return DEVID_OK;
+    if (rc == DEVID_OK)
+        rc = devid_standing_ask(tool->store, snap, identity, &standing, err);
+    if (rc == DEVID_OK && standing != DEVID_STANDING_GONE)
+        rc = fail_other(err);
+    if (rc == DEVID_OK)
+        rc = devid_bytes_copy(devid_slice_of(identity->pub.spki), spki, err);
+    devid_snapshot_free(snap);
+    return rc;
 }
 
 static devid_rc make_key(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err)
 {
     struct devid_made made = {0};
+    struct kept_key key = {.want = want, .made = &made};
     struct devid_wanted wanted = tool_wanted(want);
-    devid_rc rc;
+    devid_rc rc = dead_key(tool, want, &key.dead, err);
 
-    if (want->role == DEVID_ROLE_IDEVID || want->role == DEVID_ROLE_IAK)
+    if (rc == DEVID_OK && (want->role == DEVID_ROLE_IDEVID || want->role == DEVID_ROLE_IAK))
         rc = devid_make_primary(tool->store, want->role, want->alg, want->bits, want->handle, &made, err);
-    else
+    else if (rc == DEVID_OK)
         rc = devid_make_key(tool->store, &wanted, &made, err);
     if (rc == DEVID_OK)
-        rc = keep_made(tool, want, &made, NULL, err);
+        rc = keep_made(tool, &key, err);
     if (rc == DEVID_OK && made.handle != 0)
         (void)printf("%s: key made in the TPM: %s, at 0x%08" PRIx32, want->name, devid_public_name(&made.pub),
                      made.handle);
     else if (rc == DEVID_OK)
         (void)printf("%s: key made in the TPM: %s, wrapped under 0x%08" PRIx32, want->name,
                      devid_public_name(&made.pub), made.parent);
+    devid_bytes_free(&key.dead);
     devid_made_free(&made);
     return rc;
+}
+
+/* Somebody destroyed the key while it was moved: no file would tell of it. */
+static devid_rc take_back(struct tool *tool, const struct devid_identity *identity, uint32_t handle, struct devid_error *err)
+{
+    struct devid_identity at = *identity;
+    devid_rc rc;
+
+    at.key_place = DEVID_PLACE_HANDLE;
+    at.handle = handle;
+    at.previous = NULL;
+    rc = devid_key_evict(tool->store, &at, err);
+    return rc != DEVID_OK ? rc : devid_fail(err, DEVID_E_ABSENT, "the key was deleted meanwhile");
 }
 
 static devid_rc persist(struct tool *tool, const struct devid_conf_identity *want,
                         const struct devid_identity *identity, struct devid_error *err)
 {
+    const struct devid_query query = query_of(want);
     struct devid_made made = {0};
+    struct kept_key key = {.want = want, .made = &made};
     devid_rc rc = devid_make_persistent(tool->store, identity, want->handle, &made, err);
 
-    if (rc == DEVID_OK)
-        rc = keep_made(tool, want, &made, identity, err);
+    if (rc == DEVID_OK) {
+        rc = tool_change(tool, &query, put_made, &key, err);
+        if (rc == DEVID_E_ABSENT || rc == DEVID_E_EXISTS)
+            rc = take_back(tool, identity, made.handle, err);
+    }
     if (rc == DEVID_OK)
         (void)printf("%s: key moved to 0x%08" PRIx32, want->name, made.handle);
     devid_made_free(&made);
@@ -72,7 +160,7 @@ static devid_rc end_grace(struct tool *tool, const struct devid_conf_identity *w
                           struct devid_error *err)
 {
     uint32_t handle = identity->previous != NULL ? identity->previous->handle : 0;
-    devid_rc rc = devid_store_end_grace(tool->store, identity, err);
+    devid_rc rc = tool_end_grace(tool, want, err);
 
     if (rc == DEVID_OK)
         (void)printf("%s: grace time over, the key before the last renewal is removed", want->name);
@@ -81,10 +169,30 @@ static devid_rc end_grace(struct tool *tool, const struct devid_conf_identity *w
     return rc;
 }
 
+/* What an index holds by now. */
+struct written {
+    uint32_t index;
+    const struct devid_cert *leaf;
+};
+
+static devid_rc put_written(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
+{
+    const struct written *written = with;
+    struct devid_identity next = *now;
+
+    if (now->n_chain == 0 || !devid_slice_eq(now->chain[0].der, written->leaf->der))
+        return devid_fail(err, DEVID_E_EXISTS, "its certificate was changed while the one before was written to NV 0x%08" PRIx32,
+                          written->index);
+    next.cert_place = DEVID_PLACE_NV;
+    next.nv_index = written->index;
+    return devid_store_change(tool->store, now, &next, err);
+}
+
 static devid_rc write_nv(struct tool *tool, const struct devid_conf_identity *want,
                          const struct devid_identity *identity, struct devid_error *err)
 {
-    struct devid_identity changed = *identity;
+    const struct devid_query query = query_of(want);
+    struct written written = {.index = want->nv_index, .leaf = &identity->chain[0]};
     struct devid_bytes all = {0};
     devid_rc rc = DEVID_OK;
 
@@ -95,10 +203,8 @@ static devid_rc write_nv(struct tool *tool, const struct devid_conf_identity *wa
     if (identity->n_chain > 1 && (rc == DEVID_E_DATA || rc == DEVID_E_EXISTS || rc == DEVID_E_TPM))
         rc = devid_nv_write(tool->store, want->nv_index, identity->chain[0].der, err);
     devid_bytes_free(&all);
-    changed.cert_place = DEVID_PLACE_NV;
-    changed.nv_index = want->nv_index;
     if (rc == DEVID_OK)
-        rc = devid_store_put(tool->store, &changed, err);
+        rc = tool_change(tool, &query, put_written, &written, err);
     if (rc == DEVID_OK)
         (void)printf("%s: certificate written to NV 0x%08" PRIx32 " and locked", want->name, want->nv_index);
     return rc;
@@ -139,7 +245,7 @@ static devid_rc say_enrolled(struct tool *tool, const struct devid_conf_identity
     struct devid_bytes subject = {0};
     const char *with = tool->was_without ? want->user : tool_client_of(want, is_renewal);
     char until[24];
-    devid_rc rc = tool_find(tool, want->name, &snap, &identity, err);
+    devid_rc rc = tool_find_own(tool, want, &snap, &identity, err);
 
     if (rc != DEVID_OK)
         return rc;
@@ -166,7 +272,7 @@ devid_rc tool_step(struct tool *tool, const struct devid_conf_identity *want, en
 
     if (action == PLAN_PERSIST || action == PLAN_END_GRACE || action == PLAN_WRITE_NV || action == PLAN_WRITE_PEM ||
         action == PLAN_HOOK)
-        rc = tool_find(tool, want->name, &snap, &identity, err);
+        rc = tool_find_own(tool, want, &snap, &identity, err);
     if (rc != DEVID_OK)
         return rc;
     switch (action) {

@@ -6,8 +6,6 @@
 
 #include "tool.h"
 
-#define TRIES 5
-
 struct wish {
     bool disable, key, certificate;
     const char *name;
@@ -21,34 +19,20 @@ static unsigned flags_of(unsigned flags, bool is_meant, bool disable)
 }
 
 /* The manufacturer's own are read-only to clients, and may be switched off all the same: for privacy. */
-static devid_rc change(struct tool *tool, const struct wish *wish, const struct devid_identity *old, struct devid_error *err)
+static devid_rc change(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err)
 {
-    struct devid_identity next = *old;
+    const struct wish *wish = with;
+    struct devid_identity next = *now;
 
-    next.private_flags = flags_of(old->private_flags, wish->key, wish->disable);
-    next.cert_flags = flags_of(old->cert_flags, wish->certificate, wish->disable);
-    if (next.private_flags == old->private_flags && next.cert_flags == old->cert_flags) {
-        (void)printf("%s is %s already\n", old->label, wish->disable ? "disabled" : "enabled");
+    if (!wish->key && now->n_chain == 0)
+        return devid_fail(err, DEVID_E_ABSENT, "%s has no certificate", wish->name);
+    next.private_flags = flags_of(now->private_flags, wish->key, wish->disable);
+    next.cert_flags = flags_of(now->cert_flags, wish->certificate, wish->disable);
+    if (next.private_flags == now->private_flags && next.cert_flags == now->cert_flags) {
+        (void)printf("%s is %s already\n", now->label, wish->disable ? "disabled" : "enabled");
         return DEVID_OK;
     }
-    return old->is_read_only ? devid_store_put(tool->store, &next, err)
-                             : devid_store_replace(tool->store, old, &next, err);
-}
-
-static devid_rc switch_once(struct tool *tool, const struct wish *wish, struct devid_error *err)
-{
-    const struct devid_identity *identity;
-    struct devid_snapshot *snap = NULL;
-    devid_rc rc = tool_find(tool, wish->name, &snap, &identity, err);
-
-    if (rc != DEVID_OK)
-        return rc;
-    if (!wish->key && identity->n_chain == 0)
-        rc = devid_fail(err, DEVID_E_ABSENT, "%s has no certificate", wish->name);
-    if (rc == DEVID_OK)
-        rc = change(tool, wish, identity, err);
-    devid_snapshot_free(snap);
-    return rc;
+    return devid_store_change(tool->store, now, &next, err);
 }
 
 static devid_rc run(struct tool *tool, bool disable, int argc, char **argv, struct devid_error *err)
@@ -56,7 +40,6 @@ static devid_rc run(struct tool *tool, bool disable, int argc, char **argv, stru
     static const struct option options[] = {
         {"key", no_argument, NULL, 'k'}, {"certificate", no_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
     struct wish wish = {.disable = disable};
-    devid_rc rc = DEVID_E_BUSY;
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -72,9 +55,7 @@ static devid_rc run(struct tool *tool, bool disable, int argc, char **argv, stru
     wish.name = argv[optind];
     if (!wish.key && !wish.certificate)
         wish.key = wish.certificate = true;
-    for (int i = 0; rc == DEVID_E_BUSY && i < TRIES; i++) /* another process changed it meanwhile */
-        rc = switch_once(tool, &wish, err);
-    return rc;
+    return tool_change(tool, &(struct devid_query){.label = wish.name}, change, &wish, err);
 }
 
 devid_rc command_disable(struct tool *tool, int argc, char **argv, struct devid_error *err)

@@ -53,15 +53,34 @@ devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_e
 /** Usage error: the sentence, exit status 2. */
 #define TOOL_USAGE DEVID_E_ARG
 
+/** TPM commands that this process has sent, by both of its connections. */
+uint64_t tool_commands(struct tool *tool);
+
+/* named.c */
+
 /**
  * The identity that a person named, in a fresh snapshot: that of devid.conf's section before one of that name in another token.
  * \param snap  released by the caller, after the identity's last use
  */
 devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **snap,
                    const struct devid_identity **identity, struct devid_error *err);
+/** The same for that of a section alone. */
+devid_rc tool_find_own(struct tool *tool, const struct devid_conf_identity *want, struct devid_snapshot **snap,
+                       const struct devid_identity **identity, struct devid_error *err);
 
-/** TPM commands that this process has sent, by both of its connections. */
-uint64_t tool_commands(struct tool *tool);
+/** The section of devid.conf that an identity is of; NULL if there is none. */
+const struct devid_conf_identity *tool_section(struct tool *tool, const struct devid_identity *identity);
+
+/** Change an identity as it is now. \return DEVID_E_BUSY if it was changed meanwhile, as devid_store_change says */
+typedef devid_rc tool_changer(struct tool *tool, const struct devid_identity *now, void *with, struct devid_error *err);
+/**
+ * Find an identity and change it; anew if another process changed it in the same moment, a few times: nothing of what others do
+ * is lost.
+ * \param query  token and label; token NULL: as tool_find
+ * \param with   for change
+ * \return DEVID_E_ABSENT; else as change
+ */
+devid_rc tool_change(struct tool *tool, const struct devid_query *query, tool_changer *change, void *with, struct devid_error *err);
 
 /* found.c */
 
@@ -133,6 +152,8 @@ devid_rc tool_export_spire(const struct devid_identity *identity, const char *fo
 devid_rc tool_renew(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err);
 /** When that is; 0: no failure of this certificate's renewal is known. n_failures: how many in a row. */
 int64_t tool_retry(struct tool *tool, const struct devid_conf_identity *want, int64_t not_after, unsigned *n_failures);
+/** Remove what the last renewal replaced, if anything is left of it; as devid_store_end_grace. */
+devid_rc tool_end_grace(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err);
 /** Path of a file of this identity in STATE/.renew; the folder need not be there. */
 devid_rc tool_renew_path(struct tool *tool, const char *name, const char *suffix, struct devid_bytes *path, struct devid_error *err);
 

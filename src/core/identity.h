@@ -72,7 +72,7 @@ struct devid_identity {
     struct devid_public pub;
 
     /*
-     * What PKCS#11 clients chose for each object alone. For devid_store_put: a NULL label is as label (public_label, then
+     * What PKCS#11 clients chose for each object alone. For devid_store_change: a NULL label is as label (public_label, then
      * label), an empty id as id.
      */
     const char *private_label; /* label, unless another identity of the token had it first: it may be empty */

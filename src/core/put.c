@@ -91,8 +91,14 @@ static devid_rc write_file(const struct place *place, struct devid_slice file, s
     return devid_files_replace((const char *)place->folder.data, place->name, file, 0644, err);
 }
 
-static devid_rc replace(struct devid_store *store, const struct place *place, const struct devid_identity *identity,
-                        struct devid_error *err)
+static devid_rc fail_changed(const char *label, struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_BUSY, "%s was changed meanwhile: try again", label);
+}
+
+/* Nothing is replaced but what cannot be read. */
+static devid_rc put_file(struct devid_store *store, const struct place *place, const struct devid_identity *identity,
+                         struct devid_error *err)
 {
     struct devid_bytes old = {0}, file = {0};
     struct devid_entry *before = NULL;
@@ -100,12 +106,14 @@ static devid_rc replace(struct devid_store *store, const struct place *place, co
 
     if (rc == DEVID_OK)
         (void)devid_entry_read(store, identity->token, devid_slice_of(old), &before, NULL);
-    if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
+    if (before != NULL)
+        rc = fail_changed(identity->label, err);
+    else if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
         rc = devid_entry_write(identity, devid_slice_of(old), &file, err);
     if (rc == DEVID_OK)
         rc = write_file(place, devid_slice_of(file), err);
     if (rc == DEVID_OK)
-        devid_counters_count(store, before != NULL ? &before->identity : NULL, identity);
+        devid_counters_count(store, NULL, identity);
     devid_entry_free(before);
     devid_bytes_free(&old);
     devid_bytes_free(&file);
@@ -144,7 +152,7 @@ static void put_cache(struct devid_store *store, const struct devid_identity *id
         devid_cache_put(store, identity->handle, devid_slice_of(identity->pub.area), identity->object);
 }
 
-devid_rc devid_store_put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+static devid_rc put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
 {
     struct place place = {0};
     int fd = -1;
@@ -157,7 +165,7 @@ devid_rc devid_store_put(struct devid_store *store, const struct devid_identity 
     if (rc == DEVID_OK)
         rc = check_parent(&place, identity, err);
     if (rc == DEVID_OK)
-        rc = replace(store, &place, identity, err);
+        rc = put_file(store, &place, identity, err);
     devid_flock_leave(fd);
     if (rc == DEVID_OK)
         put_cache(store, identity);
@@ -244,6 +252,12 @@ static bool has_same_key(struct devid_store *store, const struct devid_entry *e,
     return is_same;
 }
 
+/* The manufacturer's identity that the TPM told of, where no file could be written. */
+static bool has_no_file(const struct devid_entry *e)
+{
+    return e->identity.is_read_only && e->stamp.inode == 0;
+}
+
 /* With the folder locked. What a rename that was cut off left goes first: it would come back to life. */
 static devid_rc check_unchanged(struct devid_store *store, const struct devid_entry *old,
                                 const struct place *place, struct devid_error *err)
@@ -252,9 +266,10 @@ static devid_rc check_unchanged(struct devid_store *store, const struct devid_en
     struct place was = {0};
     devid_rc rc = devid_file_read(place->path, DEVID_RECORD_MAX, &now, err);
 
-    if (rc == DEVID_E_ABSENT ||
-        (rc == DEVID_OK && !devid_slice_eq(devid_slice_of(now), devid_slice_of(old->file))))
-        rc = devid_fail(err, DEVID_E_BUSY, "%s was changed meanwhile", old->identity.label);
+    if (rc == DEVID_E_ABSENT && has_no_file(old))
+        rc = DEVID_OK;
+    else if (rc == DEVID_E_ABSENT || (rc == DEVID_OK && !devid_slice_eq(devid_slice_of(now), devid_slice_of(old->file))))
+        rc = fail_changed(old->identity.label, err);
     if (rc == DEVID_OK && old->was.len != 0) {
         rc = place_of(store, old->identity.token, (const char *)old->was.data, &was, err);
         if (rc == DEVID_OK && has_same_key(store, old, was.path))
@@ -285,8 +300,9 @@ static devid_rc rename_identity(const struct devid_store *store, const struct de
     return rc;
 }
 
-devid_rc devid_store_replace(struct devid_store *store, const struct devid_identity *old,
-                             const struct devid_identity *next, struct devid_error *err)
+/* next NULL: it is removed */
+static devid_rc change(struct devid_store *store, const struct devid_identity *old, const struct devid_identity *next,
+                       struct devid_error *err)
 {
     const struct devid_entry *entry = (const struct devid_entry *)(const void *)old; /* its first member */
     struct place place = {0};
@@ -294,8 +310,6 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
     int fd = -1;
     devid_rc rc = next != NULL ? check_chain(next, err) : DEVID_OK;
 
-    if (old->is_read_only)
-        return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it is not changed", old->label);
     if (rc == DEVID_OK)
         rc = place_of(store, old->token, old->label, &place, err);
     if (rc == DEVID_OK)
@@ -327,26 +341,16 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
     return rc;
 }
 
-devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err)
+devid_rc devid_store_replace(struct devid_store *store, const struct devid_identity *old,
+                             const struct devid_identity *next, struct devid_error *err)
 {
-    struct place place = {0};
-    bool was_there = false;
-    int fd = -1;
-    devid_rc rc;
+    if (old->is_read_only)
+        return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it is not changed", old->label);
+    return change(store, old, next, err);
+}
 
-    if (identity->is_read_only)
-        return devid_fail(err, DEVID_E_DENIED, "%s is the manufacturer's: it is not removed", identity->label);
-    rc = place_of(store, identity->token, identity->label, &place, err);
-    if (rc == DEVID_OK)
-        rc = devid_flock_enter((const char *)place.folder.data, &fd, err);
-    was_there = rc == DEVID_OK && access(place.path, F_OK) == 0;
-    if (rc == DEVID_OK)
-        rc = devid_files_remove((const char *)place.folder.data, place.name, err);
-    if (rc == DEVID_OK && was_there)
-        devid_counters_count(store, identity, NULL);
-    devid_flock_leave(fd);
-    if (rc == DEVID_OK && identity->key_place == DEVID_PLACE_HANDLE)
-        devid_cache_drop(store, identity->handle);
-    devid_bytes_free(&place.folder);
-    return rc;
+devid_rc devid_store_change(struct devid_store *store, const struct devid_identity *old, const struct devid_identity *next,
+                            struct devid_error *err)
+{
+    return old != NULL ? change(store, old, next, err) : put(store, next, err);
 }

@@ -97,18 +97,7 @@ devid_rc devid_store_find(struct devid_store *store, const struct devid_query *q
                           const struct devid_identity **out, struct devid_error *err);
 
 /**
- * Write an identity: its file is made or replaced by one rename, the cache with it. Fields and PEM
- * blocks that the file has and this version does not know are kept.
- *
- * \param identity  token, label, role, pub.area, key and chain as wanted; object may be empty;
- *                  lent. A chain whose leaf is not for the key is refused.
- * \return DEVID_E_DATA for such a chain; DEVID_E_FILE if the folder cannot be written (nothing
- *         is left behind, the old file stays)
- */
-devid_rc devid_store_put(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
-
-/**
- * Write an identity that is new: as devid_store_put, but no file is replaced. If its label is taken, empty, or too long for a
+ * Write an identity that is new; no file is replaced. If its label is taken, empty, or too long for a
  * file, it gets another one like it, and the wanted one as private_label: PKCS#11 lets two keys have one label.
  *
  * \param name  its label in the store; freed by the caller
@@ -128,9 +117,19 @@ devid_rc devid_store_replace(struct devid_store *store, const struct devid_ident
                              const struct devid_identity *next, struct devid_error *err);
 
 /**
+ * The same for who may change the manufacturer's, too, and make an identity of a name that is the device's own: the commands.
+ *
+ * \param old  NULL: next is new, under its very label
+ * \return DEVID_E_BUSY also if it was to be new and another process made one of that name: look again; DEVID_E_FILE if the folder
+ *         cannot be written
+ */
+devid_rc devid_store_change(struct devid_store *store, const struct devid_identity *old, const struct devid_identity *next,
+                            struct devid_error *err);
+
+/**
  * A snapshot of one identity that is in no folder: of a key pair that lives as long as a session.
  *
- * \param identity  as for devid_store_put; lent, copied
+ * \param identity  as for devid_store_change; lent, copied
  */
 devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identity *identity,
                            struct devid_snapshot **out, struct devid_error *err);
@@ -153,9 +152,6 @@ devid_rc devid_store_remove_item(struct devid_store *store, const char *token, c
 
 /** As devid_snapshot_of. */
 devid_rc devid_snapshot_of_item(const struct devid_item *item, struct devid_snapshot **out, struct devid_error *err);
-
-/** Remove the file and cache of an identity; its key in the TPM is not touched. DEVID_E_DENIED if read-only. */
-devid_rc devid_store_remove(struct devid_store *store, const struct devid_identity *identity, struct devid_error *err);
 
 /** The folder of a token: "STATE/TOKEN", as devid_files_name spells it; *out is NUL-terminated and freed by the caller. */
 devid_rc devid_store_token_folder(const struct devid_store *store, const char *token, struct devid_bytes *out,

@@ -24,6 +24,7 @@ CLIENT_TESTS += test/client/guide.sh
 CLIENT_TESTS += test/client/haproxy.sh
 CLIENT_TESTS += test/client/java.sh
 CLIENT_TESTS += test/client/manager.sh
+CLIENT_TESTS += test/client/meanwhile.sh
 CLIENT_TESTS += test/client/mosquitto.sh
 CLIENT_TESTS += test/client/nginx.sh
 CLIENT_TESTS += test/client/node-pkcs11.sh

@@ -174,6 +174,14 @@ ok "a wrapped key, too" devid delete --yes wrapped
 fails "once" "wrapped is not on this device" devid delete --yes wrapped
 ok "both are counted" test "$(counted)" = "0 2 2 4"
 
+# A key of that name in another token is not devid.conf's.
+mkdir "$state/abroad" && sed 's/^label: .*/label: azure:ldevid/' "$state/owner/rsa.pem" >"$state/abroad/azure%3Aldevid.pem"
+devid ref --out client.pem rsa >out
+ok "one of that name in another token is found" sh -c "'$DEVID_BUILD/devid' --config with-pem.conf list --json | grep azure:ldevid"
+ok "and deleted" devid --config with-pem.conf delete --yes azure:ldevid
+ok "which leaves the file of devid.conf's own to its clients" test -s client.pem
+rm -r "$state/abroad"
+
 # What clients call their keys is theirs, and no command to somebody's terminal.
 red=$'red\xc2\x9b31m' # C1's CSI; those of ASCII the module refuses
 ok "a client's key may have any name" tool --generate-privkey ecdsa --curve secp256r1 --label "$red" --outfile red.pub pkcs11:token=owner

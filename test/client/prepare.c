@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "put.h"
 #include "tpm/identities.h"
 
 static const char *folder;
@@ -40,7 +41,7 @@ static void forget(struct devid_store *store, const char *label)
     struct devid_snapshot *snap = NULL;
 
     assert_int_equal(devid_store_find(store, &query, &snap, &identity, NULL), DEVID_OK);
-    assert_int_equal(devid_store_remove(store, identity, NULL), DEVID_OK);
+    assert_int_equal(remove_identity(store, identity, NULL), DEVID_OK);
     devid_snapshot_free(snap);
 }
 

@@ -23,6 +23,7 @@ static const struct {
     {"io", {FAULT_IO, 0}},
     {"cut", {FAULT_CUT, 0}},
     {"reset", {FAULT_RESET, 0}},
+    {"run", {FAULT_RUN, 0}},
 };
 
 struct fault fault_next(void)
@@ -49,6 +50,14 @@ void fault_write_answer(TSS2_RC code, uint8_t *response, size_t *size)
 
     memcpy(response, answer, sizeof answer);
     *size = sizeof answer;
+}
+
+void fault_run(void)
+{
+    const char *what = getenv("DEVID_TCTI_RUN");
+
+    if (what == NULL || unsetenv("DEVID_TCTI_FAULT") != 0 || system(what) != 0)
+        abort();
 }
 
 /* swtpm's control channel: CMD_INIT without flags, and the result, 0. swtpm_ioctls(3) */

@@ -97,6 +97,8 @@ static TSS2_RC count_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t c
         return TSS2_RC_SUCCESS;
     if (c->fault.kind == FAULT_RESET)
         fault_reset(c->real, c->real_conf);
+    if (c->fault.kind == FAULT_RUN)
+        fault_run();
     return Tss2_Tcti_Transmit(c->real, size, command);
 }
 

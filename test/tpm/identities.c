@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See the header. */
+#include "put.h"
 #include "tpm/identities.h"
 
 #include <setjmp.h>
@@ -104,7 +105,7 @@ static void enrol(struct identities *ids, struct devid_identity *identity, struc
     identity->cert_place = DEVID_PLACE_FILE;
     identity->chain = chain;
     identity->n_chain = 2;
-    MUST(devid_store_put(ids->store, identity, NULL));
+    MUST(put_identity(ids->store, identity, NULL));
 
     MUST(devid_uri_of(identity, &ref.uri, NULL));
     MUST(devid_ref_write_der(&ref, &der, NULL));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See the header. */
+#include "put.h"
 #include "tpm/keys.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ static void put(struct devid_store *store, const char *label, enum devid_role ro
     identity.blob = devid_slice_of(made->blob);
     identity.object = devid_slice_of(made->object);
     identity.made_by = devid_slice_of(made->made_by);
-    assert_rc(devid_store_put(store, &identity, &err), DEVID_OK, err);
+    assert_rc(put_identity(store, &identity, &err), DEVID_OK, err);
 }
 
 void keys_make(struct devid_store *store, const char *label, enum devid_alg alg, unsigned bits, uint32_t handle)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See the header. */
+#include "put.h"
 #include "tpm/pkcs11_face.h"
 
 #include <dlfcn.h>
@@ -43,7 +44,7 @@ static void manufacture(struct p11 *t, enum devid_role role, const char *label, 
     identity.object = devid_slice_of(made.object);
     identity.chain = &leaf;
     identity.n_chain = 1;
-    MUST(devid_store_put(store, &identity, NULL));
+    MUST(put_identity(store, &identity, NULL));
     X509_free(cert);
     EVP_PKEY_free(key);
     OPENSSL_free(der);

@@ -11,6 +11,7 @@
 #include "core/make.h"
 #include "core/policy.h"
 #include "core/recover.h"
+#include "put.h"
 #include "tpm/by_hand.h"
 #include "tpm/keys.h"
 
@@ -197,7 +198,7 @@ static void keep_ek(struct world *w)
     assert_rc(devid_make_look(world_store(w), EK, &made, &err), DEVID_OK, err);
     identity.pub = made.pub;
     identity.object = devid_slice_of(made.object);
-    assert_rc(devid_store_put(world_store(w), &identity, &err), DEVID_OK, err);
+    assert_rc(put_identity(world_store(w), &identity, &err), DEVID_OK, err);
     devid_made_free(&made);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/counters.h"
 #include "core/keyfile.h"
+#include "put.h"
 #include "tpm/by_hand.h"
 #include "tpm/keys.h"
 
@@ -121,7 +122,7 @@ static void the_manufacturer_s_is_switched_off_in_its_own_file(void **state)
     assert_true(devid_identity_key_enabled(identity));
     next = *identity;
     next.private_flags |= DEVID_FLAG_DISABLED;
-    assert_rc(devid_store_put(world_store(w), &next, &err), DEVID_OK, err);
+    assert_rc(put_identity(world_store(w), &next, &err), DEVID_OK, err);
     devid_snapshot_free(snap);
     assert_signs(key, DEVID_E_DENIED);
     devid_key_free(key);
@@ -158,8 +159,8 @@ static void keys_are_counted_as_they_come_and_go(void **state)
     keys_make_device(world_store(w), "idevid", DEVID_ROLE_IDEVID, DEVID_EC, 256, 0x81020000);
     assert_counted(w, 3, 0);
     assert_rc(devid_store_find(world_store(w), &query, &snap, &identity, &err), DEVID_OK, err);
-    assert_rc(devid_store_remove(world_store(w), identity, &err), DEVID_OK, err);
-    assert_rc(devid_store_remove(world_store(w), identity, &err), DEVID_OK, err);
+    assert_rc(remove_identity(world_store(w), identity, &err), DEVID_OK, err);
+    assert_rc(remove_identity(world_store(w), identity, &err), DEVID_OK, err);
     devid_snapshot_free(snap);
     assert_counted(w, 3, 1);
     keys_make(world_store(w), "wrapped", DEVID_EC, 256, 0); /* in place of the old one */

@@ -7,6 +7,7 @@
 #include "core/key.h"
 #include "core/login.h"
 #include "core/make.h"
+#include "put.h"
 #include "tpm/by_hand.h"
 
 static const char so[] = "87654321", user[] = "123456", other[] = "another PIN";
@@ -44,7 +45,7 @@ static void make_key(struct world *w, const char *label, enum devid_alg alg, uns
     identity.pub = made.pub;
     identity.parent = made.parent;
     identity.blob = devid_slice_of(made.blob);
-    ok(devid_store_put(world_store(w), &identity, &err));
+    ok(put_identity(world_store(w), &identity, &err));
     devid_made_free(&made);
     world_forget_commands(w);
 }
@@ -250,12 +251,12 @@ static void a_token_with_a_pin_takes_no_key_that_is_not_behind_it(void **state)
     identity.pub = made.pub;
     identity.parent = made.parent;
     identity.blob = devid_slice_of(made.blob);
-    assert_int_equal(devid_store_put(world_store(w), &identity, NULL), DEVID_E_DENIED);
+    assert_int_equal(put_identity(world_store(w), &identity, NULL), DEVID_E_DENIED);
     identity.token = "owner";
-    ok(devid_store_put(world_store(w), &identity, &err));
+    ok(put_identity(world_store(w), &identity, &err));
     assert_int_equal(devid_token_init(world_store(w), NULL, "owner", pin(so), NULL), DEVID_E_DENIED);
     identity.parent = DEVID_PARENT_PIN;
-    assert_int_equal(devid_store_put(world_store(w), &identity, NULL), DEVID_E_DENIED);
+    assert_int_equal(put_identity(world_store(w), &identity, NULL), DEVID_E_DENIED);
     devid_made_free(&made);
     world_assert_clean(w);
 }

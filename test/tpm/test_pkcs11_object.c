@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "put.h"
 #include "tpm/pkcs11_face.h"
 
 #define ABSENT CK_UNAVAILABLE_INFORMATION
@@ -320,7 +321,7 @@ static void another_process_is_seen_without_a_restart(void **state)
         changed = *found;
         changed.chain = &chain;
         changed.n_chain = 1;
-        _exit(devid_store_put(store, &changed, NULL) == DEVID_OK ? 0 : 2);
+        _exit(put_identity(store, &changed, NULL) == DEVID_OK ? 0 : 2);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);

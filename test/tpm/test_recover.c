@@ -9,6 +9,7 @@
 #include "core/login.h"
 #include "core/template.h"
 #include "core/variant.h"
+#include "put.h"
 #include "tpm/by_hand.h"
 #include "tpm/keys.h"
 
@@ -331,7 +332,7 @@ static void a_key_under_a_hierarchy_stands_until_that_is_cleared(void **state)
     assert_rc(devid_make_key(world_store(w), &wanted, &made, &err), DEVID_OK, err);
     identity = (struct devid_identity){.token = "owner", .label = "x", .role = DEVID_ROLE_CLIENT, .pub = made.pub,
                                        .key_place = DEVID_PLACE_BLOB, .parent = made.parent, .blob = devid_slice_of(made.blob)};
-    assert_rc(devid_store_put(world_store(w), &identity, &err), DEVID_OK, err);
+    assert_rc(put_identity(world_store(w), &identity, &err), DEVID_OK, err);
     assert_int_equal(standing_of(w, "x"), DEVID_STANDING_THERE);
     assert_rc(devid_handles_read(world_store(w), &handles, &err), DEVID_OK, err);
     assert_false(devid_handles_lack(&handles, &identity));
@@ -403,7 +404,7 @@ static void keys_behind_a_pin_stand_as_their_token_does(void **state)
     assert_rc(devid_make_key(world_store(w), &wanted, &made, &err), DEVID_OK, err);
     identity.pub = made.pub;
     identity.blob = devid_slice_of(made.blob);
-    assert_rc(devid_store_put(world_store(w), &identity, &err), DEVID_OK, err);
+    assert_rc(put_identity(world_store(w), &identity, &err), DEVID_OK, err);
     devid_logout(world_store(w), "vault");
     assert_int_equal(standing_of(w, "mine"), DEVID_STANDING_THERE);
     by_hand(w, "tpm2_clear -c p");

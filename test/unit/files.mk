@@ -4,7 +4,7 @@ include test/unit/tools.mk
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test
 UNIT_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_LIBS = libdevid-core.la $(CORE_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += test/unit/soft.h test/unit/folder.h test/unit/shelf.h
+EXTRA_DIST += test/put.h test/unit/soft.h test/unit/folder.h test/unit/shelf.h
 SHELF = test/unit/folder.c test/unit/shelf.c test/unit/soft.c
 
 if HAVE_CMOCKA
@@ -22,6 +22,13 @@ test_unit_test_cert_SOURCES = test/unit/test_cert.c test/unit/soft.c
 test_unit_test_cert_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_cert_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_cert_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += test/unit/test_change
+TESTS += test/unit/test_change
+test_unit_test_change_SOURCES = test/unit/test_change.c $(SHELF)
+test_unit_test_change_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_change_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_change_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += test/unit/test_conf
 TESTS += test/unit/test_conf

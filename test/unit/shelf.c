@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See the header. */
+#include "put.h"
 #include "unit/shelf.h"
 
 #include <stdio.h>
@@ -88,7 +89,7 @@ void must_put(struct devid_store *store, const struct devid_identity *identity)
 {
     struct devid_error err = {0};
 
-    if (devid_store_put(store, identity, &err) != DEVID_OK)
+    if (put_identity(store, identity, &err) != DEVID_OK)
         fail_msg("%s", err.text);
 }
 

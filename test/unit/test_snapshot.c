@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/cache.h"
+#include "put.h"
 #include "unit/folder.h"
 #include "unit/shelf.h"
 
@@ -53,7 +54,7 @@ static void put_elsewhere(const struct shelf *s, const struct devid_identity *id
     if (child == 0) {
         struct devid_store *store = NULL;
 
-        _exit(devid_store_open(s->conf, &store, NULL) == DEVID_OK && devid_store_put(store, identity, NULL) == DEVID_OK ? 0
+        _exit(devid_store_open(s->conf, &store, NULL) == DEVID_OK && put_identity(store, identity, NULL) == DEVID_OK ? 0
                                                                                                                        : 1);
     }
     assert_true(child_is_well(child));
@@ -147,7 +148,7 @@ static void a_snapshot_lives_on_as_it_was(void **state)
     must_put(s->store, &sample.identity);
     new = must_snapshot(s->store);
     assert_int_equal(look_for(new, "x")->n_chain, 1);
-    assert_int_equal(devid_store_remove(s->store, then, NULL), DEVID_OK);
+    assert_int_equal(remove_identity(s->store, then, NULL), DEVID_OK);
     devid_snapshot_free(new);
     new = must_snapshot(s->store);
     assert_null(look_for(new, "x"));
@@ -248,7 +249,7 @@ static void readers_see_key_and_certificate_as_a_pair(void **state)
             int failed = devid_store_open(s->conf, &store, NULL) != DEVID_OK;
 
             for (int n = 0; n < 100 && !failed; n++)
-                failed = devid_store_put(store, &samples[i].identity, NULL) != DEVID_OK;
+                failed = put_identity(store, &samples[i].identity, NULL) != DEVID_OK;
             _exit(failed);
         }
     }
@@ -345,10 +346,10 @@ static int put_twice(const char *conf)
     struct sample sample = sample_make("x", "P-256", 0x81000002);
     struct devid_store *store = NULL;
 
-    if (devid_store_open(conf, &store, NULL) != DEVID_OK || devid_store_put(store, &sample.identity, NULL) != DEVID_OK)
+    if (devid_store_open(conf, &store, NULL) != DEVID_OK || put_identity(store, &sample.identity, NULL) != DEVID_OK)
         return 1;
     sample_certify(&sample, "x");
-    return devid_store_put(store, &sample.identity, NULL) == DEVID_OK ? 0 : 1;
+    return put_identity(store, &sample.identity, NULL) == DEVID_OK ? 0 : 1;
 }
 
 static int run_killed(const struct shelf *s, const char *variable, int n)
@@ -403,7 +404,7 @@ static void a_power_cut_leaves_an_identity_that_is_whole(void **state)
             must_put(store, &sample.identity);
             assert_int_equal(folder_count(owner), 1);
             assert_int_equal(folder_count(cache), 1);
-            assert_int_equal(devid_store_remove(store, &sample.identity, NULL), DEVID_OK);
+            assert_int_equal(remove_identity(store, &sample.identity, NULL), DEVID_OK);
             sample_free(&sample);
         }
         devid_store_free(store);

@@ -10,6 +10,7 @@
 
 #include "core/cache.h"
 #include "core/files.h"
+#include "put.h"
 #include "unit/folder.h"
 #include "unit/shelf.h"
 
@@ -172,32 +173,32 @@ static void what_cannot_be_kept_is_refused_and_nothing_is_written(void **state)
     wrong = sample.identity;
     wrong.chain = other.chain;
     wrong.n_chain = 1;
-    assert_int_equal(devid_store_put(s->store, &wrong, &err), DEVID_E_DATA);
+    assert_int_equal(put_identity(s->store, &wrong, &err), DEVID_E_DATA);
     assert_string_equal(err.text, "x: the certificate is for another key");
     wrong.n_chain = DEVID_CHAIN_MAX + 1;
-    assert_int_equal(devid_store_put(s->store, &wrong, &err), DEVID_E_DATA);
+    assert_int_equal(put_identity(s->store, &wrong, &err), DEVID_E_DATA);
     wrong = sample.identity;
     wrong.label = "";
-    assert_int_equal(devid_store_put(s->store, &wrong, NULL), DEVID_E_ARG);
+    assert_int_equal(put_identity(s->store, &wrong, NULL), DEVID_E_ARG);
     wrong.label = "x\nhandle: 0x81000001";
-    assert_int_equal(devid_store_put(s->store, &wrong, NULL), DEVID_E_ARG);
+    assert_int_equal(put_identity(s->store, &wrong, NULL), DEVID_E_ARG);
     wrong.label = "x";
     wrong.public_label = "x\nhandle: 0x81000001";
-    assert_int_equal(devid_store_put(s->store, &wrong, NULL), DEVID_E_ARG);
+    assert_int_equal(put_identity(s->store, &wrong, NULL), DEVID_E_ARG);
     wrong.public_label = NULL;
     wrong.blob = (struct devid_slice){0};
-    assert_int_equal(devid_store_put(s->store, &wrong, NULL), DEVID_E_ARG);
+    assert_int_equal(put_identity(s->store, &wrong, NULL), DEVID_E_ARG);
     wrong.blob = sample.identity.blob;
     memset(name, 'x', sizeof name);
     name[252] = 0;
     wrong.label = name;
-    assert_int_equal(devid_store_put(s->store, &wrong, NULL), DEVID_E_ARG);
+    assert_int_equal(put_identity(s->store, &wrong, NULL), DEVID_E_ARG);
     for (size_t i = 0; i < 2; i++) {
         static const char *const tokens[] = {"", "two\nlines"};
 
         wrong.label = "x";
         wrong.token = tokens[i];
-        assert_int_equal(devid_store_put(s->store, &wrong, NULL), DEVID_E_ARG);
+        assert_int_equal(put_identity(s->store, &wrong, NULL), DEVID_E_ARG);
     }
     assert_int_equal(folder_count(s->folder), 2); /* devid.conf, state */
     assert_true(folder_count(s->state) <= 1);
@@ -235,7 +236,7 @@ static void a_chain_that_no_reader_would_take_is_refused_and_the_identity_stays(
         chain[i] = (struct devid_cert){.der = {big, sizeof big}};
     next.chain = chain;
     next.n_chain = DEVID_CHAIN_MAX;
-    assert_int_equal(devid_store_put(s->store, &next, &err), DEVID_E_DATA);
+    assert_int_equal(put_identity(s->store, &next, &err), DEVID_E_DATA);
     assert_non_null(strstr(err.text, "x: with its certificates"));
     next = sample.identity;
     next.public_label = memset(big, 'x', sizeof big - 1); /* a client's; that is long, and not too long */
@@ -243,63 +244,6 @@ static void a_chain_that_no_reader_would_take_is_refused_and_the_identity_stays(
     snap = must_snapshot(s->store);
     assert_non_null(look_for(snap, "x"));
     devid_snapshot_free(snap);
-    sample_free(&sample);
-}
-
-static void a_state_that_cannot_be_written_is_told_and_the_identity_stays(void **state)
-{
-    struct sample sample = sample_make("x", "P-256", 0);
-    struct shelf *s = *state;
-    struct devid_error err = {0};
-    struct devid_store *store = NULL;
-
-    folder_write_text(s->folder, "state", "this is no folder\n");
-    assert_int_equal(devid_store_put(s->store, &sample.identity, &err), DEVID_E_FILE);
-    assert_non_null(strstr(err.text, "/state"));
-    assert_int_equal(unlink(s->state), 0);
-    folder_write_text(s->folder, "devid.conf", "[device]\nstate = /proc/self/devid\n");
-    assert_int_equal(devid_store_open(s->conf, &store, NULL), DEVID_OK);
-    assert_int_equal(devid_store_put(store, &sample.identity, &err), DEVID_E_FILE);
-    assert_non_null(strstr(err.text, "/proc/self/devid"));
-    devid_store_free(store);
-    sample_free(&sample);
-}
-
-static void the_manufacturers_identities_are_read_only(void **state)
-{
-    struct sample sample = sample_make("idevid", "P-256", 0x81020000);
-    struct shelf *s = *state;
-    struct devid_snapshot *snap;
-    struct devid_error err = {0};
-
-    sample.identity.token = "manufacturer";
-    sample.identity.role = DEVID_ROLE_IDEVID;
-    must_put(s->store, &sample.identity);
-    snap = must_snapshot(s->store);
-    assert_true(look_for(snap, "idevid")->is_read_only);
-    assert_int_equal(devid_store_remove(s->store, look_for(snap, "idevid"), &err), DEVID_E_DENIED);
-    assert_true(folder_has(s->state, "manufacturer/idevid.pem"));
-    devid_snapshot_free(snap);
-    sample_free(&sample);
-}
-
-static void what_is_removed_is_gone_with_its_cache(void **state)
-{
-    struct sample sample = sample_make("x", "P-256", 0x81000002);
-    struct shelf *s = *state;
-    struct devid_snapshot *before, *after;
-
-    must_put(s->store, &sample.identity);
-    assert_true(folder_has(s->state, ".cache/0x81000002"));
-    before = must_snapshot(s->store);
-    assert_int_equal(devid_store_remove(s->store, look_for(before, "x"), NULL), DEVID_OK);
-    after = must_snapshot(s->store);
-    assert_null(look_for(after, "x"));
-    assert_false(folder_has(s->state, FILE_OF("x")));
-    assert_false(folder_has(s->state, ".cache/0x81000002"));
-    assert_int_equal(devid_store_remove(s->store, look_for(before, "x"), NULL), DEVID_OK); /* again */
-    devid_snapshot_free(before);
-    devid_snapshot_free(after);
     sample_free(&sample);
 }
 
@@ -371,7 +315,7 @@ static void files_that_are_no_identity_are_passed_over(void **state)
     assert_non_null(look_for(snap, "good"));
     devid_snapshot_free(snap);
     good.identity.label = good.identity.public_label = "newf";
-    assert_int_equal(devid_store_put(s->store, &good.identity, NULL), DEVID_E_DATA); /* nor is it written over */
+    assert_int_equal(put_identity(s->store, &good.identity, NULL), DEVID_E_DATA); /* nor is it written over */
     devid_bytes_free(&file);
     sample_free(&good);
 }
@@ -578,9 +522,6 @@ int main(void)
         TEST(labels_of_any_bytes_are_files_of_their_own),
         TEST(what_cannot_be_kept_is_refused_and_nothing_is_written),
         TEST(a_chain_that_no_reader_would_take_is_refused_and_the_identity_stays),
-        TEST(a_state_that_cannot_be_written_is_told_and_the_identity_stays),
-        TEST(the_manufacturers_identities_are_read_only),
-        TEST(what_is_removed_is_gone_with_its_cache),
         TEST(an_identity_cut_off_anywhere_hides_no_other),
         TEST(files_that_are_no_identity_are_passed_over),
         TEST(a_certificate_for_another_key_is_not_shown_with_this_one),
