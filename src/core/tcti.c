@@ -30,11 +30,33 @@ static enum manager manager_of(const char *tcti)
     return comma != NULL ? manager_of(comma + 1) : NO_MANAGER;
 }
 
-/* The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr. */
+/*
+ * The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr, and tpm2-tss listens to the environment alone.
+ * setenv() would free the list that another thread's getenv() is just reading: the old one stays as it is, and so does ours when this
+ * code is unloaded.
+ */
 static void hush(void)
 {
-    if (getenv("TSS2_LOG") == NULL)
-        (void)setenv("TSS2_LOG", "all+none", 0);
+    static const char quiet[] = "TSS2_LOG=all+none";
+    char **list, *entry;
+    size_t n = 0;
+
+    if (getenv("TSS2_LOG") != NULL)
+        return;
+    while (environ != NULL && environ[n] != NULL)
+        n++;
+    list = calloc(n + 2, sizeof *list);
+    entry = strdup(quiet);
+    if (list == NULL || entry == NULL) {
+        free(list);
+        free(entry);
+        return;
+    }
+    if (n != 0)
+        memcpy(list, environ, n * sizeof *list);
+    list[n] = entry;
+    atomic_thread_fence(memory_order_release);
+    environ = list;
 }
 
 /*

@@ -42,6 +42,7 @@ setting
 sed -i "s|^config = .*|config = $FOLDER/elsewhere.conf|" openssl.cnf
 fails "without it, the configuration's TPM is meant" "no TPM at swtpm:path=nowhere" \
     openssl dgst -sha256 -sign azure-ldevid-key.pem -out signature message
+ok "and what tpm2-tss says of it is not the program's" test "$(grep -c '^ERROR:\|^WARNING:' out)" = 0
 tcti=$(sed -n 's/^tcti = //p' devid.conf)
 setting "tcti = $tcti"
 sed -i "s|^config = .*|config = $FOLDER/elsewhere.conf|" openssl.cnf

@@ -423,6 +423,26 @@ static void a_tpm_that_was_never_there_is_no_error_before_it_is_needed(void **st
     devid_key_free(key);
 }
 
+/* Another thread may be looking into the environment while tpm2-tss is told to be quiet there. */
+static void the_environment_stays_readable(void **state)
+{
+    char **before;
+    size_t n = 0;
+
+    assert_int_equal(unsetenv("TSS2_LOG"), 0);
+    assert_int_equal(setenv("DEVID_TEST", "1", 1), 0); /* the list is libc's own from here on, which it would free */
+    before = environ;
+    signs(*state, FIXED);
+    assert_string_equal(getenv("TSS2_LOG"), "all+none");
+    for (; before[n] != NULL; n++)
+        assert_ptr_equal(before[n], environ[n]);
+    assert_true(n > 0);
+    before = environ;
+    assert_int_equal(begin(state), 0);
+    signs(*state, FIXED);
+    assert_ptr_equal(environ, before);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, nothing_left)
 
 int main(void)
@@ -442,6 +462,7 @@ int main(void)
         TEST(a_full_tpm_is_swept),
         TEST(what_others_may_be_using_is_not_swept),
         TEST(a_tpm_may_go_and_come_back),
+        TEST(the_environment_stays_readable),
         TEST(a_tpm_that_was_never_there_is_no_error_before_it_is_needed),
     };
 
