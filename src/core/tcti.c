@@ -87,16 +87,27 @@ static TSS2_RC open_named(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_m
     return rc;
 }
 
+/*
+ * Where there can be no tabrmd its TCTI is not asked, which would complain on standard error, through GLib, in any program that looks
+ * for keys. A name of the system's bus is given by a policy alone.
+ */
+static bool may_be_tabrmd(void)
+{
+    return access("/run/dbus/system_bus_socket", F_OK) == 0 &&
+           (access("/usr/share/dbus-1/system.d/tpm2-abrmd.conf", F_OK) == 0 || access("/etc/dbus-1/system.d/tpm2-abrmd.conf", F_OK) == 0);
+}
+
 TSS2_RC devid_tcti_open(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_manager)
 {
     struct stat st;
-    TSS2_RC rc;
+    TSS2_RC rc = TSS2_TCTI_RC_IO_ERROR;
 
     hush();
     if (name != NULL)
         return open_named(name, out, has_manager);
     if (stat("/dev/tpmrm0", &st) == 0)
         return open_named("device:/dev/tpmrm0", out, has_manager);
-    rc = open_named("tabrmd", out, has_manager);
+    if (may_be_tabrmd())
+        rc = open_named("tabrmd", out, has_manager);
     return rc == TSS2_RC_SUCCESS ? rc : open_named("device:/dev/tpm0", out, has_manager);
 }
