@@ -56,10 +56,17 @@ static void parent_of(const char *path, char folder[PATH_ROOM])
 static devid_rc make_one(const char *path, struct devid_error *err)
 {
     char parent[PATH_ROOM];
+    struct stat st;
+    int fd;
 
     if (mkdir(path, 0755) != 0)
         return errno == EEXIST ? DEVID_OK : fail_errno(err, "make the folder", path);
     parent_of(path, parent);
+    fd = geteuid() == 0 && stat(parent, &st) == 0 && st.st_uid != 0 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)!fchown(fd, st.st_uid, st.st_gid); /* as a file in it: give_rights */
+        (void)close(fd);
+    }
     return sync_folder(parent, err);
 }
 
@@ -144,6 +151,24 @@ static int open_temporary(const char *folder, char *path, size_t room)
     return -1;
 }
 
+/*
+ * Programs refuse a key file that is not theirs, or that others may read: rights that somebody gave it stay. Where root works in a folder
+ * of another user, as in the state folder of a service, that user goes on with what root has made. Who may not give a file away keeps it.
+ */
+static devid_rc give_rights(int fd, const char *path, const char *folder, unsigned mode, struct devid_error *err)
+{
+    struct stat old, st;
+    bool is_there = lstat(path, &old) == 0 && S_ISREG(old.st_mode);
+
+    if (is_there && (old.st_uid != geteuid() || old.st_gid != getegid())) {
+        if (fchown(fd, old.st_uid, old.st_gid) != 0)
+            (void)!fchown(fd, (uid_t)-1, old.st_gid);
+    } else if (!is_there && geteuid() == 0 && stat(folder, &st) == 0 && st.st_uid != 0) {
+        (void)!fchown(fd, st.st_uid, st.st_gid);
+    }
+    return fchmod(fd, is_there ? old.st_mode & 0777 : (mode_t)mode) == 0 ? DEVID_OK : fail_errno(err, "set the rights of", path);
+}
+
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
 {
     char temporary[PATH_ROOM + 32], folder[PATH_ROOM];
@@ -158,8 +183,8 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
     if (fd < 0)
         return fail_errno(err, "write in", folder);
     rc = write_all(fd, path, content, err);
-    if (rc == DEVID_OK && fchmod(fd, (mode_t)mode) != 0)
-        rc = fail_errno(err, "set the rights of", path);
+    if (rc == DEVID_OK)
+        rc = give_rights(fd, path, folder, mode, err);
     if (rc == DEVID_OK && rename(temporary, path) != 0)
         rc = fail_errno(err, "replace", path);
     if (rc != DEVID_OK)

@@ -11,14 +11,17 @@
  * Replace FOLDER/NAME: temporary file in the same folder, write, fsync, rename, fsync of the folder.
  * Missing folders are made (0755). On failure nothing is left behind and the old file stays; what a killed process
  * left behind goes with the next replacement in that folder.
- * \param mode  of a new file
+ * \param mode  of a new file, which root gives to the owner of the folder; one that is there keeps its mode, owner and group
  * \return DEVID_E_FILE with path, errno's words and what to do
  */
 devid_rc devid_files_replace(const char *folder, const char *name, struct devid_slice content, unsigned mode,
                              struct devid_error *err);
 /** The same for a path; its folder must exist. */
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err);
-/** Make a folder, and those on the way (0755), for good: each that is new is synced into the one it is in. One that is there is no error. */
+/**
+ * Make a folder, and those on the way (0755), for good: each that is new is synced into the one it is in, and root gives it to the owner
+ * of that. One that is there is no error.
+ */
 devid_rc devid_files_make_folder(const char *folder, struct devid_error *err);
 /** Remove and fsync the folder; a missing file is no error. */
 devid_rc devid_files_remove(const char *folder, const char *name, struct devid_error *err);

@@ -67,6 +67,44 @@ static void a_file_is_made_and_replaced_with_folders_on_the_way(void **state)
     (void)umask(mask);
 }
 
+static void a_file_that_is_replaced_keeps_its_rights(void **state)
+{
+    char path[4096];
+    struct stat st;
+
+    assert_replaced(*state, "key.pem", "old");
+    (void)snprintf(path, sizeof path, "%s/key.pem", (char *)*state);
+    assert_int_equal(chmod(path, 0600), 0);
+    if (geteuid() == 0)
+        assert_int_equal(chown(path, 65534, 65533), 0);
+    assert_replaced(*state, "key.pem", "new");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_uid, geteuid() == 0 ? 65534 : geteuid());
+    assert_int_equal(st.st_gid, geteuid() == 0 ? 65533 : getegid());
+}
+
+/* "sudo devid renew" where a service has the state folder. */
+static void what_root_makes_in_a_folder_of_another_user_is_that_users(void **state)
+{
+    char path[4096];
+    struct stat st;
+
+    if (geteuid() != 0)
+        skip(); /* nobody else may give files away */
+    assert_int_equal(chown(*state, 65534, 65533), 0);
+    (void)snprintf(path, sizeof path, "%s/token/below", (char *)*state);
+    assert_replaced(path, "key.pem", "new");
+    for (int i = 0; i < 3; i++) {
+        static const char *const made[] = {"token", "token/below", "token/below/key.pem"};
+
+        (void)snprintf(path, sizeof path, "%s/%s", (char *)*state, made[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_uid, 65534);
+        assert_int_equal(st.st_gid, 65533);
+    }
+}
+
 static void a_path_of_one_name_is_in_the_folder_where_one_is(void **state)
 {
     char here[4096];
@@ -427,6 +465,8 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         TEST(a_file_is_made_and_replaced_with_folders_on_the_way),
+        TEST(a_file_that_is_replaced_keeps_its_rights),
+        TEST(what_root_makes_in_a_folder_of_another_user_is_that_users),
         TEST(a_path_of_one_name_is_in_the_folder_where_one_is),
         TEST(removing_what_is_not_there_is_no_error),
         TEST(a_full_disk_leaves_the_old_file_and_nothing_else),
