@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See the header. */
 #include "est/cnf.h"
+#include "est/own.h"
 
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-static const char *value_of(const CONF *conf, const char *section, const char *name)
+const char *cnf_value(const CONF *conf, const char *section, const char *name)
 {
     const char *value;
 
@@ -24,7 +26,7 @@ static const char *value_of(const CONF *conf, const char *section, const char *n
 static bool is_active(const CONF *conf, const char *section)
 {
     static const char *const no[] = {"0", "no", "off", "false"};
-    const char *value = value_of(conf, section, "activate");
+    const char *value = cnf_value(conf, section, "activate");
 
     for (size_t i = 0; value != NULL && i < sizeof no / sizeof no[0]; i++)
         if (strcasecmp(value, no[i]) == 0)
@@ -33,20 +35,34 @@ static bool is_active(const CONF *conf, const char *section)
 }
 
 /* "identity" is what OpenSSL calls it, should its line have another name; a name may begin with "2." and the like. */
+static const char *identity_of(const CONF *conf, const char *name, const char *section)
+{
+    const char *identity = cnf_value(conf, section, "identity"), *dot = strrchr(name, '.');
+
+    return identity != NULL ? identity : dot != NULL ? dot + 1 : name;
+}
+
+bool cnf_is_ours(const CONF *conf, const char *name, const char *section)
+{
+    const char *module = cnf_value(conf, section, "module"), *slash = module != NULL ? strrchr(module, '/') : NULL;
+
+    return strcmp(identity_of(conf, name, section), "devid") == 0 ||
+           (module != NULL && strcmp(slash != NULL ? slash + 1 : module, "devid.so") == 0);
+}
+
 static void look(const CONF *conf, const char *name, const char *section, struct est_cnf *out)
 {
-    const char *identity = value_of(conf, section, "identity"), *module = value_of(conf, section, "module"), *base;
-    const char *dot = strrchr(name, '.');
+    const char *identity = identity_of(conf, name, section);
 
-    if (identity == NULL)
-        identity = dot != NULL ? dot + 1 : name;
-    base = module == NULL ? "" : strrchr(module, '/') != NULL ? strrchr(module, '/') + 1 : module;
     if (!is_active(conf, section))
         return;
     out->has_any = true;
-    if (strcmp(identity, "devid") == 0 || strcmp(base, "devid.so") == 0) {
+    if (cnf_is_ours(conf, name, section)) {
+        const char *module = cnf_value(conf, section, "module"), *config = cnf_value(conf, section, "config");
+
         out->has_devid = true;
         (void)snprintf(out->module, sizeof out->module, "%s", module == NULL ? "" : module);
+        (void)snprintf(out->config, sizeof out->config, "%s", config == NULL ? "" : config);
     } else if (strcmp(identity, "default") == 0 || strcmp(identity, "fips") == 0) {
         out->has_default = true;
     }
@@ -54,13 +70,13 @@ static void look(const CONF *conf, const char *name, const char *section, struct
 
 static void look_at_all(const CONF *conf, struct est_cnf *out)
 {
-    const char *init = value_of(conf, NULL, "openssl_conf"), *node = value_of(conf, NULL, "nodejs_conf"), *providers;
+    const char *init = cnf_value(conf, NULL, "openssl_conf"), *node = cnf_value(conf, NULL, "nodejs_conf"), *providers;
     STACK_OF(CONF_VALUE) *lines;
 
     if (init == NULL)
         return;
     out->has_node = node != NULL && strcmp(node, init) == 0;
-    providers = value_of(conf, init, "providers");
+    providers = cnf_value(conf, init, "providers");
     lines = providers == NULL ? NULL : NCONF_get_section(conf, providers);
     for (int i = 0; i < sk_CONF_VALUE_num(lines); i++)
         look(conf, sk_CONF_VALUE_value(lines, i)->name, sk_CONF_VALUE_value(lines, i)->value, out);
@@ -68,6 +84,7 @@ static void look_at_all(const CONF *conf, struct est_cnf *out)
 
 devid_rc est_cnf_read(struct est_cnf *out, struct devid_error *err)
 {
+    const char *folder = secure_getenv("OPENSSL_MODULES");
     struct est_cnf cnf = {.path = ""};
     char *path = CONF_get1_default_config_file();
     CONF *conf = NULL;
@@ -77,6 +94,7 @@ devid_rc est_cnf_read(struct est_cnf *out, struct devid_error *err)
     if (path == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     (void)snprintf(cnf.path, sizeof cnf.path, "%s", path);
+    (void)snprintf(cnf.folder, sizeof cnf.folder, "%s", folder != NULL ? folder : OPENSSL_info(OPENSSL_INFO_MODULES_DIR));
     cnf.is_there = access(path, R_OK) == 0;
     ERR_set_mark();
     conf = cnf.is_there ? NCONF_new_ex(NULL, NULL) : NULL;

@@ -10,7 +10,9 @@ struct est_cnf {
     bool is_there, has_devid, has_default; /* can be read; activates ours, OpenSSL's own */
     bool has_any;                          /* names providers at all: then "default" is not there by itself */
     bool has_node;                         /* nodejs_conf is the same section: Node.js reads no other */
-    char module[512];                      /* of ours; empty: not said, so in OpenSSL's folder */
+    char module[512];                      /* of ours; empty: not said, so in that folder: */
+    char folder[512];                      /* where this process's libcrypto looks for modules */
+    char config[512];                      /* of ours; empty: not said */
 };
 
 /** The file that OPENSSL_CONF names, or OpenSSL's own. \return DEVID_E_DATA if it cannot be understood, with the line */

@@ -56,6 +56,11 @@ struct est_reply {
 void est_reply_free(struct est_reply *reply);
 
 /**
+ * Read openssl.cnf as every program does, but for our own provider's section, which may be for another configuration than this process
+ * has: est_keys_load gives it none. Before all else that uses OpenSSL.
+ */
+void est_openssl_begin(void);
+/**
  * Load the default and our provider into this process's default library context, once. Before
  * anything with a key. The module is looked for where libcrypto looks for modules (OPENSSL_MODULES).
  * \return DEVID_E_FILE with the folder searched and the remedy

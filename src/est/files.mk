@@ -6,7 +6,7 @@ libdevid_est_la_SOURCES = \
 	src/est/attrs.c src/est/attrs.h src/est/attrs_use.c \
 	src/est/binding.c src/est/binding.h \
 	src/est/cms.c src/est/cms.h \
-	src/est/cnf.c src/est/cnf.h \
+	src/est/cnf.c src/est/cnf.h src/est/own.c src/est/own.h \
 	src/est/csr.c src/est/csr.h \
 	src/est/enroll.c src/est/enroll.h \
 	src/est/extensions.c src/est/extensions.h \
