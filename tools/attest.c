@@ -16,7 +16,7 @@ devid_rc tool_nonce(const char *hex, struct devid_bytes *out, struct devid_error
 {
     devid_rc rc = hex == NULL ? DEVID_OK : devid_hex_decode(hex, out, err);
 
-    if (rc == DEVID_OK && hex != NULL && (out->len == 0 || out->len > NONCE_MAX))
+    if (rc == DEVID_E_DATA || (rc == DEVID_OK && hex != NULL && (out->len == 0 || out->len > NONCE_MAX)))
         rc = devid_fail(err, TOOL_USAGE, "--nonce: 1 to %d bytes in hexadecimal are expected", NONCE_MAX);
     return rc;
 }
@@ -79,8 +79,9 @@ devid_rc tool_evidence(struct tool *tool, const char *name, struct devid_slice n
     struct devid_attested attested = {0};
     devid_rc rc = tool_find(tool, name, &snap, &key, err);
 
-    if (rc == DEVID_OK)
-        rc = devid_store_snapshot(tool->store, &all, err);
+    if (rc != DEVID_OK)
+        return rc; /* which names it already */
+    rc = devid_store_snapshot(tool->store, &all, err);
     if (rc != DEVID_OK)
         goto out;
     iak = iak_of(all);
@@ -116,7 +117,7 @@ devid_rc command_attest(struct tool *tool, int argc, char **argv, struct devid_e
         else if (c == 'o')
             path = optarg;
         else
-            return devid_fail(err, TOOL_USAGE, "attest: unknown option");
+            return tool_bad_option(argv, err);
     }
     if (optind + 1 != argc)
         return devid_fail(err, TOOL_USAGE, "attest: the name of one identity is expected");
@@ -216,7 +217,7 @@ devid_rc command_verify(struct tool *tool, int argc, char **argv, struct devid_e
         else if (c == 't')
             given.is_tcg_csr = true;
         else
-            return devid_fail(err, TOOL_USAGE, "verify: unknown option");
+            return tool_bad_option(argv, err);
     }
     if (optind + 1 != argc)
         return devid_fail(err, TOOL_USAGE, "verify: one file is expected");

@@ -73,8 +73,11 @@ static devid_rc insert(struct tool *tool, const struct devid_query *query, const
     size_t n = 1;
     devid_rc rc = devid_file_read(path, FILE_MAX, &file, err);
 
-    if (rc == DEVID_OK && devid_cert_parse(devid_slice_of(file), &chain[0], NULL) != DEVID_OK) /* else it is one, in DER */
+    if (rc == DEVID_OK && devid_cert_parse(devid_slice_of(file), &chain[0], NULL) != DEVID_OK) { /* else it is one, in DER */
         rc = tool_chain_parse(devid_slice_of(file), der, chain, &n, err);
+        if (rc != DEVID_OK)
+            rc = devid_error_in(err, rc, path);
+    }
     *insertion = (struct insertion){.chain = chain, .n = n};
     if (rc == DEVID_OK)
         rc = tool_change(tool, query, put_chain, insertion, err);
@@ -106,7 +109,9 @@ devid_rc command_certificate(struct tool *tool, int argc, char **argv, struct de
     struct insertion insertion = {0};
     devid_rc rc;
 
-    if (getopt_long(argc, argv, "", none, NULL) != -1 || (!is_insert && !is_delete))
+    if (getopt_long(argc, argv, "", none, NULL) != -1)
+        return tool_bad_option(argv, err);
+    if (!is_insert && !is_delete)
         return devid_fail(err, TOOL_USAGE, "certificate: \"insert NAME FILE\" or \"delete NAME\" is expected");
     query.label = argv[2];
     rc = is_insert ? insert(tool, &query, argv[3], &insertion, err) : tool_change(tool, &query, put_chain, &insertion, err);
@@ -186,7 +191,7 @@ devid_rc command_delete(struct tool *tool, int argc, char **argv, struct devid_e
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c != 'y')
-            return devid_fail(err, TOOL_USAGE, "delete: unknown option");
+            return tool_bad_option(argv, err);
         yes = true;
     }
     if (argc - optind != 1)

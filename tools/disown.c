@@ -196,7 +196,7 @@ static devid_rc run(struct leaving *l, struct devid_error *err)
     return rc;
 }
 
-static devid_rc take_option(struct leaving *l, int c, const char *command, struct devid_error *err)
+static devid_rc take_option(struct leaving *l, int c, char **argv, struct devid_error *err)
 {
     switch (c) {
     case 'n': l->dry_run = true; break;
@@ -208,7 +208,7 @@ static devid_rc take_option(struct leaving *l, int c, const char *command, struc
     case 'p': l->by_platform = true; break;
     case 'a': l->auth_file = optarg; break;
     default:
-        return devid_fail(err, TOOL_USAGE, "%s: unknown option, or one without its value", command);
+        return tool_bad_option(argv, err);
     }
     return DEVID_OK;
 }
@@ -219,7 +219,7 @@ static devid_rc parse_and_run(struct leaving *l, const struct option *options, i
     int c;
 
     while (rc == DEVID_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
-        rc = take_option(l, c, argv[0], err);
+        rc = take_option(l, c, argv, err);
     if (rc == DEVID_OK && optind < argc)
         rc = devid_fail(err, TOOL_USAGE, "%s: \"%s\" is one argument too many; \"devid delete NAME\" is for one identity", argv[0],
                         argv[optind]);

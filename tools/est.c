@@ -63,7 +63,7 @@ devid_rc command_est(struct tool *tool, int argc, char **argv, struct devid_erro
     const struct devid_conf_identity *want;
 
     if (getopt_long(argc, argv, "", none, NULL) != -1)
-        return devid_fail(err, TOOL_USAGE, "est: unknown option");
+        return tool_bad_option(argv, err);
     if (argc - optind != 2)
         return devid_fail(err, TOOL_USAGE, "est: a message and a name are expected");
     want = devid_conf_find(devid_store_conf(tool->store), argv[optind + 1]);

@@ -26,7 +26,7 @@ static devid_rc take_options(int argc, char **argv, struct request *request, str
         case 'o': request->out = optarg; break;
         case 'm': request->model = optarg; break;
         case 'n': request->nonce = optarg; break;
-        default:  return devid_fail(err, TOOL_USAGE, "export: unknown option, or one without its value");
+        default:  return tool_bad_option(argv, err);
         }
     }
     if (request->is_spire == request->is_tcg_csr)

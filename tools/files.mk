@@ -26,6 +26,7 @@ devid_SOURCES += tools/leave.h
 devid_SOURCES += tools/list.c
 devid_SOURCES += tools/main.c
 devid_SOURCES += tools/named.c
+devid_SOURCES += tools/option.c
 devid_SOURCES += tools/out.c
 devid_SOURCES += tools/pem.c
 devid_SOURCES += tools/plan.c

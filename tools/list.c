@@ -18,7 +18,7 @@ static devid_rc take_json(struct tool *tool, int argc, char **argv, struct devid
 
     while ((c = getopt_long(argc, argv, "", json_only, NULL)) != -1) {
         if (c != 'j')
-            return devid_fail(err, TOOL_USAGE, "%s: unknown option", argv[0]);
+            return tool_bad_option(argv, err);
         tool->json = true;
     }
     return DEVID_OK;

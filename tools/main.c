@@ -79,9 +79,11 @@ static const struct tool_command commands[] = {
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
+#define USAGE "usage: devid [--config FILE] COMMAND [OPTIONS]\n"
+
 static void usage(FILE *to)
 {
-    (void)fprintf(to, "usage: devid [--config FILE] COMMAND [OPTIONS]\n\n");
+    (void)fprintf(to, USAGE "\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
         (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
     (void)fprintf(to, "\n  --config FILE   instead of $DEVID_CONF or " DEVID_CONF_DEFAULT "\n"
@@ -147,6 +149,7 @@ static int run(const struct tool_command *command, struct tool *tool, int argc, 
             command_usage(stdout, command);
             return 0;
         }
+    est_openssl_begin();
     if (command->needs_store)
         rc = devid_store_open(tool->config, &tool->store, &err);
     if (rc == DEVID_OK)
@@ -170,9 +173,12 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     const struct tool_command *command;
+    struct devid_error err = {0};
     struct tool tool = {0};
+    char name[] = "devid";
     int c;
 
+    opterr = 0;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a person follows a slow TPM line by line */
     while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
@@ -187,7 +193,9 @@ int main(int argc, char **argv)
             (void)printf("devid " PACKAGE_VERSION "\n");
             return 0;
         default:
-            usage(stderr);
+            argv[0] = name;
+            (void)tool_bad_option(argv, &err);
+            (void)fprintf(stderr, "%s; \"devid --help\" tells all\n" USAGE, err.text);
             return 2;
         }
     }
@@ -197,8 +205,7 @@ int main(int argc, char **argv)
     }
     command = find_command(argv[optind]);
     if (command == NULL) {
-        (void)fprintf(stderr, "devid: there is no command \"%s\"\n", argv[optind]);
-        usage(stderr);
+        (void)fprintf(stderr, "devid: there is no command \"%s\"; \"devid --help\" lists them\n" USAGE, argv[optind]);
         return 2;
     }
     /* our provider, in this process, must read the same file */

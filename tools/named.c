@@ -13,7 +13,12 @@ devid_rc tool_find(struct tool *tool, const char *name, struct devid_snapshot **
     const struct devid_query query = {.label = name};
     devid_rc rc = want != NULL ? tool_find_own(tool, want, snap, identity, err) : DEVID_E_ABSENT;
 
-    return rc == DEVID_E_ABSENT ? devid_store_find(tool->store, &query, snap, identity, err) : rc;
+    if (rc == DEVID_E_ABSENT)
+        rc = devid_store_find(tool->store, &query, snap, identity, err);
+    if (rc == DEVID_E_ABSENT && want == NULL) /* no run of provision would make it */
+        rc = devid_fail(err, rc, "%s is not on this device, and no section of %s: \"devid list\" tells the names", name,
+                        devid_store_conf(tool->store)->path);
+    return rc;
 }
 
 devid_rc tool_find_own(struct tool *tool, const struct devid_conf_identity *want, struct devid_snapshot **snap,

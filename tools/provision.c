@@ -19,7 +19,7 @@ devid_rc command_provision(struct tool *tool, int argc, char **argv, struct devi
         else if (c == 'w')
             tool->no_wait = true;
         else
-            return devid_fail(err, TOOL_USAGE, "provision: unknown option");
+            return tool_bad_option(argv, err);
     }
     wish.names = argv + optind;
     wish.n_names = argc - optind;

@@ -233,7 +233,7 @@ devid_rc command_recover(struct tool *tool, int argc, char **argv, struct devid_
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c != 'n')
-            return devid_fail(err, TOOL_USAGE, "recover: unknown option");
+            return tool_bad_option(argv, err);
         r.dry_run = true;
     }
     rc = check_names(devid_store_conf(tool->store), argc, argv, err);

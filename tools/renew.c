@@ -21,7 +21,7 @@ devid_rc command_renew(struct tool *tool, int argc, char **argv, struct devid_er
         else if (c == 'f')
             wish.is_forced = true;
         else
-            return devid_fail(err, TOOL_USAGE, "renew: unknown option");
+            return tool_bad_option(argv, err);
     }
     wish.names = argv + optind;
     wish.n_names = argc - optind;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/lock.h"
 #include "tool.h"
@@ -141,6 +142,9 @@ devid_rc tool_run(struct tool *tool, const struct tool_wish *wish, struct devid_
     int fd = -1;
     devid_rc rc;
 
+    if (!wish->renews && access(run.conf->path, F_OK) != 0) /* the built-in sections are for who only looks */
+        return devid_fail(err, DEVID_E_FILE, "there is no %s that says what this device is to have: write it, see devid.conf(5)",
+                          run.conf->path);
     run.failed = calloc(run.conf->n_identities + 1, 2 * sizeof *run.failed);
     if (run.failed == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");

@@ -58,7 +58,7 @@ devid_rc command_sign(struct tool *tool, int argc, char **argv, struct devid_err
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c != 'o')
-            return devid_fail(err, TOOL_USAGE, "sign: unknown option, or one without its value");
+            return tool_bad_option(argv, err);
         out = optarg;
     }
     if (argc - optind != 2)
@@ -87,7 +87,7 @@ devid_rc command_counters(struct tool *tool, int argc, char **argv, struct devid
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c != 'j')
-            return devid_fail(err, TOOL_USAGE, "counters: unknown option");
+            return tool_bad_option(argv, err);
         tool->json = true;
     }
     if (optind < argc)

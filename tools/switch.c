@@ -48,7 +48,7 @@ static devid_rc run(struct tool *tool, bool disable, int argc, char **argv, stru
         else if (c == 'c')
             wish.certificate = true;
         else
-            return devid_fail(err, TOOL_USAGE, "%s: unknown option", argv[0]);
+            return tool_bad_option(argv, err);
     }
     if (argc - optind != 1)
         return devid_fail(err, TOOL_USAGE, "%s: one name is expected; \"devid list\" tells them", argv[0]);

@@ -82,6 +82,12 @@ typedef devid_rc tool_changer(struct tool *tool, const struct devid_identity *no
  */
 devid_rc tool_change(struct tool *tool, const struct devid_query *query, tool_changer *change, void *with, struct devid_error *err);
 
+/* option.c */
+
+/** After getopt_long said "?": which option cannot be taken, and why. \return TOOL_USAGE */
+devid_rc tool_bad_option(char **argv, struct devid_error *err);
+
+
 /* found.c */
 
 /**

@@ -27,7 +27,7 @@ static devid_rc take_options(int argc, char **argv, const struct option *options
         else if (c == 'c')
             request->with_chain = true;
         else
-            return devid_fail(err, TOOL_USAGE, "%s: unknown option, or one without its value", argv[0]);
+            return tool_bad_option(argv, err);
     }
     if (argc - optind != 1)
         return devid_fail(err, TOOL_USAGE, "%s: one name is expected; \"devid list\" tells them", argv[0]);

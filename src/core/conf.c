@@ -285,7 +285,8 @@ static devid_rc read_file(struct conf_builder *b, const char *path, struct devid
     if (rc == DEVID_E_ABSENT && chosen == NULL)
         rc = DEVID_OK; /* a device that nobody configured has what the chip and its maker gave it */
     else if (rc == DEVID_E_ABSENT)
-        rc = DEVID_E_FILE;
+        rc = devid_fail(err, DEVID_E_FILE, "there is no configuration %s: write it, or correct the path (--config, DEVID_CONF, "
+                        "or \"config =\" in openssl.cnf)", b->conf.path);
     if (rc == DEVID_OK)
         read_text(b, devid_slice_of(text));
     if (rc == DEVID_OK && !b->has_failed)

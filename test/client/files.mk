@@ -64,6 +64,7 @@ CLIENT_TESTS += test/client/tcg-csr.sh
 CLIENT_TESTS += test/client/tpmenroll-renew.sh
 CLIENT_TESTS += test/client/tpmenroll.sh
 CLIENT_TESTS += test/client/tss2.sh
+CLIENT_TESTS += test/client/usage.sh
 EXTRA_DIST += $(CLIENT_TESTS)
 EXTRA_DIST += test/client/device.sh
 EXTRA_DIST += test/client/estserver.sh
