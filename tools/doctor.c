@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/login.h"
 #include "core/make.h"
 #include "doctor.h"
 #include "est/est.h"
@@ -37,18 +38,6 @@ void bad(struct examination *x, const char *fmt, ...)
     (void)vprintf(fmt, args);
     va_end(args);
     (void)printf("\n");
-}
-
-static void examine_state(struct examination *x)
-{
-    const char *state = x->conf->state;
-
-    if (access(state, W_OK | X_OK) == 0)
-        good("state folder %s can be written", state);
-    else if (access(state, R_OK | X_OK) == 0)
-        good("state folder %s can be read; provisioning needs to write it, signing does not", state);
-    else
-        bad(x, "state folder %s: %s; run \"devid provision\" as its owner", state, strerror(errno));
 }
 
 /* Whoever cannot open the device is told which group it wants. */
@@ -79,6 +68,7 @@ static void examine_tpm(struct examination *x)
 {
     struct devid_made made = {0};
     struct devid_error err = {0};
+    struct devid_tries tries = {0};
     devid_rc rc = devid_make_look(x->tool->store, 0x81010001, &made, &err);
 
     if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
@@ -86,6 +76,22 @@ static void examine_tpm(struct examination *x)
     else
         bad(x, "%s", err.text);
     devid_made_free(&made);
+    if ((rc == DEVID_OK || rc == DEVID_E_ABSENT) && devid_token_tries(x->tool->store, &tries, NULL) == DEVID_OK && tries.is_locked)
+        bad(x, "the TPM is locked, for %u wrong passwords or PINs: IDevID, IAK and tokens with a PIN cannot be used. It opens with time, "
+            "or by \"tpm2_dictionarylockout -c\"", tries.failed);
+}
+
+/* p11-kit looks in folders of its own, and takes a module's bare name for one of them. */
+static void examine_registration(struct examination *x)
+{
+    if (access(DEVID_P11KIT_CONFIGS "/devid.module", R_OK) != 0 && access(DEVID_P11_CONFIGS "/devid.module", R_OK) != 0)
+        bad(x, "p11-kit does not know the module, for there is no " DEVID_P11KIT_CONFIGS "/devid.module: run \"make install\" or reinstall "
+            "the package");
+    else if (access(DEVID_P11KIT_CONFIGS "/devid.module", R_OK) != 0)
+        bad(x, "p11-kit does not know the module: it looks in " DEVID_P11KIT_CONFIGS ", and not in " DEVID_P11_CONFIGS ": copy devid.module "
+            "there, with \"module: " DEVID_P11_MODULES "/devid-pkcs11.so\" in it");
+    else
+        good("registered with p11-kit by " DEVID_P11KIT_CONFIGS "/devid.module");
 }
 
 static void examine_faces(struct examination *x)
@@ -97,10 +103,7 @@ static void examine_faces(struct examination *x)
     else
         bad(x, "PKCS#11 module %s/devid-pkcs11.so: %s; run \"make install\" or reinstall the package", DEVID_P11_MODULES,
             strerror(errno));
-    if (access(DEVID_P11_CONFIGS "/devid.module", R_OK) == 0)
-        good("registered with p11-kit by %s/devid.module", DEVID_P11_CONFIGS);
-    else
-        bad(x, "p11-kit does not know the module: %s/devid.module: %s", DEVID_P11_CONFIGS, strerror(errno));
+    examine_registration(x);
     if (est_keys_load(&err) == DEVID_OK)
         good("the OpenSSL provider loads");
     else
@@ -110,7 +113,7 @@ static void examine_faces(struct examination *x)
 static void examine_identity(struct examination *x, const struct devid_conf_identity *want,
                              const struct plan_found *found, int64_t now)
 {
-    char until[24];
+    char until[24], today[24];
 
     if (!found->has_key) {
         if (want->role == DEVID_ROLE_EK)
@@ -141,10 +144,12 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
         return;
     }
     devid_cert_time_text(found->not_after, until);
+    devid_cert_time_text(now, today);
     if (found->not_after <= now)
-        bad(x, "%s: its certificate expired at %s; run \"devid provision\"", want->name, until);
+        bad(x, "%s: its certificate expired at %s, and the clock says %s: if that is right, run \"devid provision\"", want->name, until,
+            today);
     else if (found->not_before > now)
-        bad(x, "%s: its certificate is not valid yet: is the clock right?", want->name);
+        bad(x, "%s: its certificate is not valid yet, for the clock says %s: set the clock", want->name, today);
     else
         good("%s is valid until %s", want->name, until);
     if (found->due <= now && found->retry > now)
@@ -162,6 +167,7 @@ static devid_rc examine_identities(struct examination *x, struct devid_error *er
         return rc;
     for (size_t i = 0; i < x->conf->n_identities; i++)
         examine_identity(x, &x->conf->identities[i], &found[i], (int64_t)time(NULL));
+    examine_servers(x, found, (int64_t)time(NULL));
     free(found);
     return DEVID_OK;
 }
@@ -176,7 +182,7 @@ devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_e
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option != 'u')
-            return devid_fail(err, TOOL_USAGE, "doctor: --user NAME may be said");
+            return tool_bad_option(argv, err);
         user = optarg;
     }
     if (optind < argc)
@@ -185,7 +191,10 @@ devid_rc command_doctor(struct tool *tool, int argc, char **argv, struct devid_e
     if (rc != DEVID_OK)
         return rc; /* the configuration's own sentence is the diagnosis */
     x.conf = devid_store_conf(tool->store);
-    good("configuration %s", x.conf->path);
+    if (access(x.conf->path, F_OK) == 0)
+        good("configuration %s", x.conf->path);
+    else
+        bad(&x, "there is no %s that says what this device is to have: write it, see devid.conf(5)", x.conf->path);
     examine_state(&x);
     examine_device(&x);
     examine_tpm(&x);

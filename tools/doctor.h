@@ -15,6 +15,16 @@ struct examination {
 void good(const char *fmt, ...) DEVID_PRINTF(1, 2);
 void bad(struct examination *x, const char *fmt, ...) DEVID_PRINTF(2, 3);
 
+/* doctor_state.c */
+
+/** The state folder: rights, owners, files that cannot be read. */
+void examine_state(struct examination *x);
+
+/* doctor_server.c */
+
+/** The servers that are needed now or within 90 days, each once, by /cacerts; and who may read the files of secrets. */
+void examine_servers(struct examination *x, const struct plan_found *found, int64_t now);
+
 /* doctor_ek.c */
 
 /** That there is no EK where devid.conf says, and what to write there if the TPM has one at another place. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,11 +12,34 @@
 #include "est/cnf.h"
 
 #define GROUPS_MAX 256
-#define EXAMPLE "/usr/share/devid/openssl.cnf"
+#define EXAMPLE DEVID_PKGDATADIR "/openssl.cnf"
 
 static bool has_node(void)
 {
     return access("/usr/bin/node", X_OK) == 0 || access("/usr/local/bin/node", X_OK) == 0;
+}
+
+/* devid.so is alone in needing libcrypto only; all the rest is in its neighbour. */
+static void examine_module(struct examination *x, const struct est_cnf *cnf)
+{
+    char body[1024], module[1024];
+    const char *slash;
+
+    if (cnf->module[0] == '/')
+        (void)snprintf(module, sizeof module, "%s", cnf->module);
+    else
+        (void)snprintf(module, sizeof module, "%s/%s", cnf->folder, cnf->module[0] != 0 ? cnf->module : "devid.so");
+    slash = strrchr(module, '/');
+    (void)snprintf(body, sizeof body, "%.*s/devid-provider.so", (int)(slash - module), module);
+    if (access(module, R_OK) != 0 && cnf->module[0] != 0)
+        bad(x, "%s: module = %s: %s; correct the path, or leave it out", cnf->path, cnf->module, strerror(errno));
+    else if (access(module, R_OK) != 0)
+        bad(x, "%s: %s, where OpenSSL's programs look for the provider: add \"module = " DEVID_OSSL_MODULES "/devid.so\" to its section of %s",
+            module, strerror(errno), cnf->path);
+    else if (access(body, R_OK) != 0)
+        bad(x, "%s: %s; it has to be beside devid.so: install devid again", body, strerror(errno));
+    if (cnf->config[0] != 0 && access(cnf->config, R_OK) != 0)
+        bad(x, "%s: config = %s: %s; correct the path, or leave it out", cnf->path, cnf->config, strerror(errno));
 }
 
 void examine_openssl(struct examination *x)
@@ -36,8 +60,8 @@ void examine_openssl(struct examination *x)
                "default_provider\" and \"[default_provider] activate = 1\"", cnf.path);
     else
         good("%s activates devid and default", cnf.path);
-    if (cnf.has_devid && cnf.module[0] != 0 && access(cnf.module, R_OK) != 0)
-        bad(x, "%s: module = %s: %s; correct the path, or leave it out", cnf.path, cnf.module, strerror(errno));
+    if (cnf.has_devid)
+        examine_module(x, &cnf);
     if (cnf.has_devid && !cnf.has_node && has_node())
         bad(x, "%s has no \"nodejs_conf =\" like its \"openssl_conf =\": Node.js does not see the provider", cnf.path);
 }
