@@ -478,7 +478,7 @@ static void a_missing_file_is_an_error_if_somebody_named_it(void **state)
 
     (void)snprintf(path, sizeof path, "%s/none.conf", (const char *)*state);
     assert_int_equal(devid_conf_load(path, &conf, &err), DEVID_E_FILE);
-    assert_non_null(strstr(err.text, "none.conf: No such file or directory"));
+    assert_non_null(strstr(err.text, "there is no configuration "));
     assert_int_equal(setenv("DEVID_CONF", path, 1), 0);
     assert_int_equal(devid_conf_load(NULL, &conf, &err), DEVID_E_FILE);
     folder_write_text(*state, "none.conf", "[device]\ntoken = here\n");
