@@ -54,11 +54,6 @@ static void free_texts(struct texts *texts)
     free(texts->list);
 }
 
-static bool is_maker_s(const struct devid_conf_identity *want)
-{
-    return want->role <= DEVID_ROLE_IAK || strcmp(want->token, "manufacturer") == 0;
-}
-
 /* ---- the state folder ---- */
 
 static bool is_folder(const char *parent, const char *name)
@@ -79,7 +74,7 @@ static devid_rc find_tokens(struct belongings *all, const char *state, struct de
     devid_rc rc = DEVID_OK;
 
     while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.' && devid_files_spelled(entry->d_name, token) && strcmp(token, "manufacturer") != 0 &&
+        if (entry->d_name[0] != '.' && devid_files_spelled(entry->d_name, token) && !devid_token_is_manufacturers(token) &&
             is_folder(state, entry->d_name))
             rc = add_text(&all->tokens, "", token, err);
     if (dir != NULL)
@@ -95,7 +90,7 @@ static bool is_of_maker(const struct devid_conf *conf, const char *file)
     for (size_t i = 0; !found && i < conf->n_identities; i++) {
         struct devid_bytes name = {0};
 
-        if (is_maker_s(&conf->identities[i]) && devid_files_name(conf->identities[i].name, &name, NULL) == DEVID_OK)
+        if (devid_role_is_manufacturers(conf->identities[i].role) && devid_files_name(conf->identities[i].name, &name, NULL) == DEVID_OK)
             found = strncmp(file, (const char *)name.data, strlen((const char *)name.data)) == 0 &&
                     file[strlen((const char *)name.data)] == '.';
         devid_bytes_free(&name);
@@ -137,7 +132,7 @@ static bool maker_needs(const struct devid_conf *conf, const char *path)
 {
     for (size_t i = 0; i < conf->n_identities; i++)
         for (int k = 0; k < SECRETS; k++) {
-            const char *other = is_maker_s(&conf->identities[i]) ? secret_of(&conf->identities[i], k) : NULL;
+            const char *other = devid_role_is_manufacturers(conf->identities[i].role) ? secret_of(&conf->identities[i], k) : NULL;
 
             if (other != NULL && strcmp(other, path) == 0)
                 return true;
@@ -161,7 +156,7 @@ static devid_rc find_secrets(struct belongings *all, const struct devid_conf *co
         for (int k = 0; rc == DEVID_OK && k < SECRETS; k++) {
             const char *path = secret_of(&conf->identities[i], k);
 
-            if (path != NULL && !is_maker_s(&conf->identities[i]) && access(path, F_OK) == 0 && !maker_needs(conf, path) &&
+            if (path != NULL && !devid_role_is_manufacturers(conf->identities[i].role) && access(path, F_OK) == 0 && !maker_needs(conf, path) &&
                 !is_listed(&all->secrets, path))
                 rc = add_text(&all->secrets, "", path, err);
         }
@@ -246,7 +241,7 @@ static bool is_known(const struct devid_snapshot *snap, const struct devid_conf 
         if (identity->handle == want->handle || (identity->previous != NULL && identity->previous->handle == want->handle))
             return true;
     for (size_t i = 0; i < conf->n_identities; i++)
-        if (is_maker_s(&conf->identities[i]) && conf->identities[i].handle == want->handle)
+        if (devid_role_is_manufacturers(conf->identities[i].role) && conf->identities[i].handle == want->handle)
             return true;
     return false;
 }
@@ -259,7 +254,7 @@ static devid_rc find_handles(struct tool *tool, struct belongings *all, const st
         const struct devid_conf_identity *want = &conf->identities[i];
         bool is_ours = false;
 
-        if (is_maker_s(want) || want->handle == 0 || is_known(all->snap, conf, want))
+        if (devid_role_is_manufacturers(want->role) || want->handle == 0 || is_known(all->snap, conf, want))
             continue;
         rc = devid_leftover_look(tool->store, want->handle, &is_ours, err);
         if (rc == DEVID_OK && is_ours)
@@ -278,7 +273,7 @@ static devid_rc find_index(struct tool *tool, struct belongings *all, const stru
     if (index == 0)
         return DEVID_OK;
     for (size_t i = 0; i < conf->n_identities; i++)
-        if (is_maker_s(&conf->identities[i]) && conf->identities[i].nv_index == index)
+        if (devid_role_is_manufacturers(conf->identities[i].role) && conf->identities[i].nv_index == index)
             return DEVID_OK;
     while ((identity = devid_snapshot_next(all->snap, identity)) != NULL)
         if (identity->is_read_only && identity->nv_index == index)
@@ -294,7 +289,7 @@ static devid_rc find_indices(struct tool *tool, struct belongings *all, const st
     devid_rc rc = DEVID_OK;
 
     for (size_t i = 0; rc == DEVID_OK && i < conf->n_identities; i++)
-        if (!is_maker_s(&conf->identities[i]) && conf->identities[i].cert_place == DEVID_PLACE_NV)
+        if (!devid_role_is_manufacturers(conf->identities[i].role) && conf->identities[i].cert_place == DEVID_PLACE_NV)
             rc = find_index(tool, all, conf, conf->identities[i].nv_index, err);
     while (rc == DEVID_OK && (identity = devid_snapshot_next(all->snap, identity)) != NULL)
         if (!identity->is_read_only && identity->cert_place == DEVID_PLACE_NV)

@@ -74,7 +74,7 @@ static devid_rc authenticate_with(struct tool *tool, const char *name, struct co
     else if (identity->n_chain == 0)
         rc = devid_fail(err, DEVID_E_ABSENT, "%s has no certificate to authenticate with: run \"devid provision %s\" before",
                         name, name);
-    c->is_counted = identity->pub.is_counted;
+    c->is_counted = devid_public_is_counted(&identity->pub);
     c->is_expired = identity->n_chain != 0 && identity->chain[0].not_after <= (int64_t)time(NULL);
     if (rc == DEVID_OK)
         rc = devid_uri_of(identity, &c->key_uri, err);

@@ -128,7 +128,7 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
     }
     if (found->is_gone) {
         bad(x, "%s: the TPM lost its key (TPM2_Clear, or it was evicted); run \"devid %s\"", want->name,
-            want->role <= DEVID_ROLE_IAK ? "recover" : "provision");
+            devid_role_is_manufacturers(want->role) ? "recover" : "provision");
         return;
     }
     if (found->is_disabled) {

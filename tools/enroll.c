@@ -146,7 +146,7 @@ devid_rc tool_csr(struct tool *tool, const struct devid_conf_identity *want, str
 
     if (rc == DEVID_OK)
         rc = est_csr_make(&wish.csr, der, err);
-    if (wish.identity != NULL && wish.identity->pub.is_counted)
+    if (wish.identity != NULL && devid_public_is_counted(&wish.identity->pub))
         devid_make_settled(tool->store);
     wish_free(&wish);
     return of_section(rc, want, err);
@@ -319,7 +319,7 @@ devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want,
     if (rc == DEVID_OK)
         rc = wish_make(tool, want, is_renewal, key, &wish, err);
     if (rc == DEVID_OK)
-        c.signs_counted = wish.identity->pub.is_counted;
+        c.signs_counted = devid_public_is_counted(&wish.identity->pub);
     if (rc == DEVID_OK)
         rc = ask_until_answered(tool, &c, &request, &reply, err);
     *answer = (struct tool_answer){.retry_s = reply.retry_after_s, .is_put_off = rc == DEVID_E_BUSY && request.is_kept};

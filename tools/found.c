@@ -116,7 +116,7 @@ static void found_lost(struct tool *tool, const struct devid_conf_identity *want
     struct devid_cert leaf = {0};
     struct devid_slice spki;
 
-    if (want->role <= DEVID_ROLE_IAK && tool_known_key(tool, want, snap, &der, &leaf, &spki, NULL) == DEVID_OK &&
+    if (devid_role_is_manufacturers(want->role) && tool_known_key(tool, want, snap, &der, &leaf, &spki, NULL) == DEVID_OK &&
         devid_public_from_spki(spki, &pub, NULL) == DEVID_OK) {
         found->has_key = found->is_gone = true;
         found->handle = want->handle;

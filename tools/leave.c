@@ -55,7 +55,7 @@ static void plan_tpm(const struct devid_conf *conf, const struct leave_found *fo
     if (wish->clear)
         add(list, LEAVE_CLEAR, NULL, "TPM");
     for (size_t i = 0; wish->clear && !wish->change_seed && i < conf->n_identities; i++)
-        if (conf->identities[i].role <= DEVID_ROLE_IAK && found->has_key[i])
+        if (devid_role_is_manufacturers(conf->identities[i].role) && found->has_key[i])
             add(list, LEAVE_RECOVER, NULL, conf->identities[i].name);
 }
 
@@ -71,11 +71,6 @@ static void plan_identities(const struct leave_found *found, const struct leave_
     }
 }
 
-static bool is_maker_s(const struct devid_conf_identity *want)
-{
-    return want->role <= DEVID_ROLE_IAK || strcmp(want->token, "manufacturer") == 0;
-}
-
 size_t leave_plan(const struct devid_conf *conf, const struct leave_found *found, const struct leave_wish *wish,
                   struct leave_step *steps)
 {
@@ -83,7 +78,7 @@ size_t leave_plan(const struct devid_conf *conf, const struct leave_found *found
 
     plan_tpm(conf, found, wish, &list);
     for (size_t i = 0; i < conf->n_identities; i++)
-        if (found->has_pem[i] && (wish->change_seed || !is_maker_s(&conf->identities[i])))
+        if (found->has_pem[i] && (wish->change_seed || !devid_role_is_manufacturers(conf->identities[i].role)))
             add(&list, LEAVE_PEM, NULL, conf->identities[i].pem);
     for (size_t i = 0; i < found->n_indices; i++)
         add(&list, LEAVE_NV, NULL, found->indices[i]);

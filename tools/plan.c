@@ -4,14 +4,9 @@
 
 #include <string.h>
 
-static bool is_manufacturers(enum devid_role role)
-{
-    return role == DEVID_ROLE_EK || role == DEVID_ROLE_IDEVID || role == DEVID_ROLE_IAK;
-}
-
 bool plan_makes_key(const struct devid_conf_identity *want)
 {
-    return !is_manufacturers(want->role) && !want->renews_same_key;
+    return !devid_role_is_manufacturers(want->role) && !want->renews_same_key;
 }
 
 const char *plan_action_text(enum plan_action action)
@@ -65,7 +60,7 @@ static size_t plan_key(const struct devid_conf_identity *want, const struct plan
         add(steps, &n, PLAN_END_GRACE, i);
         previous = 0;
     }
-    if (want->handle != 0 && !is_manufacturers(want->role) && handle == 0 && previous != want->handle)
+    if (want->handle != 0 && !devid_role_is_manufacturers(want->role) && handle == 0 && previous != want->handle)
         add(steps, &n, PLAN_PERSIST, i);
     return n;
 }
@@ -90,7 +85,7 @@ static size_t plan_one(const struct devid_conf_identity *want, const struct plan
         add(steps, &n, PLAN_CONFLICT, i);
         return n;
     }
-    if ((have->is_gone && want->role <= DEVID_ROLE_IAK) || have->is_rootless)
+    if ((have->is_gone && devid_role_is_manufacturers(want->role)) || have->is_rootless)
         add(steps, &n, PLAN_RECOVER, i);
     if (have->is_disabled)
         return n; /* nothing can be signed with it, and nothing shall be */

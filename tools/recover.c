@@ -80,7 +80,7 @@ static devid_rc recover_primary(struct tool *tool, const struct devid_conf_ident
 
 devid_rc tool_recover(struct tool *tool, const struct devid_conf_identity *want, struct devid_error *err)
 {
-    return want->role <= DEVID_ROLE_IAK ? recover_primary(tool, want, err) : recover_root(tool, want->name, err);
+    return devid_role_is_manufacturers(want->role) ? recover_primary(tool, want, err) : recover_root(tool, want->name, err);
 }
 
 /* ---- the command ---- */
@@ -185,7 +185,7 @@ static devid_rc recover_all(struct recovery *r, int argc, char **argv, struct de
     if (rc != DEVID_OK)
         return rc;
     for (size_t i = 0; i < conf->n_identities; i++)
-        if (conf->identities[i].role <= DEVID_ROLE_IAK && is_chosen(conf->identities[i].name, argc, argv))
+        if (devid_role_is_manufacturers(conf->identities[i].role) && is_chosen(conf->identities[i].name, argc, argv))
             recover_one(r, &conf->identities[i], &found[i]);
     free(found);
     if (optind >= argc)
@@ -206,7 +206,7 @@ static devid_rc check_names(const struct devid_conf *conf, int argc, char **argv
 
         if (want == NULL)
             return devid_fail(err, DEVID_E_ABSENT, "there is no section [identity %s] in %s", argv[i], conf->path);
-        if (want->role > DEVID_ROLE_IAK)
+        if (!devid_role_is_manufacturers(want->role))
             return devid_fail(err, DEVID_E_KEY,
                               "%s is no key of the manufacturer's: it cannot be derived again; \"devid provision %s\" makes "
                               "another one if it is lost", want->name, want->name);

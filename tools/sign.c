@@ -68,7 +68,7 @@ devid_rc command_sign(struct tool *tool, int argc, char **argv, struct devid_err
         rc = devid_key_open(tool->store, snap, identity, &key, err);
     if (rc == DEVID_OK)
         rc = sign_file(key, argv[optind + 1], &sig, err);
-    if (key != NULL && devid_key_public(key)->is_counted)
+    if (key != NULL && devid_public_is_counted(devid_key_public(key)))
         devid_make_settled(tool->store);
     if (rc == DEVID_OK)
         rc = tool_deliver(out, devid_slice_of(sig), err);

@@ -87,7 +87,7 @@ devid_rc tool_export_tcg_csr(struct tool *tool, const char *name, const char *mo
     rc = contents_of(tool, &e, is_iak, model, scheme.hash, &contents, err);
     if (rc == DEVID_OK)
         rc = sign(tool, name, &scheme, devid_slice_of(contents), sig, &len, err);
-    if (rc == DEVID_OK && pub.is_counted)
+    if (rc == DEVID_OK && devid_public_is_counted(&pub))
         devid_make_settled(tool->store);
     if (rc == DEVID_OK)
         rc = devid_tcg_csr_write(devid_slice_of(contents), &scheme, (struct devid_slice){sig, len}, out, err);

@@ -17,7 +17,7 @@ enum devid_conf_proof { DEVID_PROOF_AS_ASKED, DEVID_PROOF_NONE, DEVID_PROOF_TLS_
 struct devid_conf_identity {
     unsigned line;              /* of its section header, for messages */
     const char *name;           /* label, unique in the file */
-    const char *token;          /* default: "manufacturer" for ek, idevid, iak; else "owner" */
+    const char *token;          /* default: DEVID_MANUFACTURER for ek, idevid, iak; else "owner" */
     enum devid_role role;       /* role = ek|idevid|iak|ldevid|ca|client (default: the one that NAME names, else
                                    client) */
 

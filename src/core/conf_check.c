@@ -7,14 +7,8 @@
 #include "core/conf_value.h"
 
 #define STATE_DEFAULT "/var/lib/devid"
-#define MANUFACTURER "manufacturer"
 #define SERIAL "${serial}"
 #define SERIAL_MAX 128
-
-static bool is_manufacturers(enum devid_role role)
-{
-    return role == DEVID_ROLE_EK || role == DEVID_ROLE_IDEVID || role == DEVID_ROLE_IAK;
-}
 
 /* What chip and maker give a device, whether the file speaks of it or not. */
 static void add_built_in(struct conf_builder *b, enum devid_role role)
@@ -44,7 +38,7 @@ static void fill_in(struct conf_builder *b, struct devid_conf_identity *identity
     };
 
     if (identity->token == NULL)
-        identity->token = is_manufacturers(identity->role) ? MANUFACTURER : b->conf.owner_token;
+        identity->token = devid_role_is_manufacturers(identity->role) ? DEVID_MANUFACTURER : b->conf.owner_token;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (identity->role != places[i].role)
             continue;
@@ -185,7 +179,7 @@ static void check_spire(struct conf_builder *b, const struct devid_conf_identity
 {
     if (!identity->for_spire)
         return;
-    if (is_manufacturers(identity->role))
+    if (devid_role_is_manufacturers(identity->role))
         fail_at(b, identity, "purpose", "SPIRE takes an owner's key: role = ldevid or client is expected");
     if (identity->handle != 0)
         fail_at(b, identity, "handle", "SPIRE loads its key from files: none is expected where \"purpose = spire\"");
@@ -198,7 +192,7 @@ static void check_identity(struct conf_builder *b, const struct devid_conf_ident
     bool is_devid = identity->role == DEVID_ROLE_IDEVID || identity->role == DEVID_ROLE_IAK;
 
     check_authenticate(b, identity);
-    if (is_manufacturers(identity->role) && !identity->renews_same_key && conf_line(b, identity, "renew-key") != identity->line)
+    if (devid_role_is_manufacturers(identity->role) && !identity->renews_same_key && conf_line(b, identity, "renew-key") != identity->line)
         fail_at(b, identity, "renew-key", "the manufacturer's key is for the life of the device: same is expected");
     if (identity->handle == 0x81010001 && identity->role != DEVID_ROLE_EK)
         fail_at(b, identity, "handle", "0x81010001 is the EK's");
@@ -214,8 +208,8 @@ static void check_identity(struct conf_builder *b, const struct devid_conf_ident
         fail_at(b, identity, "proxy-user", "\"proxy =\" is expected too");
     if (identity->secret_header != NULL && identity->secret_file == NULL)
         fail_at(b, identity, "secret-header", "\"secret-file =\" with the header's value is expected too");
-    if (!is_manufacturers(identity->role) && strcmp(identity->token, MANUFACTURER) == 0)
-        fail_at(b, identity, "token", "\"" MANUFACTURER "\" holds ek, idevid and iak only: another name is expected");
+    if (!devid_role_is_manufacturers(identity->role) && devid_token_is_manufacturers(identity->token))
+        fail_at(b, identity, "token", "\"" DEVID_MANUFACTURER "\" holds ek, idevid and iak only: another name is expected");
     if (is_devid && identity->bits == 3072)
         fail_at(b, identity, "key", "TCG has no template of this type: ec-p256, ec-p384, ec-p521 or rsa-2048 is expected");
     check_spire(b, identity);
@@ -229,8 +223,8 @@ void conf_check(struct conf_builder *b)
         b->conf.state = STATE_DEFAULT;
     if (b->conf.owner_token == NULL)
         b->conf.owner_token = "owner";
-    if (strcmp(b->conf.owner_token, MANUFACTURER) == 0)
-        conf_fail(b, conf_line(b, NULL, "token"), "token", "\"" MANUFACTURER "\" is the token of ek, idevid and iak: another name is expected");
+    if (devid_token_is_manufacturers(b->conf.owner_token))
+        conf_fail(b, conf_line(b, NULL, "token"), "token", "\"" DEVID_MANUFACTURER "\" is the token of ek, idevid and iak: another name is expected");
     read_serial(b);
     add_built_in(b, DEVID_ROLE_EK);
     add_built_in(b, DEVID_ROLE_IDEVID);

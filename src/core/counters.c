@@ -131,7 +131,7 @@ static devid_rc add(struct devid_store *store, struct devid_counters *more, stru
 
 static bool is_counted(const struct devid_identity *identity)
 {
-    return identity != NULL && identity->role > DEVID_ROLE_IAK && strcmp(identity->token, "manufacturer") != 0;
+    return identity != NULL && !devid_is_manufacturers(identity->role, identity->token);
 }
 
 static bool has_same_leaf(const struct devid_identity *a, const struct devid_identity *b)

@@ -197,8 +197,7 @@ static void point_identity(struct devid_entry *e)
     identity->blob = devid_slice_of(e->blob);
     identity->object = devid_slice_of(e->object);
     identity->made_by = devid_slice_of(e->made_by);
-    identity->is_read_only = identity->role == DEVID_ROLE_EK || identity->role == DEVID_ROLE_IDEVID ||
-                             identity->role == DEVID_ROLE_IAK || strcmp(identity->token, "manufacturer") == 0;
+    identity->is_read_only = devid_is_manufacturers(identity->role, identity->token);
 }
 
 devid_rc devid_entry_read(struct devid_store *store, const char *token, struct devid_slice file,

@@ -5,8 +5,12 @@
 #ifndef DEVID_CORE_IDENTITY_H
 #define DEVID_CORE_IDENTITY_H
 
+#include <string.h>
+
 #include "core/cert.h"
 #include "core/public.h"
+
+#define DEVID_MANUFACTURER "manufacturer" /* the token of EK, IDevID and IAK, unless devid.conf names another one for them */
 
 enum devid_role {
     DEVID_ROLE_EK,     /* the chip maker's endorsement key */
@@ -63,7 +67,7 @@ struct devid_said {
 
 /* Everything belongs to the snapshot that the identity came from, and lives as long as it. */
 struct devid_identity {
-    const char *token;        /* "manufacturer", "owner", ... */
+    const char *token;        /* DEVID_MANUFACTURER, "owner", ... */
     const char *label;        /* "idevid", "azure:ldevid": unique in its token */
     const char *public_label; /* label of the public half: the same until a client renames one half */
     enum devid_role role;
@@ -104,6 +108,24 @@ struct devid_identity {
     const struct devid_identity *previous; /* NULL: none */
     int64_t replaced;         /* since when, seconds since 1970; 0 without previous */
 };
+
+/** Is a role the chip's or the device's manufacturer's? */
+static inline bool devid_role_is_manufacturers(enum devid_role role)
+{
+    return role <= DEVID_ROLE_IAK;
+}
+
+/** Is a token? */
+static inline bool devid_token_is_manufacturers(const char *token)
+{
+    return strcmp(token, DEVID_MANUFACTURER) == 0;
+}
+
+/** Is what has that role and is in that token? Its owner neither makes, changes nor removes it. */
+static inline bool devid_is_manufacturers(enum devid_role role, const char *token)
+{
+    return devid_role_is_manufacturers(role) || devid_token_is_manufacturers(token);
+}
 
 /** IEEE 802.1AR, 7.2: a key, or a certificate with its chain, may be switched off. Both are enabled unless somebody did. */
 bool devid_identity_key_enabled(const struct devid_identity *identity);

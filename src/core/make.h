@@ -95,7 +95,7 @@ devid_rc devid_make_persistent(struct devid_store *store, const struct devid_ide
                                struct devid_made *out, struct devid_error *err);
 
 /**
- * After keys were used that the TPM counts failures for (devid_public.is_counted), before a wait: a power cut from then on is no
+ * After keys were used that the TPM counts failures for (devid_public_is_counted), before a wait: a power cut from then on is no
  * wrong auth value. TPM2_Shutdown(CLEAR), after which the TPM goes on; a failure is logged. Not after each signature of
  * such a key: the TPM writes to NV before its next use.
  */

@@ -213,7 +213,6 @@ static void set_attributes(const TPMT_PUBLIC *in, struct devid_public *out)
     out->is_noda = (in->objectAttributes & TPMA_OBJECT_NODA) != 0;
     out->is_restricted = (in->objectAttributes & TPMA_OBJECT_RESTRICTED) != 0;
     out->is_fixed = (in->objectAttributes & fixed) == fixed;
-    out->is_counted = (in->objectAttributes & TPMA_OBJECT_NODA) == 0;
     set_scheme(in, out);
 }
 

@@ -21,15 +21,22 @@ struct devid_public {
     /* The rest is known only where a TPM public area was the source; area.len != 0 says so. */
     struct devid_bytes area;        /* TPM2B_PUBLIC as marshalled, its 2-byte size included */
     bool can_sign, can_decrypt;     /* TPMA_OBJECT sign / decrypt */
-    bool is_noda;                   /* wrong auth values are not counted */
+    bool is_noda;                   /* TPMA_OBJECT noDA */
     bool is_restricted;             /* signs only what the TPM hashed itself (an IAK, an EK) */
     bool is_fixed;                  /* fixedTPM and fixedParent and sensitiveDataOrigin */
-    bool is_counted;                /* noDA is clear: wrong auth values for it count towards the TPM's lockout, and so does
-                                       power that is cut after its use */
     bool has_scheme;                /* the key signs by one scheme only: the next two */
     enum devid_padding padding;
     enum devid_hash hash;
 };
+
+/**
+ * Does the TPM count wrong auth values for this key towards its lockout, and power that is cut after its use? false if no public area
+ * tells.
+ */
+static inline bool devid_public_is_counted(const struct devid_public *pub)
+{
+    return pub->area.len != 0 && !pub->is_noda;
+}
 
 /**
  * From a TPM's public area.

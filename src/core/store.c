@@ -226,7 +226,7 @@ static devid_rc add_unseen(struct devid_store *store, struct devid_snapshot *sna
         struct devid_bytes file = {0};
         struct devid_entry *entry;
 
-        if (want->role > DEVID_ROLE_IAK || is_known(snap, want) || !find_in_tpm(store, want, ask, &file))
+        if (!devid_role_is_manufacturers(want->role) || is_known(snap, want) || !find_in_tpm(store, want, ask, &file))
             continue;
         rc = devid_entry_read(store, want->token, devid_slice_of(file), &entry, err);
         if (rc == DEVID_OK)
@@ -322,7 +322,7 @@ static bool may_be_unseen(const struct devid_store *store, const struct devid_sn
     for (size_t i = 0; i < store->conf->n_identities; i++) {
         const struct devid_conf_identity *want = &store->conf->identities[i];
 
-        if (want->role <= DEVID_ROLE_IAK && (query->token == NULL || strcmp(query->token, want->token) == 0) &&
+        if (devid_role_is_manufacturers(want->role) && (query->token == NULL || strcmp(query->token, want->token) == 0) &&
             (query->label == NULL || strcmp(query->label, want->name) == 0) &&
             (query->handle == 0 || query->handle == want->handle) && !is_known(snap, want))
             return true;

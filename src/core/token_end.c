@@ -98,7 +98,7 @@ devid_rc devid_token_remove(struct devid_store *store, const char *token, struct
     int fd = -1;
     devid_rc rc = devid_put_token(token, err);
 
-    if (rc == DEVID_OK && strcmp(token, "manufacturer") == 0)
+    if (rc == DEVID_OK && devid_token_is_manufacturers(token))
         rc = devid_fail(err, DEVID_E_DENIED, "token \"%s\" is not the owner's to remove", token);
     if (rc == DEVID_OK)
         rc = devid_store_token_folder(store, token, &folder, err);

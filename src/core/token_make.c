@@ -87,7 +87,7 @@ static devid_rc check_init(struct devid_store *store, const struct writing *w, c
     char object[256];
     devid_rc rc = DEVID_OK;
 
-    if (strcmp(name, "manufacturer") == 0 || (token != NULL && strcmp(token, "manufacturer") == 0))
+    if (devid_token_is_manufacturers(name) || (token != NULL && devid_token_is_manufacturers(token)))
         return devid_fail(err, DEVID_E_DENIED, "the manufacturer's token has no PIN, and is not made anew");
     if (w->token.name == NULL && devid_token_object((const char *)w->folder.data, object))
         return devid_fail(err, DEVID_E_DENIED, "token \"%s\" has no PIN and is not empty (%s): what is in it would be lost",

@@ -65,7 +65,7 @@ devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *er
 devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err);
 
 /**
- * After the use of a key that the TPM counts failures for (devid_public.is_counted). The TPM cannot tell a power cut from somebody who
+ * After the use of a key that the TPM counts failures for (devid_public_is_counted). The TPM cannot tell a power cut from somebody who
  * guesses and pulls the plug, so a cut at any later time would count as a wrong auth value, and some of them would lock the
  * chip. Sends TPM2_Shutdown(CLEAR), which writes down that all is in order; the TPM goes on. A failure is logged.
  * TPM 2.0 Library, Part 1, "Dictionary Attack Protection"; Part 3, TPM2_Shutdown.

@@ -108,7 +108,6 @@ bool slot_is_writable(const struct slot *slot);
 void slot_logout(struct slot *slot);
 /** Between table_enter and _leave: the token in the slot is called so from now on. */
 CK_RV slot_rename(struct slot *slot, const char *token);
-extern const char slot_manufacturer[];
 
 struct session;
 

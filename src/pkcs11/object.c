@@ -76,7 +76,7 @@ bool object_may(const struct object *o, enum devid_flag what)
     if (v->kind == VIEW_SECRET && what != DEVID_FLAG_KEPT)
         return false;
     if (!o->catalogue->is_session &&
-        (strcmp(v->token, slot_manufacturer) == 0 || (v->identity != NULL && v->identity->is_read_only)))
+        (devid_token_is_manufacturers(v->token) || (v->identity != NULL && v->identity->is_read_only)))
         return false;
     switch (what) {
     case DEVID_FLAG_FIXED:      return v->kind != VIEW_ISSUER; /* it has nothing that a client gave it */

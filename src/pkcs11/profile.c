@@ -16,7 +16,7 @@ static const char *token_at(const struct catalogue *c, size_t i)
     const struct devid_conf *conf = devid_store_conf(c->store);
 
     if (i == 0)
-        return slot_manufacturer;
+        return DEVID_MANUFACTURER;
     if (i == 1)
         return conf->owner_token;
     i -= 2;

@@ -11,7 +11,6 @@
 
 #include "pkcs11/mech.h"
 
-const char slot_manufacturer[] = "manufacturer";
 
 struct slot_name {
     struct slot_name *next;
@@ -76,7 +75,7 @@ void slot_logout(struct slot *slot)
 
 bool slot_is_writable(const struct slot *slot)
 {
-    return strcmp(slot->token, slot_manufacturer) != 0;
+    return !devid_token_is_manufacturers(slot->token);
 }
 
 /* One more, for a token to be made in, if there is a TPM and who asks can make one. */
@@ -89,7 +88,7 @@ static bool may_make_tokens(const struct catalogue *c)
 
 CK_RV slots_of_conf(const struct devid_conf *conf)
 {
-    CK_RV rv = slot_add(slot_manufacturer);
+    CK_RV rv = slot_add(DEVID_MANUFACTURER);
 
     if (rv == CKR_OK)
         rv = slot_add(conf != NULL ? conf->owner_token : "owner");

@@ -209,7 +209,7 @@ static devid_rc check_name(struct devid_store *store, const char *token, const c
     struct devid_snapshot *snap = NULL;
     devid_rc rc = devid_store_known(store, &snap, err);
 
-    if (rc == DEVID_OK && strcmp(token, "manufacturer") == 0)
+    if (rc == DEVID_OK && devid_token_is_manufacturers(token))
         rc = devid_fail(err, DEVID_E_DENIED, "the keys of token \"%s\" are its manufacturer's to make", token);
     else if (rc == DEVID_OK && !has_token(store, snap, token))
         rc = devid_fail(err, DEVID_E_ABSENT, "there is no token \"%s\": leave out token=, or make it first", token);

@@ -179,7 +179,7 @@ static void attributes_and_fixed_schemes_are_taken_from_the_area(void **state)
         assert_int_equal(pub.can_decrypt, cases[i].can_decrypt);
         assert_int_equal(pub.is_restricted, cases[i].is_restricted);
         assert_int_equal(pub.is_fixed, cases[i].is_fixed);
-        assert_int_equal(pub.is_counted, (cases[i].how.attributes & TPMA_OBJECT_NODA) == 0);
+        assert_int_equal(devid_public_is_counted(&pub), (cases[i].how.attributes & TPMA_OBJECT_NODA) == 0);
         assert_int_equal(pub.has_scheme, cases[i].has_scheme);
         if (pub.can_sign && pub.has_scheme) {
             assert_int_equal(pub.padding, cases[i].padding);
