@@ -207,11 +207,11 @@ static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct dev
     return rc;
 }
 
-/* A persistent key needs a free slot while it signs, too: to make one, the other processes must wait. */
+/* A persistent key needs a free slot while it signs, too: to make one, the other processes must wait. A long message is hashed in one. */
 static devid_rc try_once(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct healing *h,
                          struct devid_error *err)
 {
-    bool is_alone = key->identity.key_place == DEVID_PLACE_BLOB || key->auth.size != 0 || h->sweep;
+    bool is_alone = key->identity.key_place == DEVID_PLACE_BLOB || key->auth.size != 0 || use->message.data != NULL || h->sweep;
     struct devid_tpm *tpm = devid_store_tpm(key->store);
     struct devid_error why = {0};
     ESYS_CONTEXT *esys;

@@ -96,6 +96,7 @@ tools fixed-pkcs1.pem "(1|255)" 0x81000005 -G rsa2048:rsassa-sha256:null -a "$at
 tools fixed-pss.pem "(1|255)" 0x81000005 -G rsa2048:rsapss-sha256:null -a "$attributes|sign"
 tools fixed-ecdsa.pem "(1|255)" 0x81000005 -G ecc256:ecdsa-sha256:null -a "$attributes|sign"
 tools restricted.pem "(1|255)" 0x81000005 -G ecc256:ecdsa-sha256:null -a "$attributes|sign|restricted"
+tools restricted-auth.pem 0 0x81000005 -G ecc256:ecdsa-sha256:null -p secret -a "$attributes|sign|restricted"
 
 under o rsa2048
 written rsa-primary.pem 0x40000001 under.pub under.priv EXPLICIT:0,BOOLEAN:TRUE EXPLICIT:5,BOOLEAN:TRUE
@@ -195,6 +196,10 @@ for order in default-first devid-first preferred; do
     ok "before anything is sent" test -z "$(world_commands)"
     sends "Hash Load Sign FlushContext" "a restricted key signs what the TPM has hashed" \
         openssl dgst -sha256 -sign restricted.pem -out signature message
+    sends "Hash Load $salted $proven FlushContext" "one with a password, too" \
+        openssl dgst -sha256 -sign restricted-auth.pem -passin pass:secret -out signature message
+    openssl pkey -in restricted-auth.pem -passin pass:secret -pubout -out public.pem
+    ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
 
     # libssl asks each algorithm whether the key makes it, and takes the next
     sends "Load Sign FlushContext" "a TLS client with a key that is fixed to another digest than the first choice" \
