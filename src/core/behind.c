@@ -7,6 +7,7 @@
 #include "core/chip.h"
 #include "core/guarded.h"
 #include "core/kept.h"
+#include "core/parent.h"
 #include "core/srk.h"
 #include "core/token.h"
 
@@ -30,8 +31,10 @@ static devid_rc door_open(struct devid_store *store, ESYS_CONTEXT *esys, const c
         return rc;
     r = Esys_Load(esys, door->srk, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &door->opened.private, &door->opened.area,
                   &door->key);
-    return r == TSS2_RC_SUCCESS ? DEVID_OK
-                                : devid_fail_tss(err, r, DEVID_SRK, "load the storage key of token \"%s\"", token);
+    if (r == TSS2_RC_SUCCESS)
+        return DEVID_OK;
+    rc = devid_parent_refused(r, DEVID_SRK, err);
+    return rc != DEVID_OK ? rc : devid_fail_tss(err, r, DEVID_SRK, "load the storage key of token \"%s\"", token);
 }
 
 static void door_close(ESYS_CONTEXT *esys, struct door *door)

@@ -7,6 +7,7 @@
 #include "core/chip.h"
 #include "core/command.h"
 #include "core/object.h"
+#include "core/parent.h"
 #include "core/session.h"
 
 /* TPM handles of the command's two, and what authorises it. */
@@ -36,6 +37,7 @@ devid_rc devid_guarded_create(struct devid_store *store, ESYS_CONTEXT *esys, ESY
     struct devid_authorised authorised;
     TPM2B_PRIVATE private = {0};
     TPM2B_PUBLIC area = {0};
+    struct devid_error why = {0};
     TPM2_HANDLE handles[2];
     devid_rc rc;
     TSS2_RC r;
@@ -47,7 +49,11 @@ devid_rc devid_guarded_create(struct devid_store *store, ESYS_CONTEXT *esys, ESY
     if (rc != DEVID_OK)
         goto out;
     r = Tss2_Sys_Create_Prepare(session.sys, handles[0], &sensitive, template, &no_data, &no_pcrs);
-    rc = r == TSS2_RC_SUCCESS ? devid_session_send(&session, &authorised, err) : devid_fail_tss(err, r, 0, "make a key");
+    rc = r == TSS2_RC_SUCCESS ? devid_session_send(&session, &authorised, &why) : devid_fail_tss(&why, r, 0, "make a key");
+    if (rc == DEVID_E_AUTH && auth->size == 0)
+        rc = devid_parent_refused(why.tss, handles[0], &why);
+    if (rc != DEVID_OK && err != NULL)
+        *err = why;
     if (rc != DEVID_OK)
         goto out;
     r = Tss2_Sys_Create_Complete(session.sys, &private, &area, NULL, NULL, NULL);

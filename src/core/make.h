@@ -75,7 +75,7 @@ struct devid_wanted {
  * DEVID_PARENT_PIN), and somebody is logged in.
  *
  * \return DEVID_E_KEY if the type is not offered, or if the TPM does not have it (then err->tss is its answer);
- *         DEVID_E_ARG for a key that does nothing, or a pss_hash that is no TPM's or for no such key; DEVID_E_AUTH, DEVID_E_KEY with err->handle if the root key will not do; DEVID_E_AUTH
+ *         DEVID_E_ARG for a key that does nothing, or a pss_hash that is no TPM's or for no such key; DEVID_E_KEY with err->handle if the root key will not do; DEVID_E_AUTH
  *         if nobody is logged in
  */
 devid_rc devid_make_key(struct devid_store *store, const struct devid_wanted *wanted, struct devid_made *out,

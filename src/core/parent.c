@@ -64,6 +64,19 @@ devid_rc devid_parent_salting(struct devid_store *store, ESYS_CONTEXT *esys, str
     return rc == DEVID_E_ABSENT ? devid_parent_open(store, esys, TPM2_RH_NULL, false, out, err) : rc;
 }
 
+/* No command changes a primary's password: it is made again without one, and is the same key then. */
+devid_rc devid_parent_refused(uint32_t tss, uint32_t parent, struct devid_error *err)
+{
+    devid_rc rc;
+
+    if (!devid_chip_says(tss, TPM2_RC_BAD_AUTH) && !devid_chip_says(tss, TPM2_RC_AUTH_FAIL))
+        return DEVID_OK;
+    rc = devid_fail(err, DEVID_E_KEY, "the storage key 0x%08" PRIx32 " has a password, and devid needs it without: evict it "
+                    "(\"tpm2_evictcontrol -C o -c 0x%08" PRIx32 "\") and make it again without%s", parent, parent,
+                    parent == DEVID_SRK ? "; \"devid recover\" makes it as the TCG's template says" : "");
+    return devid_error_about(err, rc, tss, parent);
+}
+
 void devid_parent_close(ESYS_CONTEXT *esys, struct devid_parent *parent)
 {
     if (parent->is_open && parent->is_transient)

@@ -34,6 +34,12 @@ devid_rc devid_parent_open(struct devid_store *store, ESYS_CONTEXT *esys, uint32
  */
 devid_rc devid_parent_salting(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_parent *out, struct devid_error *err);
 
+/**
+ * What a TPM's answer to a command under a storage key means, if that has a password: devid knows none of those.
+ * \return DEVID_E_KEY with err->handle: it will not do, until who put the password there takes it away; DEVID_OK if it is another answer
+ */
+devid_rc devid_parent_refused(uint32_t tss, uint32_t parent, struct devid_error *err);
+
 /** TPM2_FlushContext for a primary. */
 void devid_parent_close(ESYS_CONTEXT *esys, struct devid_parent *parent);
 

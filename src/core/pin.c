@@ -5,6 +5,7 @@
 #include "core/chip.h"
 #include "core/guarded.h"
 #include "core/object.h"
+#include "core/parent.h"
 #include "core/pss.h"
 #include "core/salt.h"
 #include "core/srk.h"
@@ -36,7 +37,7 @@ devid_rc devid_pin_new(struct devid_token *token, enum devid_who who, struct dev
     return rc == DEVID_OK ? devid_pin_derive(token, who, pin, auth, err) : rc;
 }
 
-/* What is asked of the TPM; next is NULL for a new key. */
+/* What is asked of the TPM, with an err that is never NULL; next is NULL for a new key. */
 struct job {
     const struct devid_token *token;
     enum devid_who who;
@@ -66,6 +67,8 @@ static devid_rc change(struct devid_store *store, ESYS_CONTEXT *esys, struct job
     if (rc == DEVID_OK)
         rc = devid_object_load(esys, srk, devid_slice_of(job->token->area), devid_slice_of(job->token->pins[job->who].blob),
                                &key, err);
+    if (rc == DEVID_E_AUTH) /* no PIN was sent yet */
+        rc = devid_parent_refused(err->tss, DEVID_SRK, err);
     if (rc == DEVID_OK)
         rc = devid_guarded_change(store, esys, srk, key, job->auth, job->next, &job->made.blob, err);
     devid_chip_flush(esys, &key);

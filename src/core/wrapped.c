@@ -21,16 +21,13 @@
 
 static devid_rc create_fail(struct devid_error *err, TSS2_RC r, uint32_t parent)
 {
-    devid_rc rc;
+    devid_rc rc = devid_parent_refused(r, parent, err);
 
+    if (rc != DEVID_OK)
+        return rc;
     if (devid_chip_lacks_type(r))
         return devid_chip_no_type(err, r);
-    if (devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL))
-        rc = devid_fail(err, DEVID_E_AUTH,
-                        "the storage key 0x%08x has a password and devid needs it empty: "
-                        "run \"tpm2_changeauth\" on it, or \"tpm2_evictcontrol -C o -c 0x%08x\" if nothing uses it",
-                        parent, parent);
-    else if (devid_chip_says(r, TPM2_RC_TYPE))
+    if (devid_chip_says(r, TPM2_RC_TYPE))
         rc = devid_fail(err, DEVID_E_KEY,
                         "0x%08x holds a key that is no storage key: move it with \"tpm2_evictcontrol\", then try again",
                         parent);

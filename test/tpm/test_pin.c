@@ -7,6 +7,7 @@
 #include "core/key.h"
 #include "core/login.h"
 #include "core/make.h"
+#include "core/recover.h"
 #include "put.h"
 #include "tpm/by_hand.h"
 
@@ -168,6 +169,39 @@ static void an_rsa_storage_root_key_salts_the_session_too(void **state)
     assert_failed_tries(w, 1);
 }
 
+/* The same key, for a password is no part of what a primary is made from. Nobody may think that his PIN is wrong, and try others. */
+static void a_password_of_the_storage_root_key_is_no_wrong_pin(void **state)
+{
+    const struct devid_wanted wanted = {.token = "vault", .alg = DEVID_EC, .bits = 256, .signs = true};
+    const struct devid_wanted guarded = {.alg = DEVID_EC, .bits = 256, .signs = true, .auth = {(const unsigned char *)"secret", 6}};
+    struct world *w = *state;
+    struct devid_made made = {0};
+    struct devid_error why = {0};
+
+    make_token(w);
+    ok(devid_login(world_store(w), "vault", DEVID_SO, pin(so), &err));
+    by_hand(w, "for i in x y; do printf '\\040\\0'; head -c 128 /dev/zero; done >unique && tpm2_evictcontrol -Q -C o -c 0x81000001 && "
+               "tpm2_createprimary -Q -C o -G ecc256:null:aes128cfb -g sha256 -u unique -p secret -c srk "
+               "-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt' && "
+               "tpm2_evictcontrol -Q -C o -c srk 0x81000001 && tpm2_flushcontext -t");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &why), DEVID_E_KEY);
+        assert_non_null(strstr(why.text, "the storage key 0x81000001 has a password"));
+        assert_non_null(strstr(why.text, "devid recover"));
+        assert_int_equal(devid_token_change(world_store(w), "vault", DEVID_USER, pin(user), pin(other), NULL), DEVID_E_KEY);
+        assert_int_equal(devid_token_init(world_store(w), NULL, "another", pin(so), NULL), DEVID_E_KEY);
+        assert_int_equal(devid_make_key(world_store(w), &guarded, &made, NULL), DEVID_E_KEY);
+    }
+    assert_failed_tries(w, 0);
+    by_hand(w, "tpm2_evictcontrol -Q -C o -c 0x81000001");
+    ok(devid_recover_root(world_store(w), &err));
+    ok(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &err));
+    ok(devid_make_key(world_store(w), &wanted, &made, &err));
+    devid_made_free(&made);
+    assert_failed_tries(w, 0);
+    world_assert_clean(w);
+}
+
 static void a_changed_pin_opens_the_same_keys(void **state)
 {
     struct world *w = *state;
@@ -320,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_is_made_and_logged_in_to_with_four_commands, start, world_end),
         cmocka_unit_test_setup_teardown(a_key_behind_the_pin_costs_no_more_than_another_after_its_first_use, start, world_end),
         cmocka_unit_test_setup_teardown(nobody_makes_or_uses_a_key_without_the_pin, start, world_end),
+        cmocka_unit_test_setup_teardown(a_password_of_the_storage_root_key_is_no_wrong_pin, start, world_end),
         cmocka_unit_test_setup_teardown(a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not, start, world_end),
         cmocka_unit_test_setup_teardown(an_rsa_storage_root_key_salts_the_session_too, start, world_end),
         cmocka_unit_test_setup_teardown(a_changed_pin_opens_the_same_keys, start, world_end),
