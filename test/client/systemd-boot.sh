@@ -23,7 +23,7 @@ mkdir -p "$boot" "$dir/over" "$dir/root"
 chmod 711 "$dir"
 chmod 666 "$dir/sock" "$dir/sock.ctrl" # the group tss of that system has a number that this one may not know
 {
-    sed -e "s|^tcti .*|tcti = swtpm:path=/srv/devid/sock|" -e 's|^state .*|state = /var/lib/devid|' -e "s|$dir/clients|/var/lib/clients|" \
+    sed -e "s|^tcti .*|tcti = swtpm:path=/srv/devid/sock|" -e 's|^state .*|state = /var/lib/devid|' -e "s|$dir/clients/device-id|/var/lib/devid-clients/web|" -e "s|$dir/clients|/var/lib/clients|" \
         -e "s|secret-file = .*/secret-\(.*\)|secret-file = credential:\1|" -e "s|$dir/ca/|/etc/devid/|" "$dir/devid.conf" |
         sed "/^\[identity azure:device-id\]/,\$ {s|^est .*|est = $(url_of field)/ttl-30s\nrenew-after = 10%|}"
 } >"$boot/devid.conf"
@@ -62,7 +62,7 @@ for unit in systemd-sysctl.service systemd-modules-load.service systemd-journald
 done
 cp $boot/devid.conf $boot/*-root.pem \$root/etc/devid
 for name in manufacturer factory; do install -m 600 $boot/secret-\$name \$root/etc/devid/\$name; done
-cp $boot/test.target $boot/test.service \$root/etc/systemd/system
+cp $boot/test.target $boot/test.service $boot/web.service \$root/etc/systemd/system
 for unit in provision renew; do
     mkdir \$root/etc/systemd/system/devid-\$unit.service.d
     cp $boot/drop-in \$root/etc/systemd/system/devid-\$unit.service.d/test.conf
@@ -75,6 +75,7 @@ END
 printf '[Unit]\nRequires=basic.target test.service\nAfter=basic.target\n' >"$boot/test.target"
 printf '[Unit]\nAfter=basic.target\n[Service]\nType=oneshot\nExecStart=/bin/bash /srv/devid/boot/inside\nExecStopPost=/bin/touch /srv/devid/boot/done\n' \
     >"$boot/test.service"
+printf '[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/cp /var/lib/devid-clients/web.pem /run/web.pem\n' >"$boot/web.service"
 # What the comments of the units tell an operator to add, and a look at what is left to who runs in them.
 cat >"$boot/drop-in" <<'END'
 [Service]
@@ -115,10 +116,16 @@ check "the journal has what it did" sh -c 'journalctl -u devid-provision.service
 check "and no secret" sh -c '! journalctl | grep -F -e "$(cat /etc/devid/manufacturer)" -e "$(cat /etc/devid/factory)"'
 check "started again, it makes no key again" sh -c 'systemctl start devid-provision.service && [ "$(journalctl -u devid-provision.service | grep -c "key made")" = 4 ]'
 check "a renewal is due in some seconds" wait_for is_due
+check "a service and the watch over its file start" systemctl start web.service devid-reload@web.path
+check "the file is there, of the user of the services" sh -c '[ "$(stat -c %U:%a /var/lib/devid-clients /var/lib/devid-clients/web.pem | tr "\n" " ")" = "devid:755 devid:644 " ]'
 before=$(serial)
 check "devid-renew.service renews what is due" systemctl start devid-renew.service
 check "and has succeeded" shows devid-renew.service Result success
 check "it is new" is_new
+check "the service is reloaded, with the new file" wait_for cmp /run/web.pem /var/lib/devid-clients/web.pem
+check "without a restart" shows web.service NRestarts 0
+check "a service that does not run is not started" sh -c 'systemctl stop web.service && systemctl start devid-reload@web.service && ! systemctl is-active web.service'
+systemctl stop devid-reload@web.path
 before=$(serial)
 mkdir -p /run/systemd/system/devid-renew.timer.d
 printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\nAccuracySec=1s\n' >/run/systemd/system/devid-renew.timer.d/often.conf
@@ -136,7 +143,8 @@ sed -i 's|/ttl-30s|/status-503|' /etc/devid/devid.conf
 wait_for is_due
 check "a server that says later is no failure of the service" systemctl start devid-renew.service
 check "it said so" sh -c 'journalctl -u devid-renew.service | grep "try simplereenroll again"'
-check "the next boot starts both" sh -c 'systemctl enable devid-provision.service devid-renew.timer && ls /etc/systemd/system/multi-user.target.wants/devid-provision.service /etc/systemd/system/timers.target.wants/devid-renew.timer'
+check "root renews by hand, and all is the service's still" sh -c 'sed -i "s|/status-503|/ttl-30s|" /etc/devid/devid.conf && devid renew --force azure:device-id && ! find /var/lib/devid /var/lib/devid-clients ! -user devid | grep .'
+check "the next boot starts them" sh -c 'systemctl enable devid-provision.service devid-renew.timer devid-reload@web.path && ls /etc/systemd/system/multi-user.target.wants/devid-reload@web.path /etc/systemd/system/multi-user.target.wants/devid-provision.service /etc/systemd/system/timers.target.wants/devid-renew.timer'
 END
 
 mkdir "$group"
