@@ -23,7 +23,7 @@ static struct seen {
 static int look(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)at;
-    if (kind != FTW_NS && st->st_uid != seen.owner && seen.foreign[0] == 0)
+    if (kind == FTW_D && st->st_uid != seen.owner && seen.foreign[0] == 0) /* a file in a folder of its own can be replaced, whoever made it */
         (void)snprintf(seen.foreign, sizeof seen.foreign, "%s", path);
     if (kind != FTW_NS && !S_ISLNK(st->st_mode) && (st->st_mode & S_IWOTH) != 0 && seen.open[0] == 0)
         (void)snprintf(seen.open, sizeof seen.open, "%s", path);
