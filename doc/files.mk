@@ -1,6 +1,7 @@
 # files of doc
-EXTRA_DIST += doc/examples/quickstart.conf
-dist_doc_DATA = doc/renewal.md
+dist_doc_DATA = doc/renewal.md README.md ARCHITECTURE.md LICENSE
+examplesdir = $(docdir)/examples
+dist_examples_DATA = doc/examples/devid.conf doc/examples/quickstart.conf
 figuredir = $(docdir)/figure
 dist_figure_DATA = doc/figure/renewal.svg
 dist_man_MANS += doc/man/devid.1 doc/man/devid.conf.5 doc/man/devid-pkcs11.7 doc/man/devid-provider.7
@@ -8,6 +9,7 @@ guidedir = $(docdir)/guide
 dist_guide_DATA =
 dist_guide_DATA += doc/guide/README.md
 dist_guide_DATA += doc/guide/apache.md
+dist_guide_DATA += doc/guide/azure.md
 dist_guide_DATA += doc/guide/curl.md
 dist_guide_DATA += doc/guide/est.md
 dist_guide_DATA += doc/guide/haproxy.md

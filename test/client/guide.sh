@@ -101,7 +101,7 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     wpa_supplicant) guide wpa_supplicant eapol_test hostapd ;;
     mosquitto) guide mosquitto mosquitto mosquitto_pub ;;
     p11tool) guide p11tool p11tool certtool gnutls-cli ;;
-    pkcs11-tool | pin) guide "$name" pkcs11-tool ;;
+    pkcs11-tool | pin | azure) guide "$name" pkcs11-tool ;;
     *) guide "$name" ;;
     esac
     ok "$name is in the list" grep -q "($name.md)" "$DEVID_SRC/doc/guide/README.md"

@@ -91,6 +91,20 @@ for arguments in "provision" "renew" "recover" "csr azure:ldevid" "sign azure:ld
 done
 ok "no TPM: list and show tell what is known" sh -c "'$devid' --config away.conf list | grep -q azure:ldevid && '$devid' --config away.conf show azure:ldevid"
 
+# The examples of devid(1).
+echo "42 degrees" >reading
+ok "a file is signed" "$devid" sign --out reading.sig azure:ldevid reading
+ok "its public key" sh -c "'$devid' show azure:ldevid | openssl pkey -pubin -out ldevid.pub"
+ok "checks it" openssl dgst -sha256 -verify ldevid.pub -signature reading.sig reading
+
+# The whole example of devid.conf(5), but for state and TPM.
+mkdir example
+echo GW-000123 >example/serial
+sed "s|^\[device\]|&\nstate = $FOLDER/example/state\n$(grep ^tcti devid.conf)|" "$DEVID_SRC/doc/examples/devid.conf" >example/devid.conf
+ok "the example is understood" "$devid" --config example/devid.conf provision --dry-run
+cp out example/plan
+for name in idevid ldevid mqtt; do ok "$name would be made and enrolled" sh -c "[ \$(grep -c '^$name: would ' example/plan) -ge 2 ]"; done
+
 # The command has its own configuration and its own keys, whatever openssl.cnf tells other programs of ours.
 openssl_conf default-first
 export DEVID_CONF=$FOLDER/devid.conf
