@@ -25,9 +25,9 @@ static const char *anchors_text(const struct est_server *server)
 /* TLS refused the server. */
 static devid_rc of_server_cert(const struct failure *f, struct devid_error *err)
 {
-    /* libcurl checks the name itself, before it has asked libcrypto for the result */
+    /* libcurl checks the name itself, some before they have asked libcrypto for the result, and newer ones call that "unspecified" */
     if (f->verify_result == X509_V_OK || f->verify_result == X509_V_ERR_HOSTNAME_MISMATCH ||
-        f->verify_result == X509_V_ERR_IP_ADDRESS_MISMATCH || strstr(f->words, "host name") != NULL)
+        f->verify_result == X509_V_ERR_IP_ADDRESS_MISMATCH || strstr(f->words, "subject name") != NULL)
         return devid_fail(err, DEVID_E_NET, "the certificate of %s is for another host: is the URL right?", f->name);
     switch (f->verify_result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:

@@ -359,12 +359,17 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* A libcurl without HTTP/2 does not ask for it. */
 static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
                      void *user)
 {
-    (void)ssl, (void)in, (void)in_len, (void)user;
-    *out = (const unsigned char *)"h2";
-    *out_len = 2;
+    static const unsigned char h2[] = "\x02h2";
+    unsigned char *chosen = NULL;
+
+    (void)ssl, (void)user;
+    if (SSL_select_next_proto(&chosen, out_len, h2, sizeof h2 - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
 
