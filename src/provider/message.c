@@ -170,11 +170,21 @@ COMPOSITE(ecdsa_sha224, ec, "SHA224");
 COMPOSITE(ecdsa_sha256, ec, "SHA256");
 COMPOSITE(ecdsa_sha384, ec, "SHA384");
 COMPOSITE(ecdsa_sha512, ec, "SHA512");
+COMPOSITE(ecdsa_sha3_224, ec, "SHA3-224");
+COMPOSITE(ecdsa_sha3_256, ec, "SHA3-256");
+COMPOSITE(ecdsa_sha3_384, ec, "SHA3-384");
+COMPOSITE(ecdsa_sha3_512, ec, "SHA3-512");
 COMPOSITE(rsa_sha1, rsa, "SHA1");
 COMPOSITE(rsa_sha224, rsa, "SHA224");
 COMPOSITE(rsa_sha256, rsa, "SHA256");
 COMPOSITE(rsa_sha384, rsa, "SHA384");
 COMPOSITE(rsa_sha512, rsa, "SHA512");
+COMPOSITE(rsa_sha512_224, rsa, "SHA512-224");
+COMPOSITE(rsa_sha512_256, rsa, "SHA512-256");
+COMPOSITE(rsa_sha3_224, rsa, "SHA3-224");
+COMPOSITE(rsa_sha3_256, rsa, "SHA3-256");
+COMPOSITE(rsa_sha3_384, rsa, "SHA3-384");
+COMPOSITE(rsa_sha3_512, rsa, "SHA3-512");
 
 /* libcrypto's names: its default provider's, all of them or the two would not be one algorithm */
 #define BY_DIGEST(names, table) {names, PROVIDER_PROPERTY, table, "a signature that names its digest, by this device's TPM"}
@@ -190,11 +200,21 @@ const OSSL_ALGORITHM provider_signature[] = {
     BY_DIGEST("ECDSA-SHA2-256:ECDSA-SHA256:ecdsa-with-SHA256:1.2.840.10045.4.3.2", ecdsa_sha256),
     BY_DIGEST("ECDSA-SHA2-384:ECDSA-SHA384:ecdsa-with-SHA384:1.2.840.10045.4.3.3", ecdsa_sha384),
     BY_DIGEST("ECDSA-SHA2-512:ECDSA-SHA512:ecdsa-with-SHA512:1.2.840.10045.4.3.4", ecdsa_sha512),
+    BY_DIGEST("ECDSA-SHA3-224:ecdsa_with_SHA3-224:id-ecdsa-with-sha3-224:2.16.840.1.101.3.4.3.9", ecdsa_sha3_224),
+    BY_DIGEST("ECDSA-SHA3-256:ecdsa_with_SHA3-256:id-ecdsa-with-sha3-256:2.16.840.1.101.3.4.3.10", ecdsa_sha3_256),
+    BY_DIGEST("ECDSA-SHA3-384:ecdsa_with_SHA3-384:id-ecdsa-with-sha3-384:2.16.840.1.101.3.4.3.11", ecdsa_sha3_384),
+    BY_DIGEST("ECDSA-SHA3-512:ecdsa_with_SHA3-512:id-ecdsa-with-sha3-512:2.16.840.1.101.3.4.3.12", ecdsa_sha3_512),
     BY_DIGEST("RSA-SHA1:RSA-SHA-1:sha1WithRSAEncryption:1.2.840.113549.1.1.5", rsa_sha1),
     BY_DIGEST("RSA-SHA2-224:RSA-SHA224:sha224WithRSAEncryption:1.2.840.113549.1.1.14", rsa_sha224),
     BY_DIGEST("RSA-SHA2-256:RSA-SHA256:sha256WithRSAEncryption:1.2.840.113549.1.1.11", rsa_sha256),
     BY_DIGEST("RSA-SHA2-384:RSA-SHA384:sha384WithRSAEncryption:1.2.840.113549.1.1.12", rsa_sha384),
     BY_DIGEST("RSA-SHA2-512:RSA-SHA512:sha512WithRSAEncryption:1.2.840.113549.1.1.13", rsa_sha512),
+    BY_DIGEST("RSA-SHA2-512/224:RSA-SHA512-224:sha512-224WithRSAEncryption:1.2.840.113549.1.1.15", rsa_sha512_224),
+    BY_DIGEST("RSA-SHA2-512/256:RSA-SHA512-256:sha512-256WithRSAEncryption:1.2.840.113549.1.1.16", rsa_sha512_256),
+    BY_DIGEST("RSA-SHA3-224:id-rsassa-pkcs1-v1_5-with-sha3-224:2.16.840.1.101.3.4.3.13", rsa_sha3_224),
+    BY_DIGEST("RSA-SHA3-256:id-rsassa-pkcs1-v1_5-with-sha3-256:2.16.840.1.101.3.4.3.14", rsa_sha3_256),
+    BY_DIGEST("RSA-SHA3-384:id-rsassa-pkcs1-v1_5-with-sha3-384:2.16.840.1.101.3.4.3.15", rsa_sha3_384),
+    BY_DIGEST("RSA-SHA3-512:id-rsassa-pkcs1-v1_5-with-sha3-512:2.16.840.1.101.3.4.3.16", rsa_sha3_512),
 #endif
     {NULL, NULL, NULL, NULL},
 };
