@@ -68,6 +68,13 @@ test_tpm_test_provider_software_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
 test_tpm_test_provider_software_CFLAGS = $(PROVIDER_TEST_CFLAGS)
 test_tpm_test_provider_software_LDADD = $(PROVIDER_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_provider_threads
+TESTS += test/tpm/test_provider_threads
+test_tpm_test_provider_threads_SOURCES = test/tpm/test_provider_threads.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_threads_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_threads_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_threads_LDADD = $(PROVIDER_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_provider_tls
 TESTS += test/tpm/test_provider_tls
 test_tpm_test_provider_tls_SOURCES = test/tpm/test_provider_tls.c $(PROVIDER_TEST_SOURCES)

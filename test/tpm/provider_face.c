@@ -69,6 +69,9 @@ int face_end(void **state)
 {
     struct face *f = *state;
 
+    if (ERR_peek_error() != 0)
+        ERR_print_errors_fp(stderr);
+    assert_int_equal(ERR_peek_error(), 0); /* what succeeds leaves no error; what fails was looked at, and is cleared */
     face_unload(f);
     OSSL_LIB_CTX_free(f->ctx);
     f->ctx = NULL;

@@ -26,7 +26,7 @@ struct face {
 int face_group_start(void **state);
 int face_group_end(void **state);
 int face_start(void **state); /* before each test: providers loaded, commands forgotten */
-int face_end(void **state);   /* after each: nothing is left in the TPM */
+int face_end(void **state);   /* after each: nothing is left in the TPM, nor in the error queue */
 int face_run(const char *file, const struct CMUnitTest *tests, size_t n);
 
 #define FACE_TEST(f) cmocka_unit_test_setup_teardown(f, face_start, face_end)
