@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* devid: the table of subcommands, and what each error means for a shell. */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -10,35 +11,45 @@
 #include "est/est.h"
 #include "tool.h"
 
+#define JSON "  --json  for programs\n"
+
 static const struct tool_command commands[] = {
     {"provision", "[--batch] [--dry-run] [--no-wait] [NAME ...]", "make this device match devid.conf",
      "  --batch     one JSON line for the factory's database on standard output, all else on standard error\n"
      "  --dry-run   only say what would be done\n"
-     "  --no-wait   do not wait for a server that says \"later\": exit with 75\n",
+     "  --no-wait   do not wait for a server that says \"later\": exit with 75\n"
+     "  NAME        this identity, instead of all of devid.conf\n",
      true, command_provision},
     {"recover", "[--dry-run] [NAME ...]", "bring the manufacturer's keys back that the TPM lost, and say which others are lost",
-     "  --dry-run  only say what would be done\n", true, command_recover},
+     "  --dry-run  only say what would be done\n"
+     "  NAME       this identity, instead of all of the manufacturer's\n", true, command_recover},
     {"renew", "[--dry-run] [--force] [--no-wait] [NAME ...]", "renew the certificates that are due",
      "  --dry-run   only say what would be done\n"
      "  --force     due or not, and whatever is left of the grace time of the last renewal\n"
-     "  --no-wait   do not wait for a server that says \"later\": exit with 75\n",
+     "  --no-wait   do not wait for a server that says \"later\": exit with 75\n"
+     "  NAME        this identity, instead of all that are due\n",
      true, command_renew},
-    {"list", "[--json]", "the identities of this device", NULL, true, command_list},
-    {"show", "[--json] NAME", "all about one identity", NULL, true, command_show},
+    {"list", "[--json]", "the identities of this device", JSON, true, command_list},
+    {"show", "[--json] NAME", "all about one identity", JSON, true, command_show},
     {"ref", "[--chain] [--out FILE] NAME", "write a key reference, a PEM file that programs open as their key",
      "  --chain     also the certificate chain, behind the reference\n"
      "  --out FILE  there instead of standard output; replaced at one instant\n",
      true, command_ref},
     {"csr", "[--out FILE] NAME", "write a certificate request, signed by the identity's key",
      "  --out FILE  there instead of standard output\n", true, command_csr},
-    {"est", "cacerts|csrattrs|enroll|reenroll NAME", "talk to the EST server of one identity by hand", NULL, true, command_est},
+    {"est", "cacerts|csrattrs|enroll|reenroll NAME", "talk to the EST server of one identity by hand",
+     "  cacerts   the CA's certificates\n"
+     "  csrattrs  what the server wants to be in a request\n"
+     "  enroll    simpleenroll, with the names of devid.conf; the certificate is kept, and printed\n"
+     "  reenroll  simplereenroll, with the names of the old certificate; so is this one\n", true, command_est},
     {"sign", "[--out FILE] NAME FILE", "sign a file's SHA-256, as \"openssl dgst -sha256 -verify\" checks it",
      "  --out FILE  the signature goes there instead of standard output\n", true, command_sign},
     {"disable", "[--key] [--certificate] NAME", "hide key and certificates from all programs; the key signs no more",
-     "  --key          the key alone\n  --certificate  the certificate with its chain alone\n", true, command_disable},
+     "  --key          the key alone\n  --certificate  the certificate with its chain alone\n  Without them: both.\n", true, command_disable},
     {"enable", "[--key] [--certificate] NAME", "undo devid disable",
-     "  --key          the key alone\n  --certificate  the certificate with its chain alone\n", true, command_enable},
-    {"certificate", "insert NAME FILE | delete NAME", "give an owner's key a certificate chain, or take it away", NULL, true,
+     "  --key          the key alone\n  --certificate  the certificate with its chain alone\n  Without them: both.\n", true, command_enable},
+    {"certificate", "insert NAME FILE | delete NAME", "give an owner's key a certificate chain, or take it away",
+     "  FILE  PEM: the leaf first, each followed by its issuer\n", true,
      command_certificate},
     {"delete", "[--yes] NAME", "destroy an owner's key, with its certificates", "  --yes  do not ask\n", true, command_delete},
     {"disown", "[--dry-run] [--yes] [--keep-secrets]", "remove all that is of this device's owner; the manufacturer's keys stay",
@@ -54,8 +65,8 @@ static const struct tool_command commands[] = {
      "  --change-eps    TPM2_ChangeEPS: EK, IDevID and IAK are gone for ever\n"
      "  --yes-destroy-identity  do not ask for the device's serial number before --change-eps\n"
      "  --platform      TPM2_Clear is authorised by the platform hierarchy, not by lockout\n"
-     "  --auth-file FILE  the password of that hierarchy\n", true, command_retire},
-    {"counters", "[--json]", "how often keys and certificates were made, inserted and deleted", NULL, true, command_counters},
+     "  --auth-file FILE  the password of that hierarchy, if it has one\n", true, command_retire},
+    {"counters", "[--json]", "how often keys and certificates were made, inserted and deleted", JSON, true, command_counters},
     {"attest", "[--nonce HEX] [--out FILE] NAME", "write evidence that the identity's key lives in this TPM",
      "  --nonce HEX      the verifier's, of 1 to 64 bytes: shows that the evidence is fresh\n"
      "  --out FILE       there instead of standard output; replaced at one instant\n",
@@ -74,7 +85,8 @@ static const struct tool_command commands[] = {
      "  --model TEXT  the device's model, for the request\n"
      "  --nonce HEX   the CA's, of 1 to 64 bytes: shows that the request is fresh\n",
      true, command_export},
-    {"doctor", "[--user NAME]", "what does not work, why, and what to do", NULL, false, command_doctor},
+    {"doctor", "[--user NAME]", "what does not work, why, and what to do",
+     "  --user NAME  also: may this user of the system, a service's, use the keys?\n", false, command_doctor},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -85,7 +97,7 @@ static void usage(FILE *to)
 {
     (void)fprintf(to, USAGE "\n");
     for (size_t i = 0; i < N_COMMANDS; i++)
-        (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
+        (void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
     (void)fprintf(to, "\n  --config FILE   instead of $DEVID_CONF or " DEVID_CONF_DEFAULT "\n"
                       "  --version       print the version\n"
                       "  --help          print this; \"devid COMMAND --help\" tells more. See devid(1).\n");
@@ -93,7 +105,8 @@ static void usage(FILE *to)
 
 static void command_usage(FILE *to, const struct tool_command *command)
 {
-    (void)fprintf(to, "usage: devid [--config FILE] %s %s\n%s.\n", command->name, command->args, command->help);
+    (void)fprintf(to, "usage: devid [--config FILE] %s %s\n%c%s.\n", command->name, command->args, toupper((unsigned char)command->help[0]),
+                  command->help + 1);
     if (command->options != NULL)
         (void)fprintf(to, "\n%s", command->options);
 }

@@ -26,7 +26,7 @@ ends() {
 }
 
 commands=$("$devid" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
-ok "there are commands" test "$(wc -w <<<"$commands")" -ge 19
+ok "there are commands" test "$(wc -w <<<"$commands")" -ge 20
 for command in $commands; do
     ok "$command: an option that is not there" ends 2 "$command: there is no option \"--nothing\"" "$command" --nothing
     ok "$command: and how it is right" sh -c "sed -n 2p stderr | grep -q '^usage: devid .*$command'"
