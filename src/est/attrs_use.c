@@ -233,6 +233,6 @@ devid_rc attrs_text(const struct attrs *attrs, struct devid_bytes *out, struct d
         rc = say(out, "an extension: ", what, err);
     }
     if (rc == DEVID_OK && out->len == 0)
-        rc = say(out, "nothing", "", err);
+        rc = say(out, "nothing in particular", "", err);
     return rc;
 }
