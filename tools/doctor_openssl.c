@@ -12,6 +12,7 @@
 #include "est/cnf.h"
 
 #define GROUPS_MAX 256
+#define DEVICE "device:"
 #define EXAMPLE DEVID_PKGDATADIR "/openssl.cnf"
 
 static bool has_node(void)
@@ -90,13 +91,33 @@ static bool may(const struct who *who, const struct stat *st, unsigned bits)
     return who->uid == 0 || ((st->st_mode >> shift) & bits) == bits;
 }
 
+/* The first folder on the way that is closed to it; false: there is none. */
+static bool is_barred(const struct who *who, const char *path, char folder[4096])
+{
+    struct stat st;
+
+    if (strlen(path) >= 4096)
+        return false;
+    for (size_t i = 1; path[i] != 0; i++) {
+        if (path[i] != '/')
+            continue;
+        (void)snprintf(folder, 4096, "%.*s", (int)i, path);
+        if (stat(folder, &st) == 0 && !may(who, &st, 1))
+            return true;
+    }
+    return false;
+}
+
 static void examine_path(struct examination *x, const struct who *who, const char *path, unsigned bits, const char *remedy)
 {
+    char folder[4096];
     struct stat st;
 
     if (stat(path, &st) != 0)
         return; /* told of elsewhere */
-    if (may(who, &st, bits))
+    if (is_barred(who, path, folder))
+        bad(x, "%s: user %s may not enter it, for %s: let it (chmod a+x)", folder, who->name, path);
+    else if (may(who, &st, bits))
         good("%s: user %s may", path, who->name);
     else
         bad(x, "%s: user %s may not: %s", path, who->name, remedy);
@@ -114,8 +135,8 @@ void examine_user(struct examination *x, const char *user)
     who.uid = entry->pw_uid;
     if (getgrouplist(user, entry->pw_gid, who.groups, &who.n_groups) < 0)
         who.n_groups = GROUPS_MAX;
-    if (x->conf->tcti == NULL)
-        examine_path(x, &who, "/dev/tpmrm0", 6, "add it to the group of that file (usually tss), and start its service anew");
+    if (x->conf->tcti == NULL || strncmp(x->conf->tcti, DEVICE, strlen(DEVICE)) == 0)
+        examine_path(x, &who, x->conf->tcti != NULL ? x->conf->tcti + strlen(DEVICE) : "/dev/tpmrm0", 6, "add it to the group of that file (usually tss), and start its service anew");
     examine_path(x, &who, x->conf->path, 4, "let it read the file, which holds no secret");
     examine_path(x, &who, x->conf->state, 5, "let it read the folder (chmod a+rx)");
     for (size_t i = 0; i < x->conf->n_identities; i++)

@@ -56,6 +56,17 @@ who "the configuration is closed to it" "BAD .*devid.conf: user nobody may not"
 chmod 644 devid.conf
 chmod 700 state
 who "the folder is" "BAD .*state: user nobody may not"
+chmod 711 "$FOLDER"
+who "a folder above that may be entered" "ok   .*devid.conf: user nobody may"
+chmod 700 "$FOLDER"
+who "one that may not" "BAD  $FOLDER: user nobody may not enter it, for .*devid.conf"
+chmod 755 "$FOLDER"
+cp devid.conf mine.conf
+echo secret >device
+chmod 600 device
+sed -i "s|^tcti = .*|tcti = device:$FOLDER/device|" devid.conf
+who "a TPM's device that is closed to it" "BAD .*$FOLDER/device: user nobody may not: add it to the group"
+mv mine.conf devid.conf
 keep "$DEVID_BUILD/devid" --config "$FOLDER/devid.conf" doctor --user no-such-user
 ok "a user that is not there" grep -q "there is no user no-such-user" out
 
