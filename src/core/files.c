@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PATH_ROOM 4096
+#define REPLACED_MAX (1U << 20) /* bytes of an old file that is put back if need be */
 #define TEMPORARY ".devid-new-" /* hidden, so that no reader takes it for an identity */
 
 static devid_rc fail_errno(struct devid_error *err, const char *what, const char *path)
@@ -169,17 +170,12 @@ static devid_rc give_rights(int fd, const char *path, const char *folder, unsign
     return fchmod(fd, is_there ? old.st_mode & 0777 : (mode_t)mode) == 0 ? DEVID_OK : fail_errno(err, "set the rights of", path);
 }
 
-devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
+static devid_rc put_in_place(const char *folder, const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
 {
-    char temporary[PATH_ROOM + 32], folder[PATH_ROOM];
+    char temporary[PATH_ROOM + 32];
+    int fd = open_temporary(folder, temporary, sizeof temporary);
     devid_rc rc;
-    int fd;
 
-    if (strlen(path) >= sizeof folder)
-        return devid_fail(err, DEVID_E_FILE, "the path is too long: %s", path);
-    parent_of(path, folder);
-    devid_files_sweep(folder);
-    fd = open_temporary(folder, temporary, sizeof temporary);
     if (fd < 0)
         return fail_errno(err, "write in", folder);
     rc = write_all(fd, path, content, err);
@@ -190,7 +186,62 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
     if (rc != DEVID_OK)
         (void)unlink(temporary);
     (void)close(fd); /* not before the rename: the lock goes with it */
-    return rc == DEVID_OK ? sync_folder(folder, err) : rc;
+    return rc;
+}
+
+/* What was there before: its mode with the file's type, 0 if there was nothing, and its content, of a file that can be read. */
+struct before {
+    mode_t mode;
+    bool is_known;
+    struct devid_bytes content;
+};
+
+static void before_read(const char *path, struct before *before)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0) {
+        before->is_known = errno == ENOENT;
+        return;
+    }
+    before->mode = st.st_mode;
+    before->is_known = S_ISREG(st.st_mode) && (st.st_size == 0 || devid_file_read(path, REPLACED_MAX, &before->content, NULL) == DEVID_OK);
+}
+
+/*
+ * The new file is there, and its folder could not be synced: nobody knows which of the two a power cut would leave. Who is told of a
+ * failure takes it that nothing was changed: his PIN is the old one, his key has no certificate yet.
+ */
+static devid_rc take_back(const char *folder, const char *path, const struct before *before, struct devid_error *why)
+{
+    bool is_back = before->is_known;
+
+    if (is_back && before->mode == 0)
+        is_back = unlink(path) == 0;
+    else if (is_back)
+        is_back = put_in_place(folder, path, devid_slice_of(before->content), before->mode & 0777, NULL) == DEVID_OK;
+    if (is_back)
+        (void)sync_folder(folder, NULL);
+    return is_back ? DEVID_E_FILE
+                   : devid_fail(why, DEVID_E_FILE, "%s is changed, but its folder cannot be synced: a power cut may undo it", path);
+}
+
+devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
+{
+    struct before before = {0};
+    char folder[PATH_ROOM];
+    devid_rc rc;
+
+    if (strlen(path) >= sizeof folder)
+        return devid_fail(err, DEVID_E_FILE, "the path is too long: %s", path);
+    parent_of(path, folder);
+    devid_files_sweep(folder);
+    before_read(path, &before);
+    rc = put_in_place(folder, path, content, mode, err);
+    if (rc == DEVID_OK && (rc = sync_folder(folder, err)) != DEVID_OK)
+        rc = take_back(folder, path, &before, err);
+    devid_bytes_free(&before.content);
+    return rc;
 }
 
 devid_rc devid_files_replace(const char *folder, const char *name, struct devid_slice content, unsigned mode,

@@ -9,8 +9,9 @@
 
 /**
  * Replace FOLDER/NAME: temporary file in the same folder, write, fsync, rename, fsync of the folder.
- * Missing folders are made (0755). On failure nothing is left behind and the old file stays; what a killed process
- * left behind goes with the next replacement in that folder.
+ * Missing folders are made (0755). On failure nothing is left behind and the old file stays, or is put back if it was the folder that
+ * could not be synced; the sentence says so if not even that can be done. What a killed process left behind goes with the next
+ * replacement in that folder.
  * \param mode  of a new file, which root gives to the owner of the folder; one that is there keeps its mode, owner and group
  * \return DEVID_E_FILE with path, errno's words and what to do
  */
@@ -23,7 +24,7 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
  * of that. One that is there is no error.
  */
 devid_rc devid_files_make_folder(const char *folder, struct devid_error *err);
-/** Remove and fsync the folder; a missing file is no error. */
+/** Remove and fsync the folder; a missing file is no error. It is gone even if the folder could not be synced, which is a failure. */
 devid_rc devid_files_remove(const char *folder, const char *name, struct devid_error *err);
 
 /** Remove what killed writers left in a folder; those that write just now are left alone. */

@@ -126,24 +126,34 @@ static int act(const char *what, const char *path)
     return rv == CKR_OK ? 0 : 2;
 }
 
-/* True if it was killed in the middle, false if it came to its end. */
-static bool is_killed(struct p11 *t, const char *what, const char *variable, int at)
+/* As waitpid tells it. */
+static int run_with(struct p11 *t, const char *what, const char *variable, const char *value)
 {
-    char number[16], library[1024], path[512];
+    char library[1024], path[512];
     int status = 0;
     pid_t child = fork();
 
     if (child == 0) {
-        (void)snprintf(number, sizeof number, "%d", at);
         (void)snprintf(library, sizeof library, "%s/.libs/libfile-fault.so", getenv("DEVID_BUILD"));
         (void)snprintf(path, sizeof path, "%s/new.der", world_folder(t->world));
-        (void)setenv(variable, number, 1);
+        (void)setenv(variable, value, 1);
         (void)setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
         (void)setenv("LD_PRELOAD", library, 1);
         (void)execl(self, self, what, path, (char *)NULL);
         _exit(99);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* True if it was killed in the middle, false if it came to its end. */
+static bool is_killed(struct p11 *t, const char *what, const char *variable, int at)
+{
+    char number[16];
+    int status;
+
+    (void)snprintf(number, sizeof number, "%d", at);
+    status = run_with(t, what, variable, number);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         return true;
     assert_int_equal(status, 0);
@@ -215,6 +225,41 @@ static void a_key_pair_that_is_cut_off_is_whole_or_not_there(void **state)
             world_assert_clean(t->world);
         }
     }
+}
+
+/* Each change of a file fails in turn, the last of all, the folder's sync, too: a pair that the client was told not to have is not there. */
+static void a_key_pair_that_fails_is_not_there(void **state)
+{
+    enum { N_MOST = 18 };
+    struct p11 *t = *state;
+    unsigned n_failed = 0;
+    char folder[512];
+
+    (void)snprintf(folder, sizeof folder, "%s/state/owner", world_folder(t->world));
+    assert_int_equal(setenv("FILE_FAULT_DIRS", folder, 1), 0);
+    for (int n = 1; n <= N_MOST; n++) {
+        char fault[16];
+        int status;
+        CK_SESSION_HANDLE session;
+        CK_OBJECT_HANDLE key;
+
+        (void)snprintf(fault, sizeof fault, "%d:fail", n);
+        status = run_with(t, "generate", "FILE_FAULT", fault);
+        assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 2));
+        n_failed += WEXITSTATUS(status) == 2;
+        assert_false(n == N_MOST && WEXITSTATUS(status) != 0);
+        session = begin();
+        key = find(session, private_key, "made");
+        assert_int_equal(key != 0, WEXITSTATUS(status) == 0);
+        if (key != 0) {
+            assert_rv(f->C_DestroyObject(session, find(session, CKO_PUBLIC_KEY, "made")), CKR_OK);
+            assert_rv(f->C_DestroyObject(session, key), CKR_OK);
+        }
+        end();
+    }
+    assert_int_equal(unsetenv("FILE_FAULT_DIRS"), 0);
+    assert_int_equal(n_failed, 5); /* the file: made, written, synced, renamed, and its folder synced */
+    world_assert_clean(t->world);
 }
 
 static void write_new_certificate(struct p11 *t)
@@ -508,6 +553,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         P11_RAW_TEST(a_rename_that_is_cut_off_leaves_one_key_of_one_name),
         P11_RAW_TEST(a_key_pair_that_is_cut_off_is_whole_or_not_there),
+        P11_RAW_TEST(a_key_pair_that_fails_is_not_there),
         P11_RAW_TEST(a_certificate_that_is_cut_off_leaves_the_old_one),
         P11_RAW_TEST(a_file_that_is_cut_at_any_byte_hides_nothing_else),
         P11_RAW_TEST(a_file_of_another_version_is_left_alone),

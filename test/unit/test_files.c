@@ -256,6 +256,29 @@ static void a_new_folder_is_synced_into_the_one_it_is_in(void **state)
     assert_content(*state, "log", expected);
 }
 
+/*
+ * The last step of a replacement fails: the folder cannot be synced. Who is told so finds what was there before; only a disk that takes
+ * nothing any more keeps the new one, which is whole.
+ */
+static void what_a_folder_cannot_be_told_of_for_good_is_taken_back(void **state)
+{
+    static const struct {
+        const char *fault, *content; /* NULL: no file */
+    } cases[] = {{"5:fail", NULL}, {"10:fail", "first"}, {"10:full", "second"}};
+
+    assert_int_equal(setenv("FILE_FAULT_DIRS", *state, 1), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int status = run_with("FILE_FAULT", cases[i].fault, *state);
+
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        assert_int_equal(folder_count(*state), cases[i].content != NULL ? 1 : 0);
+        if (cases[i].content != NULL)
+            assert_content(*state, "x", cases[i].content);
+        assert_int_equal(devid_files_remove(*state, "x", NULL), DEVID_OK);
+    }
+    assert_int_equal(unsetenv("FILE_FAULT_DIRS"), 0);
+}
+
 static void a_power_cut_leaves_the_old_or_the_new_and_no_rubbish_for_long(void **state)
 {
     int status = run_killed("KILL_AFTER_RENAME", *state);
@@ -474,6 +497,7 @@ int main(int argc, char **argv)
         TEST(a_name_that_is_a_folder_is_not_replaced),
         TEST(without_rights_the_sentence_says_what_to_do),
         TEST(a_new_folder_is_synced_into_the_one_it_is_in),
+        TEST(what_a_folder_cannot_be_told_of_for_good_is_taken_back),
         TEST(a_power_cut_leaves_the_old_or_the_new_and_no_rubbish_for_long),
         TEST(readers_see_whole_files_whoever_writes),
         cmocka_unit_test(a_label_becomes_a_name_that_no_folder_minds),
