@@ -14,25 +14,15 @@ static const struct {
     uint32_t code;
     const char *name;
 } names[] = {
-    {TPM2_CC_Sign, "Sign"},
-    {TPM2_CC_RSA_Decrypt, "RSA_Decrypt"},
-    {TPM2_CC_ECDH_ZGen, "ECDH_ZGen"},
-    {TPM2_CC_Load, "Load"},
-    {TPM2_CC_FlushContext, "FlushContext"},
-    {TPM2_CC_ReadPublic, "ReadPublic"},
-    {TPM2_CC_Create, "Create"},
-    {TPM2_CC_CreatePrimary, "CreatePrimary"},
-    {TPM2_CC_EvictControl, "EvictControl"},
-    {TPM2_CC_GetCapability, "GetCapability"},
-    {TPM2_CC_NV_ReadPublic, "NV_ReadPublic"},
-    {TPM2_CC_NV_Read, "NV_Read"},
-    {TPM2_CC_NV_DefineSpace, "NV_DefineSpace"},
-    {TPM2_CC_NV_UndefineSpace, "NV_UndefineSpace"},
-    {TPM2_CC_NV_Write, "NV_Write"},
-    {TPM2_CC_NV_WriteLock, "NV_WriteLock"},
-    {TPM2_CC_StartAuthSession, "StartAuthSession"},
-    {TPM2_CC_GetRandom, "GetRandom"},
-    {TPM2_CC_StirRandom, "StirRandom"},
+#define NAME(command) {TPM2_CC_##command, #command}
+    NAME(Sign), NAME(RSA_Decrypt), NAME(ECDH_ZGen), NAME(Load), NAME(FlushContext), NAME(ReadPublic),
+    NAME(ContextSave), NAME(ContextLoad), NAME(Create), NAME(CreatePrimary), NAME(EvictControl),
+    NAME(ObjectChangeAuth), NAME(GetCapability), NAME(NV_ReadPublic), NAME(NV_Read), NAME(NV_DefineSpace),
+    NAME(NV_UndefineSpace), NAME(NV_Write), NAME(NV_WriteLock), NAME(StartAuthSession), NAME(PolicySecret),
+    NAME(PolicyOR), NAME(PolicyCommandCode), NAME(PolicyAuthorizeNV), NAME(Hash), NAME(HashSequenceStart),
+    NAME(SequenceUpdate), NAME(SequenceComplete), NAME(Certify), NAME(ActivateCredential), NAME(GetRandom),
+    NAME(StirRandom), NAME(Shutdown), NAME(Clear), NAME(ChangeEPS),
+#undef NAME
 };
 
 static struct devid_trace *trace_of(TSS2_TCTI_CONTEXT *context)

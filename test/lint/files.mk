@@ -1,5 +1,5 @@
 # files of test/lint: habits that a machine keeps. "make check" runs LINTS; "make lint" runs them and the slower ones.
-LINTS = test/lint/arrows test/lint/cases test/lint/exports test/lint/headers test/lint/man test/lint/programs test/lint/size
+LINTS = test/lint/arrows test/lint/cases test/lint/exports test/lint/headers test/lint/man test/lint/programs test/lint/size test/lint/trace
 SLOW_LINTS = test/lint/must_use
 TESTS += $(LINTS)
 EXTRA_DIST += $(LINTS) $(SLOW_LINTS) test/CONFORMANCE.md

@@ -46,7 +46,7 @@ static const struct {
     NAME(StirRandom), NAME(ECC_Parameters), NAME(TestParms), NAME(LoadExternal), NAME(VerifySignature), NAME(ObjectChangeAuth), NAME(ContextSave),
     NAME(ContextLoad), NAME(Clear), NAME(PolicySecret), NAME(ECDH_ZGen), NAME(Startup), NAME(Shutdown), NAME(SelfTest),
     NAME(PolicyCommandCode), NAME(PolicyOR), NAME(PolicyAuthorizeNV), NAME(Certify), NAME(ActivateCredential), NAME(HashSequenceStart),
-    NAME(SequenceUpdate), NAME(SequenceComplete),
+    NAME(SequenceUpdate), NAME(SequenceComplete), NAME(ChangeEPS),
 #undef NAME
 };
 
