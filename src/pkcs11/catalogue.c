@@ -77,6 +77,12 @@ static bool is_same_object(const struct view *a, const struct view *b)
            devid_slice_eq(view_content(a), view_content(b));
 }
 
+/* A private object of a token whose user logged out: 5.6, C_Logout. */
+static bool is_forgotten(const struct catalogue *c, const struct view *v)
+{
+    return c->forgets != NULL && v->is_behind_pin && (v->flags & DEVID_FLAG_PRIVATE) != 0 && strcmp(v->token, c->forgets) == 0;
+}
+
 /* The one before that v goes on: of its name rather than of another one (it was renamed, or is an item now). */
 static struct view *view_before(const struct catalogue *before, const bool *is_taken, const struct view *v)
 {
@@ -111,7 +117,7 @@ static bool handles_give(struct catalogue *c, const struct catalogue *before)
 
         while (from < n_before && view_compare(&before->views[from], v) < 0)
             from++;
-        for (size_t j = from; j < n_before && v->handle == 0 && view_compare(&before->views[j], v) == 0; j++) {
+        for (size_t j = from; j < n_before && v->handle == 0 && !is_forgotten(c, v) && view_compare(&before->views[j], v) == 0; j++) {
             if (!is_taken[j] && before->views[j].cert == v->cert && before->views[j].pub == v->pub &&
                 before->views[j].item == v->item && v->kind != VIEW_PROFILE) {
                 v->handle = before->views[j].handle;
@@ -122,7 +128,7 @@ static bool handles_give(struct catalogue *c, const struct catalogue *before)
     for (size_t i = 0; i < c->n_views; i++) {
         struct view *v = &c->views[i], *old;
 
-        old = v->handle == 0 && before != NULL ? view_before(before, is_taken, v) : NULL;
+        old = v->handle == 0 && before != NULL && !is_forgotten(c, v) ? view_before(before, is_taken, v) : NULL;
         if (old != NULL) {
             v->handle = old->handle;
             is_taken[old - before->views] = true;
@@ -326,7 +332,7 @@ static size_t count_views(const struct devid_snapshot *snap)
 }
 
 struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap, bool is_session,
-                                const struct catalogue *before)
+                                const struct catalogue *before, const char *forgets)
 {
     struct catalogue *c = calloc(1, sizeof *c);
     size_t room;
@@ -337,6 +343,7 @@ struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot
     }
     atomic_store(&c->holders, 1);
     c->is_session = is_session;
+    c->forgets = forgets;
     c->store = store;
     c->snap = snap;
     room = count_views(snap) + profiles_room(c) + 1;

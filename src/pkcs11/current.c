@@ -35,7 +35,7 @@ CK_RV catalogue_refresh(struct catalogue **out)
         before = NULL;
         goto out;
     }
-    next = catalogue_new(store, snap, false, before);
+    next = catalogue_new(store, snap, false, before, NULL);
     if (next == NULL) {
         rv = CKR_HOST_MEMORY;
         goto out;
@@ -49,6 +49,23 @@ out:
     catalogue_free(before);
     (void)pthread_mutex_unlock(&the.refresh);
     return rv;
+}
+
+/* Without memory for the next one it is made at the next look, with new handles for all. */
+void catalogue_forget(const char *token)
+{
+    struct catalogue *next = NULL, *before;
+
+    (void)pthread_mutex_lock(&the.refresh);
+    before = catalogue_current();
+    if (before != NULL)
+        next = catalogue_new(before->store, devid_snapshot_hold(before->snap), false, before, token);
+    (void)pthread_mutex_lock(&the.current);
+    the.catalogue = next;
+    (void)pthread_mutex_unlock(&the.current);
+    catalogue_free(before); /* the module's */
+    catalogue_free(before);
+    (void)pthread_mutex_unlock(&the.refresh);
 }
 
 bool catalogue_has_token(const struct catalogue *c, const char *token)

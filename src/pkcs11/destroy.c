@@ -98,7 +98,7 @@ static CK_RV destroy_loose_private(const struct catalogue *c, unsigned flags)
             rv = rv_of(devid_snapshot_of_item(&item, &snap, &err), &err);
     }
     if (rv == CKR_OK && snap != NULL) {
-        next = catalogue_new(c->store, snap, true, c);
+        next = catalogue_new(c->store, snap, true, c, NULL);
         rv = next != NULL ? CKR_OK : CKR_HOST_MEMORY;
     }
     if (rv == CKR_OK && !loose_replace(c, next))
@@ -114,17 +114,27 @@ static bool has_private(const struct catalogue *c, const char *token)
     return false;
 }
 
+/* One that a call in another thread changes just now is met in its new form the next time. */
 void destroy_private_loose(const char *token)
 {
-    struct catalogue **list = NULL;
-    size_t n = 0;
+    bool again = true;
 
-    if (loose_list(&list, &n) != CKR_OK)
-        return;
-    for (size_t i = 0; i < n; i++)
-        if (has_private(list[i], token) && destroy_loose_private(list[i], DEVID_FLAG_PRIVATE) == CKR_HOST_MEMORY)
-            (void)loose_replace(list[i], NULL);
-    loose_list_free(list, n);
+    while (again) {
+        struct catalogue **list = NULL;
+        size_t n = 0;
+
+        again = false;
+        if (loose_list(&list, &n) != CKR_OK)
+            return;
+        for (size_t i = 0; i < n; i++) {
+            CK_RV rv = has_private(list[i], token) ? destroy_loose_private(list[i], DEVID_FLAG_PRIVATE) : CKR_OK;
+
+            again |= rv == CKR_LOOK_AGAIN;
+            if (rv != CKR_OK && rv != CKR_LOOK_AGAIN)
+                (void)loose_replace(list[i], NULL);
+        }
+        loose_list_free(list, n);
+    }
 }
 
 /* The TPM first: a key that no file tells of could not be removed by anybody who does not know its handle. */

@@ -14,9 +14,24 @@ static void loose_free(struct loose *l)
     free(l);
 }
 
+/* Is it for who is logged in alone? Its own snapshot knows of no PIN. */
+static bool is_private(const struct session *s, const struct catalogue *c)
+{
+    struct catalogue *now = catalogue_current();
+    bool is = false;
+
+    for (size_t i = 0; i < c->n_views; i++)
+        is = is || (c->views[i].flags & DEVID_FLAG_PRIVATE) != 0;
+    is = is && now != NULL && devid_snapshot_has_pin(now->snap, s->slot->token, NULL);
+    catalogue_free(now);
+    return is;
+}
+
 CK_RV loose_add(const struct session *s, struct catalogue *c)
 {
     struct loose *l = calloc(1, sizeof *l), **at = &the.loose;
+    bool needs_login = is_private(s, c);
+    CK_RV rv = CKR_OK;
 
     if (l == NULL) {
         catalogue_free(c);
@@ -27,14 +42,16 @@ CK_RV loose_add(const struct session *s, struct catalogue *c)
     while (*at != NULL)
         at = &(*at)->next;
     *at = l;
-    /* closed in the middle of the call: who closed it has been here already */
-    if (atomic_load(&s->is_closed)) {
+    /* closed, or logged out, in the middle of the call: who did it has been here already */
+    if (needs_login && atomic_load(&s->slot->n_logouts) != s->n_logouts)
+        rv = CKR_USER_NOT_LOGGED_IN;
+    if (rv != CKR_OK || atomic_load(&s->is_closed)) {
         *at = NULL;
         l->next = the.dead;
         the.dead = l;
     }
     (void)pthread_mutex_unlock(&the.current);
-    return CKR_OK;
+    return rv;
 }
 
 bool loose_replace(const struct catalogue *old, struct catalogue *new)

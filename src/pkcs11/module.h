@@ -51,6 +51,7 @@ struct slot {
     _Atomic(const char *) token; /* "manufacturer", "owner", ...; "": none yet. The module's names keep it */
     /* the table's: */
     atomic_int login; /* enum login */
+    atomic_uint n_logouts; /* and ends of logins by other ways */
     CK_ULONG n_sessions, n_rw;
 };
 
@@ -153,6 +154,7 @@ struct catalogue {
     bool is_session; /* its objects live as long as a session */
     struct devid_store *store;
     struct devid_snapshot *snap;
+    const char *forgets; /* while it is made: the token of private objects that get new handles; NULL: none */
     struct view *views; /* identities, items, renewed pairs, profiles; by token, name, kind */
     size_t n_views;
     struct view **by_handle, **by_label;
@@ -162,17 +164,20 @@ struct catalogue {
 
 /** The token objects as they are now: one stat if nothing changed. The caller releases it. */
 CK_RV catalogue_refresh(struct catalogue **out);
+/** 5.6, C_Logout: handles of a token's private objects become invalid, and stay so whoever logs in then. */
+void catalogue_forget(const char *token);
 /** Those of the last refresh, NULL before the first. The caller releases it. */
 struct catalogue *catalogue_current(void);
 struct catalogue *catalogue_hold(struct catalogue *c);
 void catalogue_free(struct catalogue *c);
 /**
  * All views of a snapshot, which is taken over, also on failure.
- * \param before  what is still the same keeps its handle; NULL: all get new ones
+ * \param before   what is still the same keeps its handle; NULL: all get new ones
+ * \param forgets  a token whose private objects get new ones all the same; NULL: none
  * \return held once; NULL: out of memory
  */
 struct catalogue *catalogue_new(struct devid_store *store, struct devid_snapshot *snap, bool is_session,
-                                const struct catalogue *before);
+                                const struct catalogue *before, const char *forgets);
 /** A handle that no object had before. */
 CK_OBJECT_HANDLE handle_next(void);
 /** Views of that label, in *first and behind; how many. */
@@ -203,7 +208,10 @@ struct loose {
     struct loose *next;
 };
 
-/** Takes the catalogue over, also on failure. */
+/**
+ * Takes the catalogue over, also on failure.
+ * \return CKR_USER_NOT_LOGGED_IN for a private object whose token's user logged out while it was made
+ */
 CK_RV loose_add(const struct session *s, struct catalogue *c);
 /** In place of old, whose remaining objects keep their handles; NULL: nothing is left. False if old is gone. */
 bool loose_replace(const struct catalogue *old, struct catalogue *new);
@@ -327,6 +335,7 @@ struct session {
     unsigned n_inside;     /* the table's: calls that have it */
     atomic_bool is_closed;
     pthread_mutex_t lock;  /* over what follows */
+    unsigned n_logouts;    /* the slot's, when the call began */
     const char *call;      /* for the log */
     struct finding finding;
     struct signing signing;

@@ -166,7 +166,7 @@ static CK_RV add_to_session(const struct session *s, struct devid_store *store, 
 
     if (rv != CKR_OK)
         return rv;
-    c = catalogue_new(store, snap, true, NULL);
+    c = catalogue_new(store, snap, true, NULL, NULL);
     if (c == NULL)
         return CKR_HOST_MEMORY;
     rv = pair_handles(c, pair->token, pair->label, public_key, private_key);

@@ -59,6 +59,7 @@ CK_RV session_enter_as(const char *call, CK_SESSION_HANDLE handle, struct sessio
 
     (void)pthread_mutex_lock(&s->lock);
     s->call = call;
+    s->n_logouts = atomic_load(&s->slot->n_logouts);
     *out = s;
     return atomic_load(&s->is_closed) ? session_leave(s, CKR_SESSION_HANDLE_INVALID) : CKR_OK;
 }

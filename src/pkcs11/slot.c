@@ -11,7 +11,6 @@
 
 #include "pkcs11/mech.h"
 
-
 struct slot_name {
     struct slot_name *next;
     char text[];
@@ -69,7 +68,10 @@ CK_RV slot_rename(struct slot *slot, const char *token)
 
 void slot_logout(struct slot *slot)
 {
-    if (atomic_exchange(&slot->login, LOGIN_NONE) != LOGIN_NONE && the.store != NULL)
+    if (atomic_exchange(&slot->login, LOGIN_NONE) == LOGIN_NONE)
+        return;
+    (void)atomic_fetch_add(&slot->n_logouts, 1);
+    if (the.store != NULL)
         devid_logout(the.store, slot->token);
 }
 

@@ -186,7 +186,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle)
 {
     struct slot *slot;
     enum login now;
-    bool is_rw;
+    bool is_rw, has_pin;
     CK_RV rv = pins_enter();
 
     if (rv != CKR_OK)
@@ -196,11 +196,14 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle)
         return pins_leave(CKR_SESSION_HANDLE_INVALID);
     if (now == LOGIN_NONE)
         return pins_leave(CKR_USER_NOT_LOGGED_IN);
-    if (slot_has_pin(slot, NULL))
-        destroy_private_loose(slot->token);
+    has_pin = slot_has_pin(slot, NULL);
     (void)pthread_mutex_lock(&the.table);
-    slot_logout(slot);
+    slot_logout(slot); /* first: a call that makes a private object just now sees it, or its object is there already */
     (void)pthread_mutex_unlock(&the.table);
+    if (has_pin) {
+        destroy_private_loose(slot->token);
+        catalogue_forget(slot->token);
+    }
     loose_bury();
     return pins_leave(CKR_OK);
 }

@@ -27,7 +27,7 @@ static CK_RV add_to_session(const struct session *s, struct devid_store *store, 
 
     if (rv != CKR_OK)
         return rv;
-    c = catalogue_new(store, snap, true, NULL);
+    c = catalogue_new(store, snap, true, NULL, NULL);
     if (c == NULL)
         return CKR_HOST_MEMORY;
     *handle = c->views[0].handle;
@@ -130,7 +130,7 @@ CK_RV item_keep_others(const struct object *o, unsigned kinds)
 /* The session's own snapshot is taken over. */
 static CK_RV replace_loose(const struct object *o, struct devid_snapshot *snap)
 {
-    struct catalogue *c = snap != NULL ? catalogue_new(o->catalogue->store, snap, true, o->catalogue) : NULL;
+    struct catalogue *c = snap != NULL ? catalogue_new(o->catalogue->store, snap, true, o->catalogue, NULL) : NULL;
 
     if (snap != NULL && c == NULL)
         return CKR_HOST_MEMORY;

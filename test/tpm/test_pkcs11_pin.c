@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tokens with a PIN, as clients make and use them. PKCS#11 2.40, 5.5 and 5.6. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -137,7 +140,11 @@ static void private_keys_are_there_for_who_is_logged_in(void **state)
     assert_rv(sign(session, key[1]), CKR_KEY_HANDLE_INVALID);
     assert_commands(t, "");
     assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+    assert_rv(sign(session, key[1]), CKR_KEY_HANDLE_INVALID); /* 5.6, C_Logout: it remains so */
+    assert_rv(f->C_DestroyObject(session, key[1]), CKR_OBJECT_HANDLE_INVALID);
+    key[1] = p11_find(session, CKO_PRIVATE_KEY, "k");
     assert_rv(sign(session, key[1]), CKR_OK);
+    assert_rv(f->C_VerifyInit(session, &ecdsa, key[0]), CKR_OK); /* the public half is for everybody */
     assert_rv(f->C_DestroyObject(session, key[1]), CKR_OK);
 }
 
@@ -212,7 +219,7 @@ static void pins_are_changed(void **state)
     assert_rv(f->C_Logout(session), CKR_OK);
     assert_rv(f->C_SetPIN(session, PIN("abcdef"), PIN("ghijkl")), CKR_OK); /* a public session may, too */
     assert_rv(f->C_Login(session, CKU_USER, PIN("ghijkl")), CKR_OK);
-    assert_rv(sign(session, key[1]), CKR_OK);
+    assert_rv(sign(session, p11_find(session, CKO_PRIVATE_KEY, "k")), CKR_OK);
     assert_rv(f->C_Logout(session), CKR_OK);
     assert_rv(f->C_Login(session, CKU_SO, PIN("87654321")), CKR_OK);
     assert_rv(f->C_SetPIN(session, PIN("87654321"), PIN("officer's")), CKR_OK);
@@ -222,7 +229,7 @@ static void pins_are_changed(void **state)
     assert_rv(f->C_InitPIN(session, PIN("mnopqr")), CKR_OK); /* who forgot his PIN gets another one, and has his keys */
     assert_rv(f->C_Logout(session), CKR_OK);
     assert_rv(f->C_Login(session, CKU_USER, PIN("mnopqr")), CKR_OK);
-    assert_rv(sign(session, key[1]), CKR_OK);
+    assert_rv(sign(session, p11_find(session, CKO_PRIVATE_KEY, "k")), CKR_OK);
 }
 
 static void a_token_made_anew_is_empty(void **state)
@@ -310,6 +317,55 @@ static void a_key_that_is_not_private_wants_the_login_all_the_same(void **state)
     assert_rv(sign(session, key[1]), CKR_USER_NOT_LOGGED_IN);
 }
 
+/* A thread that makes private keys of its session, until it may not. */
+struct maker {
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE made[64][2];
+    atomic_uint n;
+    CK_RV rv;
+};
+
+static void *make_many(void *arg)
+{
+    struct maker *m = arg;
+
+    do {
+        m->rv = generate(m->session, &no, &yes, m->made[m->n]);
+        if (m->rv == CKR_OK)
+            atomic_fetch_add(&m->n, 1);
+    } while (m->rv == CKR_OK && m->n < 64);
+    return NULL;
+}
+
+/* 5.6, C_Logout: all private session objects are destroyed. One that was on its way is none that came too late. */
+static void a_private_session_key_on_its_way_ends_with_the_login_too(void **state)
+{
+    CK_SESSION_HANDLE session = p11_session(vault, 0);
+    struct p11 *t = *state;
+
+    for (unsigned round = 0; round < 12; round++) {
+        struct maker m = {.session = p11_session(vault, 0)};
+        pthread_t thread;
+
+        world_forget_commands(t->world);
+        assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+        assert_int_equal(pthread_create(&thread, NULL, make_many, &m), 0);
+        while (atomic_load(&m.n) < 1 + round % 3)
+            (void)sched_yield();
+        assert_rv(f->C_Logout(session), CKR_OK);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_rv(m.rv, CKR_USER_NOT_LOGGED_IN);
+        assert_int_equal(count(session, CKO_PRIVATE_KEY), 0);
+        assert_rv(f->C_Login(session, CKU_USER, PIN("123456")), CKR_OK);
+        assert_int_equal(count(session, CKO_PRIVATE_KEY), 0);
+        for (unsigned i = 0; i < m.n; i++)
+            assert_rv(sign(session, m.made[i][1]), CKR_KEY_HANDLE_INVALID);
+        assert_rv(f->C_Logout(session), CKR_OK);
+        assert_rv(f->C_CloseSession(m.session), CKR_OK);
+    }
+    world_assert_clean(t->world);
+}
+
 static void private_session_keys_end_with_the_login(void **state)
 {
     CK_SESSION_HANDLE session = p11_session(vault, 0);
@@ -395,6 +451,7 @@ int main(void)
         PIN_TEST(a_label_is_any_text),
         PIN_TEST(a_key_that_is_not_private_wants_the_login_all_the_same),
         PIN_TEST(private_session_keys_end_with_the_login),
+        PIN_TEST(a_private_session_key_on_its_way_ends_with_the_login_too),
         PIN_TEST(a_private_copy_wants_the_login),
         PIN_TEST(a_session_key_is_kept_by_a_copy),
         PIN_TEST(a_key_that_always_asks_is_answered_with_the_pin),
