@@ -77,6 +77,7 @@ for file in "$DEVID_SRC"/doc/guide/*.md; do
     README | transfer) continue ;; # the latter takes the keys away
     programs) ;; # test/lint/programs compares it with the scripts
     curl) guide curl curl ;;
+    openssl) OPENSSL_MODULES=$DEVID_BUILD/.libs guide openssl ;;
     est | spire)
         if [ -e estserver.json ]; then OPENSSL_MODULES=$DEVID_BUILD/.libs guide "$name" openssl; else echo "ok - guide: $name # SKIP no go"; fi
         ;;
