@@ -110,6 +110,12 @@ static void examine_faces(struct examination *x)
         bad(x, "%s", err.text);
 }
 
+/* The command that brings a key back: the manufacturer's are made again, the owner's are others. */
+static const char *restoring(const struct devid_conf_identity *want)
+{
+    return devid_role_is_manufacturers(want->role) ? "recover" : "provision";
+}
+
 static void examine_identity(struct examination *x, const struct devid_conf_identity *want,
                              const struct plan_found *found, int64_t now)
 {
@@ -123,14 +129,16 @@ static void examine_identity(struct examination *x, const struct devid_conf_iden
         return;
     }
     if (found->is_other) {
-        bad(x, "%s: 0x%08" PRIx32 " holds another key", want->name, found->handle);
+        bad(x, "%s: 0x%08" PRIx32 " holds another key: move that away with \"tpm2_evictcontrol -C o -c 0x%08" PRIx32 "\", or name another "
+            "handle in its section; then run \"devid %s\"", want->name, found->handle, found->handle, restoring(want));
         return;
     }
     if (found->is_gone) {
-        bad(x, "%s: the TPM lost its key (TPM2_Clear, or it was evicted); run \"devid %s\"", want->name,
-            devid_role_is_manufacturers(want->role) ? "recover" : "provision");
+        bad(x, "%s: the TPM lost its key (TPM2_Clear, or it was evicted); run \"devid %s\"", want->name, restoring(want));
         return;
     }
+    if (found->is_rootless)
+        bad(x, "%s: the storage root key of its key was evicted; run \"devid provision\", which makes the same one again", want->name);
     if (found->is_disabled) {
         good("%s is disabled; \"devid enable %s\" switches it on", want->name, want->name);
         return;

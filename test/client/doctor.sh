@@ -188,5 +188,12 @@ if command -v tpm2_evictcontrol >/dev/null; then
     tpm2_setup tpm2_flushcontext -t
     ok "an owner evicts the key" tpm2_setup tpm2_evictcontrol -Q -C o -c 0x81000002
     finds "which is lost" "BAD .*azure:ldevid: the TPM lost its key .*devid provision"
+    tpm2_setup tpm2_create -Q -C primary.ctx -p right -P right -u other.pub -r other.priv -c other.ctx
+    ok "and puts another there" tpm2_setup tpm2_evictcontrol -Q -C o -c other.ctx 0x81000002
+    finds "which is told" "BAD .*azure:ldevid: 0x81000002 holds another key: move that away with \"tpm2_evictcontrol -C o -c 0x81000002\".*devid provision"
+    tpm2_setup tpm2_flushcontext -t
+    printf '[identity wrapped]\n' >>devid.conf
+    ok "an owner evicts the storage root key" tpm2_setup tpm2_evictcontrol -Q -C o -c 0x81000001
+    finds "which wrapped keys need" "BAD .*wrapped: the storage root key of its key was evicted; .*devid provision"
 fi
 finish
