@@ -5,7 +5,7 @@ p11configdir = $(datadir)/p11-kit/modules
 dist_p11config_DATA = dist/devid.module
 
 # systemd: not where --without-systemdsystemunitdir says so
-EXTRA_DIST += dist/devid-provision.service.in dist/devid-renew.service.in dist/devid-renew.timer dist/devid-reload@.path dist/devid-reload@.service dist/devid.sysusers
+EXTRA_DIST += dist/devid-provision.service.in dist/devid-renew.service.in dist/devid-renew.timer dist/devid-reload@.path dist/devid-reload@.service dist/devid.sysusers dist/devid.tmpfiles
 noinst_DATA = dist/devid-provision.service dist/devid-renew.service
 CLEANFILES += dist/devid-provision.service dist/devid-renew.service
 dist/%.service: dist/%.service.in Makefile
@@ -16,8 +16,10 @@ systemdsystemunit_DATA = dist/devid-provision.service dist/devid-renew.service d
 install-data-local:
 	$(MKDIR_P) '$(DESTDIR)$(sysusersdir)'
 	$(INSTALL_DATA) '$(srcdir)/dist/devid.sysusers' '$(DESTDIR)$(sysusersdir)/devid.conf'
+	$(MKDIR_P) '$(DESTDIR)$(tmpfilesdir)'
+	$(INSTALL_DATA) '$(srcdir)/dist/devid.tmpfiles' '$(DESTDIR)$(tmpfilesdir)/devid.conf'
 uninstall-local:
-	rm -f '$(DESTDIR)$(sysusersdir)/devid.conf'
+	rm -f '$(DESTDIR)$(sysusersdir)/devid.conf' '$(DESTDIR)$(tmpfilesdir)/devid.conf'
 endif
 
 # Modules need no .la; what libtool would remove by it is removed here.

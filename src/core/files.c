@@ -23,6 +23,8 @@ static devid_rc fail_errno(struct devid_error *err, const char *what, const char
 
     if (why == EACCES || why == EPERM)
         remedy = "; run as the owner of the folder, or change \"state =\"";
+    else if (why == ENOENT)
+        remedy = "; make the folder, or correct the path";
     else if (why == EROFS)
         remedy = "; the file system is read-only: point \"state =\" to one that can be written";
     else if (why == ENOSPC || why == EDQUOT || why == EFBIG)

@@ -53,6 +53,7 @@ done
 mkdir \$root/dev/shm \$root/dev/pts
 ln -s /proc/self/fd \$root/dev/fd
 mount -t tmpfs -o mode=755 tmpfs \$root/run
+rm -rf \$root/etc/devid \$root/var/lib/devid \$root/var/lib/devid-clients
 mkdir -p \$root/srv/devid \$root/etc/devid \$root/var/lib/clients
 mount --bind $dir \$root/srv/devid
 # none of this machine's services, and nothing that is the kernel's, which both have
@@ -102,6 +103,7 @@ is_new() { [ "$(serial)" != "$before" ]; }
 
 check "nothing starts where there is no devid.conf" sh -c 'mv /etc/devid/devid.conf /etc/devid/away; systemctl start devid-provision.service; ! journalctl -u devid-provision.service | grep -i "key made" && mv /etc/devid/away /etc/devid/devid.conf'
 check "the user of the services was made at boot, and may open the TPM" sh -c 'id devid | grep "(tss)"'
+check "and so were its folders" sh -c '[ "$(stat -c %U:%a /var/lib/devid /var/lib/devid-clients | tr "\n" " ")" = "devid:755 devid:755 " ]'
 chown devid: /var/lib/clients
 check "devid-provision.service starts" systemctl start devid-provision.service
 check "and has succeeded" shows devid-provision.service Result success

@@ -32,6 +32,7 @@ if command -v systemd-sysusers >/dev/null; then
     touch "$dir/root/etc/passwd" "$dir/root/etc/group"
     ok "the user is made, and may open the TPM" sh -c \
         "systemd-sysusers --root='$dir/root' '$src/dist/devid.sysusers' && grep '^devid:' '$dir/root/etc/passwd' && grep '^tss:.*devid' '$dir/root/etc/group'"
+    ok "and has its folders" sh -c "systemd-tmpfiles --root='$dir/root' --create '$src/dist/devid.tmpfiles' && [ -d '$dir/root/var/lib/devid-clients' ]"
 fi
 echo "1..$n"
 exit $failed
