@@ -26,6 +26,13 @@ test_tpm_test_provider_files_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
 test_tpm_test_provider_files_CFLAGS = $(PROVIDER_TEST_CFLAGS)
 test_tpm_test_provider_files_LDADD = $(PROVIDER_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_provider_contexts
+TESTS += test/tpm/test_provider_contexts
+test_tpm_test_provider_contexts_SOURCES = test/tpm/test_provider_contexts.c $(PROVIDER_TEST_SOURCES)
+test_tpm_test_provider_contexts_CPPFLAGS = $(PROVIDER_TEST_CPPFLAGS)
+test_tpm_test_provider_contexts_CFLAGS = $(PROVIDER_TEST_CFLAGS)
+test_tpm_test_provider_contexts_LDADD = $(PROVIDER_TEST_LIBS)
+
 check_PROGRAMS += test/tpm/test_provider_decrypt
 TESTS += test/tpm/test_provider_decrypt
 test_tpm_test_provider_decrypt_SOURCES = test/tpm/test_provider_decrypt.c $(PROVIDER_TEST_SOURCES)

@@ -155,6 +155,38 @@ static void each_group_of_the_default_provider_can_be_used(void **state)
     face_forget_commands(f);
 }
 
+/* Those that no provider of ours has: libssl takes their signature algorithms from the default provider (TLS-SIGALG, OpenSSL 3.2). */
+static void a_server_may_have_another_kind_of_key(void **state)
+{
+    static const char *const kinds[] = {"ED25519", "ED448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"};
+    struct face *f = *state;
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        EVP_PKEY *key = EVP_PKEY_Q_keygen(f->ctx, NULL, kinds[i]);
+        SSL_CTX *client, *server;
+        X509 *cert;
+
+        ERR_clear_error();
+        if (key == NULL)
+            continue; /* ML-DSA: OpenSSL 3.5 */
+        client = plain_client(f, &f->ids.ldevid);
+        server = face_server_of(f, &f->ids.rsa);
+        cert = identities_certificate("server", key, f->ids.ca, f->ids.ca_key);
+        assert_int_equal(SSL_CTX_use_certificate(server, cert), 1);
+        assert_int_equal(SSL_CTX_use_PrivateKey(server, key), 1);
+        if (!tls_handshake(client, server))
+            fail_msg("no handshake with %s", kinds[i]);
+        assert_commands(f, "Sign"); /* the client's */
+        n++;
+        SSL_CTX_free(client);
+        SSL_CTX_free(server);
+        X509_free(cert);
+        EVP_PKEY_free(key);
+    }
+    assert_true(n >= 2);
+}
+
 static void groups_are_given_without_a_trace(void **state)
 {
     struct face *f = *state;
@@ -171,6 +203,7 @@ int main(void)
         FACE_TEST(a_client_offers_and_gets_what_it_would_without_us),
         FACE_TEST(a_server_agrees_to_what_it_would_without_us),
         FACE_TEST(each_group_of_the_default_provider_can_be_used),
+        FACE_TEST(a_server_may_have_another_kind_of_key),
         FACE_TEST(groups_are_given_without_a_trace),
     };
 
