@@ -90,22 +90,31 @@ static int get_params(void *ctx, OSSL_PARAM params[])
     return c->inner != NULL && EVP_PKEY_CTX_get_params(c->inner, params) == 1;
 }
 
-/* What every version of the default provider takes: provider-asym_cipher(7). */
-static const OSSL_PARAM *known(void *ctx, void *provctx)
-{
-    static const OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, NULL, 0),
-        OSSL_PARAM_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
-        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, NULL),
-        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, NULL),
-        OSSL_PARAM_END,
-    };
+/* What every version of the default provider takes: provider-asym_cipher(7). A context that has begun says what its version does. */
+static const OSSL_PARAM known[] = {
+    OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, NULL, 0),
+    OSSL_PARAM_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
+    OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, NULL),
+    OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, NULL),
+    OSSL_PARAM_END,
+};
 
-    (void)ctx;
+static const OSSL_PARAM *settable(void *ctx, void *provctx)
+{
+    const struct ciphering *c = ctx;
+
     (void)provctx;
-    return params;
+    return c == NULL || c->inner == NULL ? known : EVP_PKEY_CTX_settable_params(c->inner);
+}
+
+static const OSSL_PARAM *gettable(void *ctx, void *provctx)
+{
+    const struct ciphering *c = ctx;
+
+    (void)provctx;
+    return c == NULL || c->inner == NULL ? known : EVP_PKEY_CTX_gettable_params(c->inner);
 }
 
 static int begin(struct ciphering *c, struct pkey *pk, bool is_decrypting, const OSSL_PARAM params[])
@@ -194,9 +203,9 @@ static const OSSL_DISPATCH functions[] = {
     ENTRY(OSSL_FUNC_ASYM_CIPHER_DECRYPT_INIT, decrypt_init),
     ENTRY(OSSL_FUNC_ASYM_CIPHER_DECRYPT, decrypt),
     ENTRY(OSSL_FUNC_ASYM_CIPHER_SET_CTX_PARAMS, set_params),
-    ENTRY(OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS, known),
+    ENTRY(OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS, settable),
     ENTRY(OSSL_FUNC_ASYM_CIPHER_GET_CTX_PARAMS, get_params),
-    ENTRY(OSSL_FUNC_ASYM_CIPHER_GETTABLE_CTX_PARAMS, known),
+    ENTRY(OSSL_FUNC_ASYM_CIPHER_GETTABLE_CTX_PARAMS, gettable),
     {0, NULL},
 };
 

@@ -72,21 +72,30 @@ static int get_params(void *ctx, OSSL_PARAM params[])
     return a->inner != NULL && EVP_PKEY_CTX_get_params(a->inner, params) == 1;
 }
 
-/* What every version of the default provider takes: provider-keyexch(7). */
-static const OSSL_PARAM *known(void *ctx, void *provctx)
-{
-    static const OSSL_PARAM params[] = {
-        OSSL_PARAM_int(OSSL_EXCHANGE_PARAM_EC_ECDH_COFACTOR_MODE, NULL),
-        OSSL_PARAM_utf8_string(OSSL_EXCHANGE_PARAM_KDF_TYPE, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_EXCHANGE_PARAM_KDF_DIGEST, NULL, 0),
-        OSSL_PARAM_size_t(OSSL_EXCHANGE_PARAM_KDF_OUTLEN, NULL),
-        OSSL_PARAM_octet_string(OSSL_EXCHANGE_PARAM_KDF_UKM, NULL, 0),
-        OSSL_PARAM_END,
-    };
+/* What every version of the default provider takes: provider-keyexch(7). A context that has begun says what its version does. */
+static const OSSL_PARAM known[] = {
+    OSSL_PARAM_int(OSSL_EXCHANGE_PARAM_EC_ECDH_COFACTOR_MODE, NULL),
+    OSSL_PARAM_utf8_string(OSSL_EXCHANGE_PARAM_KDF_TYPE, NULL, 0),
+    OSSL_PARAM_utf8_string(OSSL_EXCHANGE_PARAM_KDF_DIGEST, NULL, 0),
+    OSSL_PARAM_size_t(OSSL_EXCHANGE_PARAM_KDF_OUTLEN, NULL),
+    OSSL_PARAM_octet_string(OSSL_EXCHANGE_PARAM_KDF_UKM, NULL, 0),
+    OSSL_PARAM_END,
+};
 
-    (void)ctx;
+static const OSSL_PARAM *settable(void *ctx, void *provctx)
+{
+    const struct agreement *a = ctx;
+
     (void)provctx;
-    return params;
+    return a == NULL || a->inner == NULL ? known : EVP_PKEY_CTX_settable_params(a->inner);
+}
+
+static const OSSL_PARAM *gettable(void *ctx, void *provctx)
+{
+    const struct agreement *a = ctx;
+
+    (void)provctx;
+    return a == NULL || a->inner == NULL ? known : EVP_PKEY_CTX_gettable_params(a->inner);
 }
 
 static int init(void *ctx, void *key, const OSSL_PARAM params[])
@@ -237,9 +246,9 @@ static const OSSL_DISPATCH functions[] = {
     ENTRY(OSSL_FUNC_KEYEXCH_SET_PEER, set_peer),
     ENTRY(OSSL_FUNC_KEYEXCH_DERIVE, derive),
     ENTRY(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, set_params),
-    ENTRY(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, known),
+    ENTRY(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, settable),
     ENTRY(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, get_params),
-    ENTRY(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, known),
+    ENTRY(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, gettable),
     {0, NULL},
 };
 

@@ -216,6 +216,15 @@ static const OSSL_PARAM *of_default(enum pkey_type type, const OSSL_PARAM *(*tab
     return found;
 }
 
+const OSSL_PARAM *keymgmt_types(enum pkey_type type, int selection)
+{
+    EVP_PKEY_CTX *ctx = fresh_ctx(type);
+    const OSSL_PARAM *types = ctx == NULL ? NULL : EVP_PKEY_fromdata_settable(ctx, selection);
+
+    EVP_PKEY_CTX_free(ctx);
+    return types;
+}
+
 const OSSL_PARAM *keymgmt_gettable(enum pkey_type type)
 {
     return of_default(type, EVP_KEYMGMT_gettable_params);

@@ -26,6 +26,7 @@ int keymgmt_gen_set_params(void *genctx, const OSSL_PARAM params[]);
 void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg);
 void keymgmt_gen_cleanup(void *genctx);
 /* Tables that stay as long as the provider. */
+const OSSL_PARAM *keymgmt_types(enum pkey_type type, int selection); /* what a key may be made of, and taken apart into */
 const OSSL_PARAM *keymgmt_gettable(enum pkey_type type);
 const OSSL_PARAM *keymgmt_settable(enum pkey_type type);
 const OSSL_PARAM *keymgmt_gen_settable(struct provider *p, enum pkey_type type);

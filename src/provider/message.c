@@ -10,6 +10,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
+#include <openssl/rsa.h>
 #include <string.h>
 
 /* The digest is not to be chosen. */
@@ -66,6 +67,15 @@ static int set_digest(struct signing *s, const char *md)
     return signing_set_params(s, params);
 }
 
+/* RSA's padding is in the name, too: a key of the TPM that is fixed to another is refused now. */
+static int set_padding(struct signing *s)
+{
+    int padding = RSA_PKCS1_PADDING;
+    const OSSL_PARAM params[] = {OSSL_PARAM_int(OSSL_SIGNATURE_PARAM_PAD_MODE, &padding), OSSL_PARAM_END};
+
+    return !signing_is_tpm(s) || s->key->alg != DEVID_RSA || signing_set_params(s, params);
+}
+
 /* A new operation; the signature to compare with is the former's. */
 static void forget_expected(void *ctx)
 {
@@ -76,7 +86,8 @@ static void forget_expected(void *ctx)
 
 static int composite_sign_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])
 {
-    return signing_sign_init(ctx, key, NULL) && set_digest(ctx, md) && composite_set_params(ctx, params);
+    return signing_sign_init(ctx, key, NULL) && set_digest(ctx, md) && set_padding(ctx) &&
+           composite_set_params(ctx, params);
 }
 
 static int composite_verify_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])
@@ -87,7 +98,7 @@ static int composite_verify_init(void *ctx, void *key, const char *md, const OSS
 
 static int message_sign_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])
 {
-    return signing_digest_sign_init(ctx, md, key, NULL) && composite_set_params(ctx, params);
+    return signing_digest_sign_init(ctx, md, key, NULL) && set_padding(ctx) && composite_set_params(ctx, params);
 }
 
 static int message_verify_init(void *ctx, void *key, const char *md, const OSSL_PARAM params[])

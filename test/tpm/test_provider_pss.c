@@ -2,6 +2,7 @@
 /* A key of the TPM that signs PSS alone is of libcrypto's type RSA-PSS, and passes where such a key of software does. */
 #include "tpm/provider_face.h"
 
+#include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
@@ -9,12 +10,14 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
+#include "core/ref.h"
+
 /* Made by genpkey's way; the commands for it are forgotten. */
-static EVP_PKEY *new_key(struct face *f, const char *digest)
+static EVP_PKEY *new_key_at(struct face *f, const char *digest, const char *place)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(f->ctx, "RSA-PSS", "provider=devid");
     OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_string("devid", (char *)(uintptr_t) "wrapped", 7),
+        OSSL_PARAM_utf8_string("devid", (char *)(uintptr_t)place, strlen(place)),
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, (char *)(uintptr_t)digest, strlen(digest)),
         OSSL_PARAM_END,
     };
@@ -25,6 +28,11 @@ static EVP_PKEY *new_key(struct face *f, const char *digest)
     assert_true(EVP_PKEY_is_a(key, "RSA-PSS") && !EVP_PKEY_is_a(key, "RSA"));
     face_forget_commands(f);
     return key;
+}
+
+static EVP_PKEY *new_key(struct face *f, const char *digest)
+{
+    return new_key_at(f, digest, "wrapped");
 }
 
 /* The same as the default provider has it. */
@@ -167,6 +175,87 @@ static void tls_takes_it_for_what_it_is(void **state)
     EVP_PKEY_free(key);
 }
 
+/* A reference of the type RSA, as for a certificate that calls the key rsaEncryption. */
+static EVP_PKEY *as_rsa(struct face *f, EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(f->ctx, "RSA", "provider=default");
+    struct devid_ref ref = {0}, other = {0};
+    struct devid_bytes der = {0}, pem = {0};
+    unsigned char *spki = NULL;
+    EVP_PKEY *public = NULL;
+    OSSL_PARAM *params = NULL;
+    BIO *file = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long len;
+
+    assert_int_equal(PEM_write_bio_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    len = BIO_get_mem_data(file, &text);
+    assert_int_equal(devid_pem_find((struct devid_slice){(unsigned char *)text, (size_t)len}, DEVID_REF_LABEL, 0, &der, NULL), DEVID_OK);
+    assert_int_equal(devid_ref_read_der(devid_slice_of(der), &ref, NULL), DEVID_OK);
+    devid_bytes_free(&der);
+
+    assert_int_equal(EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &params), 1);
+    for (OSSL_PARAM *p = params; p->key != NULL; p++) /* the restrictions are of the other type */
+        if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_N) != 0 && strcmp(p->key, OSSL_PKEY_PARAM_RSA_E) != 0)
+            p->key = "";
+    assert_true(EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &public, EVP_PKEY_PUBLIC_KEY, params) == 1);
+    len = i2d_PUBKEY(public, &spki);
+    other = (struct devid_ref){.uri = ref.uri, .spki = {spki, (size_t)len}};
+    assert_int_equal(devid_ref_write_der(&other, &der, NULL), DEVID_OK);
+    assert_int_equal(devid_pem_append(&pem, DEVID_REF_LABEL, devid_slice_of(der), NULL), DEVID_OK);
+    BIO_free(file);
+    file = BIO_new_mem_buf(pem.data, (int)pem.len);
+    key = PEM_read_bio_PrivateKey_ex(file, NULL, NULL, NULL, f->ctx, NULL);
+    assert_true(key != NULL && EVP_PKEY_is_a(key, "RSA"));
+
+    BIO_free(file);
+    OSSL_PARAM_free(params);
+    OPENSSL_free(spki);
+    EVP_PKEY_free(public);
+    EVP_PKEY_CTX_free(ctx);
+    devid_bytes_free(&der);
+    devid_bytes_free(&pem);
+    devid_ref_free(&ref);
+    return key;
+}
+
+static int begins_padded(struct face *f, EVP_PKEY *key, const char *digest, int padding)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL;
+    int ok = EVP_DigestSignInit_ex(ctx, &pctx, digest, f->ctx, NULL, key, NULL) == 1 && EVP_PKEY_CTX_set_rsa_padding(pctx, padding) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    return ok;
+}
+
+/* Before there is anything to sign. */
+static void under_the_other_name_it_refuses_at_once_what_it_cannot(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY *pss = new_key_at(f, "SHA256", "label=fixed"), *key = as_rsa(f, pss);
+
+    assert_true(begins_padded(f, key, "SHA256", RSA_PKCS1_PSS_PADDING));
+    assert_false(begins_padded(f, key, "SHA256", RSA_PKCS1_PADDING));
+    assert_false(begins_padded(f, key, "SHA384", RSA_PKCS1_PSS_PADDING));
+#ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
+    EVP_SIGNATURE *by = EVP_SIGNATURE_fetch(f->ctx, "RSA-SHA256", "provider=devid");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, NULL);
+
+    assert_int_not_equal(EVP_PKEY_sign_message_init(ctx, by, NULL), 1);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), DEVID_E_KEY);
+    assert_int_not_equal(EVP_PKEY_sign_init_ex2(ctx, by, NULL), 1);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), DEVID_E_KEY);
+    ERR_clear_error();
+    EVP_PKEY_CTX_free(ctx);
+    EVP_SIGNATURE_free(by);
+#endif
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(pss);
+    assert_commands(f, "");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -175,6 +264,7 @@ int main(void)
         FACE_TEST(it_is_written_and_read_again),
         FACE_TEST(it_does_nothing_else),
         FACE_TEST(tls_takes_it_for_what_it_is),
+        FACE_TEST(under_the_other_name_it_refuses_at_once_what_it_cannot),
     };
 
     return FACE_RUN(tests);

@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -69,6 +70,65 @@ static void a_key_like_one_of_the_tpm_is_software(void **state)
     assert_true(face_signs(f, other));
     EVP_PKEY_free(other);
     EVP_PKEY_free(key);
+    assert_commands(f, "");
+}
+
+static void assert_same_params(const OSSL_PARAM *ours, const OSSL_PARAM *theirs)
+{
+    assert_true(ours != NULL && theirs != NULL);
+    for (const OSSL_PARAM *p = theirs; p->key != NULL; p++)
+        if (OSSL_PARAM_locate_const(ours, p->key) == NULL)
+            fail_msg("%s is missing", p->key);
+    for (const OSSL_PARAM *p = ours; p->key != NULL; p++)
+        if (OSSL_PARAM_locate_const(theirs, p->key) == NULL)
+            fail_msg("%s is too much", p->key);
+}
+
+static void a_context_has_the_parameters_of_the_default_provider(void **state)
+{
+    static const struct {
+        const char *type;
+        int (*init)(EVP_PKEY_CTX *ctx);
+    } cases[] = {
+        {"EC", EVP_PKEY_sign_init}, {"EC", EVP_PKEY_verify_init}, {"EC", EVP_PKEY_derive_init},
+        {"RSA", EVP_PKEY_sign_init}, {"RSA", EVP_PKEY_verify_init}, {"RSA", EVP_PKEY_verify_recover_init},
+        {"RSA", EVP_PKEY_encrypt_init}, {"RSA", EVP_PKEY_decrypt_init},
+    };
+    struct face *f = *state;
+    EVP_PKEY *ec = EVP_PKEY_Q_keygen(f->ctx, NULL, "EC", "P-256"), *rsa = EVP_PKEY_Q_keygen(f->ctx, NULL, "RSA", (size_t)2048);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        EVP_PKEY *key = strcmp(cases[i].type, "EC") == 0 ? ec : rsa;
+        EVP_PKEY_CTX *ours = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, "provider=devid");
+        EVP_PKEY_CTX *theirs = EVP_PKEY_CTX_new_from_pkey(f->ctx, key, "provider=default");
+
+        assert_true(cases[i].init(ours) == 1 && cases[i].init(theirs) == 1);
+        assert_same_params(EVP_PKEY_CTX_settable_params(ours), EVP_PKEY_CTX_settable_params(theirs));
+        assert_same_params(EVP_PKEY_CTX_gettable_params(ours), EVP_PKEY_CTX_gettable_params(theirs));
+        EVP_PKEY_CTX_free(ours);
+        EVP_PKEY_CTX_free(theirs);
+    }
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(rsa);
+    assert_commands(f, "");
+}
+
+/* As a program would name them in text; and what it would make a key of. */
+static void a_key_is_made_of_what_the_default_provider_makes_it_of(void **state)
+{
+    static const char *const types[] = {"EC", "RSA", "RSA-PSS"};
+    static const int selections[] = {EVP_PKEY_PUBLIC_KEY, EVP_PKEY_KEYPAIR};
+    struct face *f = *state;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        EVP_PKEY_CTX *ours = EVP_PKEY_CTX_new_from_name(f->ctx, types[i], "provider=devid");
+        EVP_PKEY_CTX *theirs = EVP_PKEY_CTX_new_from_name(f->ctx, types[i], "provider=default");
+
+        for (size_t j = 0; j < sizeof selections / sizeof selections[0]; j++)
+            assert_same_params(EVP_PKEY_fromdata_settable(ours, selections[j]), EVP_PKEY_fromdata_settable(theirs, selections[j]));
+        EVP_PKEY_CTX_free(ours);
+        EVP_PKEY_CTX_free(theirs);
+    }
     assert_commands(f, "");
 }
 
@@ -142,6 +202,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         FACE_TEST(a_key_like_another_is_also_as_was_said),
         FACE_TEST(a_key_like_one_of_the_tpm_is_software),
+        FACE_TEST(a_context_has_the_parameters_of_the_default_provider),
+        FACE_TEST(a_key_is_made_of_what_the_default_provider_makes_it_of),
         FACE_TEST(secrets_are_encapsulated),
 #ifdef OSSL_KEM_PARAM_OPERATION_DHKEM
         FACE_TEST(hpke_goes_on),
