@@ -65,11 +65,13 @@ EOF
 chmod +x "$dir/told"
 sed -i "/^\[identity azure:device-id\]/a on-renew = $dir/told a-word\nrenew-after = 75%" "$dir/devid.conf"
 touch "$dir/fail"
+chmod 640 "$ldevid" # as a program that refuses a key file which all may read
 ok "a renewal is done, though the program of on-renew fails, which is told" \
     env CREDENTIALS_DIRECTORY=/secret sh -c "! '$devid' renew --force >'$dir/renewed' 2>&1 && grep 'on-renew: .* ended with 1' '$dir/renewed' && grep 'azure:device-id: renewed' '$dir/renewed'"
 new_ldevid=$(serial_of azure:ldevid) new_device=$(serial_of azure:device-id)
 ok "certificates and keys are new" test "$new_ldevid" != "$old_ldevid" -a "$new_device" != "$old_device" -a \
     "$(openssl x509 -in "$ldevid" -noout -pubkey)" != "$(openssl x509 -in "$dir/old-ldevid.pem" -noout -pubkey)"
+ok "the file for clients has the rights that it had" test "$(stat -c %a "$ldevid")" = 640
 ok "subjects are the same" test "$(openssl x509 -in "$ldevid" -noout -subject)" = "$(openssl x509 -in "$dir/old-ldevid.pem" -noout -subject)"
 ok "the program was given name, token, file and its words, no credentials, and nothing open" \
     test "$(cat "$dir/told.log") $(cat "$dir/told-open")" = "azure:device-id owner $device a-word none 0"
