@@ -40,7 +40,7 @@ void bad(struct examination *x, const char *fmt, ...)
     (void)printf("\n");
 }
 
-/* Whoever cannot open the device is told which group it wants. */
+/* Whoever cannot open the device is told which group it wants. The second is of no use beside the first. */
 static void examine_device(struct examination *x)
 {
     static const char *const devices[] = {"/dev/tpmrm0", "/dev/tpm0"};
@@ -48,7 +48,7 @@ static void examine_device(struct examination *x)
 
     if (x->conf->tcti != NULL)
         return;
-    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+    for (size_t i = 0; !found && i < sizeof devices / sizeof devices[0]; i++) {
         struct stat st;
 
         if (stat(devices[i], &st) != 0)
