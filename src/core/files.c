@@ -32,17 +32,24 @@ static devid_rc fail_errno(struct devid_error *err, const char *what, const char
     return devid_fail(err, DEVID_E_FILE, "cannot %s %s: %s%s", what, path, strerror(why), remedy);
 }
 
-static devid_rc sync_folder(const char *folder, struct devid_error *err)
+/* \return 0, or errno */
+static int sync_now(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    devid_rc rc = DEVID_OK;
+    int why = 0;
 
     /* some file systems cannot sync a folder, and say EINVAL; one that may be written but not read cannot be opened for it */
     if (fd < 0 ? errno != EACCES : fsync(fd) != 0 && errno != EINVAL)
-        rc = fail_errno(err, "sync", folder);
+        why = errno;
     if (fd >= 0)
         (void)close(fd);
-    return rc;
+    return why;
+}
+
+static devid_rc sync_folder(const char *folder, struct devid_error *err)
+{
+    errno = sync_now(folder);
+    return errno == 0 ? DEVID_OK : fail_errno(err, "sync", folder);
 }
 
 /* The folder that a path is in. */
@@ -214,7 +221,7 @@ static void before_read(const char *path, struct before *before)
  * The new file is there, and its folder could not be synced: nobody knows which of the two a power cut would leave. Who is told of a
  * failure takes it that nothing was changed: his PIN is the old one, his key has no certificate yet.
  */
-static devid_rc take_back(const char *folder, const char *path, const struct before *before, struct devid_error *why)
+static devid_rc take_back(const char *folder, const char *path, const struct before *before, int why, struct devid_error *err)
 {
     bool is_back = before->is_known;
 
@@ -223,9 +230,11 @@ static devid_rc take_back(const char *folder, const char *path, const struct bef
     else if (is_back)
         is_back = put_in_place(folder, path, devid_slice_of(before->content), before->mode & 0777, NULL) == DEVID_OK;
     if (is_back)
-        (void)sync_folder(folder, NULL);
-    return is_back ? DEVID_E_FILE
-                   : devid_fail(why, DEVID_E_FILE, "%s is changed, but its folder cannot be synced: a power cut may undo it", path);
+        (void)sync_now(folder);
+    errno = why;
+    return is_back ? fail_errno(err, "sync", folder)
+                   : devid_fail(err, DEVID_E_FILE, "cannot sync %s: %s; make room, or mend the disk: %s is changed already, and a power "
+                                "cut may undo that", folder, strerror(why), path);
 }
 
 devid_rc devid_files_replace_path(const char *path, struct devid_slice content, unsigned mode, struct devid_error *err)
@@ -233,6 +242,7 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
     struct before before = {0};
     char folder[PATH_ROOM];
     devid_rc rc;
+    int why;
 
     if (strlen(path) >= sizeof folder)
         return devid_fail(err, DEVID_E_FILE, "the path is too long: %s", path);
@@ -240,8 +250,8 @@ devid_rc devid_files_replace_path(const char *path, struct devid_slice content, 
     devid_files_sweep(folder);
     before_read(path, &before);
     rc = put_in_place(folder, path, content, mode, err);
-    if (rc == DEVID_OK && (rc = sync_folder(folder, err)) != DEVID_OK)
-        rc = take_back(folder, path, &before, err);
+    if (rc == DEVID_OK && (why = sync_now(folder)) != 0)
+        rc = take_back(folder, path, &before, why, err);
     devid_bytes_free(&before.content);
     return rc;
 }
