@@ -282,7 +282,7 @@ static devid_rc ask_until_answered(struct tool *tool, struct contact *c, struct 
     devid_rc rc;
 
     read_kept(tool, r);
-    for (unsigned n = 1; (rc = attempt_as_may_be(tool, c, r, reply, err)) == DEVID_E_BUSY; n++) {
+    for (unsigned n = 1; (rc = attempt_as_may_be(tool, c, r, reply, err)) == DEVID_E_BUSY && reply->asks_later; n++) {
         unsigned long wait_ms;
 
         if (getrandom(&random, sizeof random, 0) != sizeof random)
@@ -322,7 +322,8 @@ devid_rc tool_request(struct tool *tool, const struct devid_conf_identity *want,
         c.signs_counted = devid_public_is_counted(&wish.identity->pub);
     if (rc == DEVID_OK)
         rc = ask_until_answered(tool, &c, &request, &reply, err);
-    *answer = (struct tool_answer){.retry_s = reply.retry_after_s, .is_put_off = rc == DEVID_E_BUSY && request.is_kept};
+    *answer = (struct tool_answer){.retry_s = reply.retry_after_s, .asks_later = rc == DEVID_E_BUSY && reply.asks_later,
+                                    .is_put_off = rc == DEVID_E_BUSY && request.is_kept};
     if (rc == DEVID_OK) {
         answer->certs_pem = reply.certs_pem;
         reply.certs_pem = (struct devid_bytes){0};

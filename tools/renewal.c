@@ -71,9 +71,9 @@ static devid_rc set_number(struct devid_record *record, const char *name, int64_
 }
 
 /* Is it the server's, or on the way there? What is the device's own is tried again by the next run. */
-static bool may_pass(devid_rc rc)
+static bool may_pass(devid_rc rc, const struct tool_answer *answer)
 {
-    return rc == DEVID_E_NET || rc == DEVID_E_BUSY || rc == DEVID_E_DENIED || rc == DEVID_E_DATA;
+    return rc == DEVID_E_NET || (rc == DEVID_E_BUSY && answer->asks_later) || rc == DEVID_E_DENIED || rc == DEVID_E_DATA;
 }
 
 /*
@@ -293,7 +293,7 @@ devid_rc tool_renew(struct tool *tool, const struct devid_conf_identity *want, s
         return rc;
     rc = plan_makes_key(want) ? renew_with_new_key(tool, want, &answer, err) : renew_with_same_key(tool, want, &answer, err);
     devid_bytes_free(&answer.certs_pem);
-    if (may_pass(rc))
+    if (may_pass(rc, &answer))
         put_later(tool, want, &answer);
     else if (rc == DEVID_OK)
         rc = remove_file(tool, want->name, ".later", err);

@@ -253,6 +253,7 @@ struct tool_key {
 struct tool_answer {
     struct devid_bytes certs_pem; /* leaf and chain; freed by the caller */
     unsigned retry_s;             /* what the server asked for when it said "later"; 0: nothing */
+    bool asks_later;              /* it did */
     bool is_put_off;              /* the server has taken the request, which is kept to be sent again */
 };
 

@@ -48,6 +48,7 @@ struct est_reply {
     struct devid_bytes certs_pem; /* all certificates of the reply, leaf first where there is one */
     unsigned n_certs;
     unsigned retry_after_s;       /* 202, 429, 503: seconds to wait, bounded to 1..86,400; 0: it named no time */
+    bool asks_later;              /* the last answer was such a one: it is the server that is waited for, and no TPM that is busy */
     long status;                  /* HTTP's, of the answer to a request for a certificate; 0: there was none. 202: it was taken, and
                                      the very same is to be sent again */
     struct devid_bytes anchors_pem; /* the anchors from now on, if they are not what they were; written whatever the outcome */

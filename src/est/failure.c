@@ -178,6 +178,11 @@ static void first_line(const struct est_server *server, const struct http_reply 
     line[n == 2 ? 0 : n] = 0;
 }
 
+bool failure_is_later(long status)
+{
+    return status == 202 || status == 429 || status == 503;
+}
+
 devid_rc failure_of_status(const struct est_server *server, const char *name, const char *operation,
                            const struct http_reply *reply, struct devid_error *err)
 {

@@ -23,6 +23,8 @@ struct failure {
 
 devid_rc failure_of_exchange(const struct failure *f, struct devid_error *err);
 
+/** Does that status say "later"? */
+bool failure_is_later(long status);
 /**
  * Judge the status of a reply. DEVID_OK for 200 with a body alone.
  * \param operation  for the sentence

@@ -28,6 +28,7 @@ devid_rc talk_certs(struct talk *talk, const char *operation, struct devid_slice
     devid_rc rc = http_exchange(talk->http, operation, csr_text, &got, err);
 
     reply->retry_after_s = got.retry_after_s;
+    reply->asks_later = rc == DEVID_OK && failure_is_later(got.status);
     reply->status = rc == DEVID_OK ? got.status : 0;
     if (rc == DEVID_OK)
         rc = failure_of_status(talk->server, http_name(talk->http), operation, &got, err);
@@ -66,6 +67,7 @@ devid_rc talk_attrs(struct talk *talk, struct attrs *attrs, struct est_reply *re
 
     *attrs = (struct attrs){0};
     reply->retry_after_s = got.retry_after_s;
+    reply->asks_later = rc == DEVID_OK && failure_is_later(got.status);
     if (rc == DEVID_OK && has_none(got.status)) {
         devid_log(got.status == 204 || got.status == 404 ? DEVID_LOG_DEBUG : DEVID_LOG_INFO, "est/talk", "%s has no attributes to ask for (status %ld)", http_name(talk->http), got.status);
     } else if (rc == DEVID_OK) {

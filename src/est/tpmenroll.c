@@ -135,6 +135,7 @@ devid_rc est_tpmenroll(const struct est_server *server, const struct est_tpmenro
         http_post_type(talk.http, "multipart/mixed; boundary=" MULTIPART_BOUNDARY);
         rc = http_exchange(talk.http, "tpmenroll", devid_slice_of(body), &answer, err);
         got.retry_after_s = answer.retry_after_s;
+        got.asks_later = rc == DEVID_OK && failure_is_later(answer.status);
         got.status = answer.status;
     }
     if (rc == DEVID_OK)

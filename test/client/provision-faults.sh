@@ -92,8 +92,24 @@ slow_server() (
     whole "slow server"
 )
 
+# A TPM that says RETRY for longer than anybody waits: that is no server's wish to be asked later, a quarter of an hour long.
+busy_tpm() (
+    # shellcheck source=test/client/device.sh
+    . "${DEVID_SRC:?}/test/client/device.sh"
+    "$devid" provision >"$dir/out" 2>&1
+    : >"$dir/tpm.log"
+    "$devid" renew --force azure:device-id >"$dir/out" 2>&1
+    at=$(grep -n ' Sign 0x0$' "$dir/tpm.log" | tail -1 | cut -d: -f1)
+    DEVID_TCTI_FAULT=$at:retry:99 ok "busy TPM: it is told as that, and not waited for" says 75 "busy\|try again" timeout 100 "$devid" renew --force azure:device-id
+    ok "busy TPM: the server asked for nothing" sh -c "! grep 'server asks' '$dir/stdout'"
+    ok "busy TPM: the next try is not put off" test ! -e "$dir/state/.renew/azure%3Adevice-id.later"
+    ok "busy TPM: the next run ends it" "$devid" renew --force azure:device-id
+    whole "busy TPM"
+)
+
 log=$(mktemp)
 {
+    busy_tpm
     killed AFTER
     killed BEFORE
     disk_full
