@@ -24,7 +24,7 @@ cp "$src/dist/devid-renew.timer" "$src"/dist/devid-reload@.* "$dir"
 verify() { systemd-analyze verify --man=no "$dir/$1" >"$dir/said" 2>&1 && ! grep -E "$dir/(devid-reload@|$1)" "$dir/said"; }
 # shellcheck disable=SC2317
 is_safe() { systemd-analyze security --offline=true --no-pager --threshold=20 "$dir/$1"; }
-for unit in devid-provision.service devid-renew.service devid-renew.timer devid-reload@nginx.path devid-reload@nginx.service; do ok "$unit has no fault" verify $unit; done
+for unit in devid-provision.service devid-renew.service devid-renew.timer devid-reload@nginx.path devid-reload@openvpn-client@home.path devid-reload@nginx.service; do ok "$unit has no fault" verify $unit; done
 for unit in devid-provision.service devid-renew.service; do ok "$unit has an exposure of at most 2.0" is_safe $unit; done
 ok "the timer comes each hour" sh -c "systemd-analyze calendar \"\$(sed -n 's/^OnCalendar=//p' '$dir/devid-renew.timer')\" | grep -i 'normalized form: .*\*:00:00'"
 if command -v systemd-sysusers >/dev/null; then
