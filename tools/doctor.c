@@ -64,11 +64,24 @@ static void examine_device(struct examination *x)
                "For another one set \"tcti =\" in %s", x->conf->path);
 }
 
+/* Of a TPM that answers: what keeps it from serving. */
+static void examine_passwords(struct examination *x)
+{
+    struct devid_tries tries = {0};
+    bool is_barred = false;
+
+    if (devid_token_tries(x->tool->store, &tries, NULL) == DEVID_OK && tries.is_locked)
+        bad(x, "the TPM is locked, for %u wrong passwords or PINs: IDevID, IAK and tokens with a PIN cannot be used. It opens with time, "
+            "or by \"tpm2_dictionarylockout -c\"", tries.failed);
+    if (devid_make_is_barred(x->tool->store, &is_barred, NULL) == DEVID_OK && is_barred)
+        bad(x, "the owner hierarchy of the TPM has a password: keys are used, but none can be made or put at a handle. Take it away with "
+            "\"tpm2_changeauth -c owner -p PASSWORD\"");
+}
+
 static void examine_tpm(struct examination *x)
 {
     struct devid_made made = {0};
     struct devid_error err = {0};
-    struct devid_tries tries = {0};
     devid_rc rc = devid_make_look(x->tool->store, 0x81010001, &made, &err);
 
     if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
@@ -76,9 +89,8 @@ static void examine_tpm(struct examination *x)
     else
         bad(x, "%s", err.text);
     devid_made_free(&made);
-    if ((rc == DEVID_OK || rc == DEVID_E_ABSENT) && devid_token_tries(x->tool->store, &tries, NULL) == DEVID_OK && tries.is_locked)
-        bad(x, "the TPM is locked, for %u wrong passwords or PINs: IDevID, IAK and tokens with a PIN cannot be used. It opens with time, "
-            "or by \"tpm2_dictionarylockout -c\"", tries.failed);
+    if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
+        examine_passwords(x);
 }
 
 /* p11-kit looks in folders of its own, and takes a module's bare name for one of them. */

@@ -55,6 +55,22 @@ out:
     return rc;
 }
 
+devid_rc devid_make_is_barred(struct devid_store *store, bool *is_barred, struct devid_error *err)
+{
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    uint32_t permanent = 0;
+    ESYS_CONTEXT *esys;
+    devid_rc rc = devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, err);
+
+    if (rc != DEVID_OK)
+        return rc;
+    rc = devid_chip_property(esys, TPM2_PT_PERMANENT, &permanent, err);
+    devid_chip_leave(tpm, rc);
+    if (rc == DEVID_OK)
+        *is_barred = (permanent & TPMA_PERMANENT_OWNERAUTHSET) != 0;
+    return rc;
+}
+
 /*
  * The primary is at handle, or another key is, or it is put there. The template is no proof that a key found
  * is this one, so the primary is made each time and the Names are compared.

@@ -25,6 +25,9 @@ void devid_made_free(struct devid_made *made);
  */
 devid_rc devid_make_look(struct devid_store *store, uint32_t handle, struct devid_made *out, struct devid_error *err);
 
+/** Has the owner hierarchy a password, which keeps us from making keys and from moving them to handles? TPM2_GetCapability. */
+devid_rc devid_make_is_barred(struct devid_store *store, bool *is_barred, struct devid_error *err);
+
 /**
  * The IDevID (or IAK) key: a primary of the endorsement hierarchy by the TCG template of its type,
  * persisted at handle. If the handle holds that very key already, it is given; the template

@@ -185,6 +185,9 @@ if command -v tpm2_evictcontrol >/dev/null; then
     finds "locks itself" "BAD .*the TPM is locked, .*tpm2_dictionarylockout -c"
     ok "and is opened" tpm2_setup tpm2_dictionarylockout -c
     is_well "so that it is well" "is locked"
+    ok "an owner takes a password" tpm2_setup tpm2_changeauth -c owner secret
+    finds "which is told" "BAD .*the owner hierarchy of the TPM has a password: .*tpm2_changeauth"
+    ok "and gives it up" tpm2_setup tpm2_changeauth -c owner -p secret
     tpm2_setup tpm2_flushcontext -t
     ok "an owner evicts the key" tpm2_setup tpm2_evictcontrol -Q -C o -c 0x81000002
     finds "which is lost" "BAD .*azure:ldevid: the TPM lost its key .*devid provision"
