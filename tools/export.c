@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* devid export: an identity as other systems take it. */
 #include <getopt.h>
-#include <stdio.h>
 
-#include "core/files.h"
 #include "tool.h"
 
 /* What the options gave. */
@@ -58,10 +56,8 @@ static devid_rc export_tcg_csr(struct tool *tool, const struct request *request,
 
     if (rc == DEVID_OK)
         rc = tool_export_tcg_csr(tool, request->name, request->model != NULL ? request->model : "", devid_slice_of(nonce), &csr, err);
-    if (rc == DEVID_OK && request->out != NULL)
-        rc = devid_files_replace_path(request->out, devid_slice_of(csr), 0644, err);
-    else if (rc == DEVID_OK && fwrite(csr.data, 1, csr.len, stdout) != csr.len)
-        rc = devid_fail(err, DEVID_E_FILE, "cannot write to standard output");
+    if (rc == DEVID_OK)
+        rc = tool_deliver(request->out, devid_slice_of(csr), err);
     devid_bytes_free(&nonce);
     devid_bytes_free(&csr);
     return rc;

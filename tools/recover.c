@@ -192,6 +192,8 @@ static devid_rc recover_all(struct recovery *r, int argc, char **argv, struct de
         rc = look_at_others(r, err);
     if (rc == DEVID_OK && !r->did)
         (void)printf("nothing to recover: the TPM has the keys that are known\n");
+    if (rc != DEVID_OK && r->rc != DEVID_OK)
+        (void)fprintf(stderr, "devid: %s\n", r->err.text); /* no failure goes without its line */
     if (rc == DEVID_OK && r->rc != DEVID_OK) {
         rc = r->rc;
         *err = r->err;

@@ -245,6 +245,12 @@ static devid_rc change(struct tool *tool, const struct devid_conf_identity *want
     return rc;
 }
 
+/* Else it waits on: a server may have its request, and what a TPM or a disk cannot do now is done by the next run. */
+static bool may_be_the_key(devid_rc rc)
+{
+    return rc == DEVID_E_DENIED || rc == DEVID_E_DATA || rc == DEVID_E_KEY || rc == DEVID_E_ARG;
+}
+
 static devid_rc renew_with_new_key(struct tool *tool, const struct devid_conf_identity *want, struct tool_answer *answer,
                                    struct devid_error *err)
 {
@@ -258,8 +264,8 @@ static devid_rc renew_with_new_key(struct tool *tool, const struct devid_conf_id
     if (rc == DEVID_OK) {
         key = (struct tool_key){(const char *)path.data, devid_slice_of(made.pub.spki), &made};
         rc = tool_request(tool, want, true, &key, answer, err);
-        if (rc != DEVID_OK && rc != DEVID_E_BUSY && rc != DEVID_E_NET) /* perhaps it is the key: another one next time */
-            (void)remove_file(tool, want->name, ".pem", NULL);
+        if (may_be_the_key(rc))
+            (void)remove_file(tool, want->name, ".pem", NULL); /* another one next time */
     }
     if (rc == DEVID_OK)
         rc = change(tool, want, &made, devid_slice_of(answer->certs_pem), err);

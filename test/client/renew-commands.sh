@@ -57,4 +57,19 @@ ok "by /tpmenroll: and what activates a credential" sends \
     "ReadPublic Create NV_ReadPublic:0x18b Load Sign FlushContext Sign Load ReadPublic ReadPublic StartAuthSession PolicySecret ActivateCredential FlushContext FlushContext " \
     "$devid" --config "$dir/by-tpm.conf" renew --force azure:device-id
 ok "nothing is left, nothing counted" clean
+
+# A server may have the request of the key that waits: a TPM that fails is no reason for another one.
+waiting="$dir/state/.renew/azure%3Adevice-id.pem"
+away=$(changed "/^\[identity azure:device-id\]/,\$s|^est *=.*|est = https://127.0.0.1:1/.well-known/est|")
+ok "without its server the next key waits" says 1 "127.0.0.1:1" "$devid" --config "$away" renew --force azure:device-id
+cp "$waiting" "$dir/waiting"
+cp -a "$dir/state" "$dir/state.before"
+: >"$dir/tpm.log"
+ok "with it the renewal goes on" "$devid" renew --force azure:device-id
+at=$(grep -n ' Sign 0x0$' "$dir/tpm.log" | head -1 | cut -d: -f1)
+rm -r "$dir/state" && mv "$dir/state.before" "$dir/state"
+DEVID_TCTI_FAULT=$at:canceled ok "a TPM that fails at the signature is told" says 1 "azure:device-id" "$devid" renew --force azure:device-id
+ok "the key waits on" cmp "$waiting" "$dir/waiting"
+ok "the next run certifies it" "$devid" renew --force azure:device-id
+ok "nothing is left in the end" clean
 echo "1..$n"
