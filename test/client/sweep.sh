@@ -5,8 +5,8 @@
 # outcome is done, or resumable: the same operation without a fault then ends it; nothing is lost, doubled or left in the TPM, and
 # the lockout counter has not moved. Stages are copies of the device's TPM and folders.
 #
-# FAULTS=all in the environment: every fault at every place. Else each place has some of them, and each fault is at some places; a reset
-# after a signature is always tried: the TPM counts what is open then.
+# FAULTS=all in the environment: every fault at every place. Else each TPM command has one or two of them, each change of a file has one,
+# and each fault is at some places; a reset after a signature is always tried: the TPM counts what is open then.
 # shellcheck source=test/client/device.sh
 . "${DEVID_SRC:?}/test/client/device.sh"
 
@@ -15,10 +15,8 @@ n_faults=0 n_done=0 n_resumed=0
 tpm_faults=(retry retry:99 lockout object-memory session-memory nv-space canceled io cut reset)
 file_faults=(fail full die)
 
-stop_tpm() {
-    tpm2_shutdown -c >/dev/null 2>&1
-    kill "$tpm" 2>/dev/null
-    wait "$tpm" 2>/dev/null
+kill_tpm() {
+    { kill -9 "$tpm" && wait "$tpm"; } 2>/dev/null
     rm -f "$dir/sock" "$dir/sock.ctrl"
 }
 
@@ -31,16 +29,17 @@ begin_tpm() {
 
 # save STAGE: what the device is now
 save() {
-    stop_tpm
+    tpm2_shutdown -c >/dev/null 2>&1
+    kill_tpm
     rm -rf "$dir/stages/$1"
     mkdir -p "$dir/stages/$1" "$dir/state"
     cp -a "$dir/tpm" "$dir/state" "$dir/clients" "$dir/stages/$1"
     begin_tpm
 }
 
-# load STAGE: the device is that again
+# load STAGE: the device is that again; what the TPM was just now is of no interest any more
 load() {
-    stop_tpm
+    kill_tpm
     rm -rf "$dir/tpm" "$dir/state" "$dir/clients"
     cp -a "$dir/stages/$1"/{tpm,state,clients} "$dir"
     begin_tpm
@@ -84,7 +83,8 @@ judge() {
     fi
 }
 
-chosen() { [ "${FAULTS:-some}" = all ] || [ $((($1 + $2) % 4)) -eq 0 ]; }
+# chosen PLACE KIND EVERY
+chosen() { [ "${FAULTS:-some}" = all ] || [ $((($1 + $2) % $3)) -eq 0 ]; }
 # after_signature AT: of the commands that are logged
 after_signature() { [ "$1" -gt 1 ] && sed -n "$(($1 - 1))p" "$dir/unfaulted.log" | grep -qE ' (Sign|Certify|RSA_Decrypt) 0x0$'; }
 
@@ -109,7 +109,7 @@ sweep() {
     for ((at = 1; at <= n_commands; at++)); do
         for k in "${!tpm_faults[@]}"; do
             fault=${tpm_faults[k]}
-            chosen "$at" "$k" || { [ "$fault" = reset ] && after_signature "$at"; } || continue
+            chosen "$at" "$k" 6 || { [ "$fault" = reset ] && after_signature "$at"; } || continue
             load "$stage"
             : >"$dir/tpm.log"
             n_faults=$((n_faults + 1))
@@ -121,7 +121,7 @@ sweep() {
     done
     for ((at = 1; at <= n_changes; at++)); do
         for k in "${!file_faults[@]}"; do
-            chosen "$at" "$k" || continue
+            chosen "$at" "$k" 3 || continue
             fault=${file_faults[k]}
             load "$stage"
             : >"$dir/faulted.log"
