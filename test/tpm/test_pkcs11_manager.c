@@ -104,8 +104,8 @@ static void a_session_key_is_loaded_once_and_not_kept(void **state)
 /* Its own session goes through the manager, too. */
 static void a_key_behind_a_pin_is_loaded_once_a_login(void **state)
 {
-    static unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}, label[] = "vault                           ";
-    CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, p256, sizeof p256}}, private[] = {{CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &yes, 1}};
+    static unsigned char p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}, label[] = "vault                           ", mine[] = "mine";
+    CK_ATTRIBUTE public[] = {{CKA_EC_PARAMS, p256, sizeof p256}}, private[] = {{CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &yes, 1}, {CKA_LABEL, mine, 4}};
     CK_OBJECT_HANDLE key, public_key;
     CK_SESSION_HANDLE session;
     struct p11 *t = *state;
@@ -119,7 +119,7 @@ static void a_key_behind_a_pin_is_loaded_once_a_login(void **state)
     assert_rv(f->C_InitPIN(session, (unsigned char *)"123456", 6), CKR_OK);
     assert_rv(f->C_Logout(session), CKR_OK);
     assert_rv(f->C_Login(session, CKU_USER, (unsigned char *)"123456", 6), CKR_OK);
-    assert_rv(f->C_GenerateKeyPair(session, &keygen, public, 1, private, 2, &public_key, &key), CKR_OK);
+    assert_rv(f->C_GenerateKeyPair(session, &keygen, public, 1, private, 3, &public_key, &key), CKR_OK);
     world_forget_commands(t->world);
     sign(t, key);
     assert_commands(t, "Load StartAuthSession Load ReadPublic FlushContext Sign");
@@ -128,6 +128,7 @@ static void a_key_behind_a_pin_is_loaded_once_a_login(void **state)
     assert_rv(f->C_Logout(session), CKR_OK);
     assert_commands(t, "");
     assert_rv(f->C_Login(session, CKU_USER, (unsigned char *)"123456", 6), CKR_OK);
+    key = p11_find(session, CKO_PRIVATE_KEY, "mine"); /* its handle went with the logout */
     world_forget_commands(t->world);
     sign(t, key);
     assert_commands(t, "FlushContext Load StartAuthSession Load ReadPublic FlushContext Sign");
