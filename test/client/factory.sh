@@ -87,8 +87,11 @@ for role, field in (("ek", "public_key_sha256"), ("ek", "certificate_sha256"), (
     ok(len({of(l, role).get(field) for l in lines} - {None}) == devices, f"{role}: {field} is there, and no two are the same")
 ok(all(of(l, "idevid")["key"] == "0x81020000" and of(l, "idevid")["certificate"] == "nv 0x01c90000" and
        of(l, "ldevid")["key"] == "0x81000002" for l in lines), "places of keys and certificates are told")
-ok(len({json.dumps([(p["identity"], p["phase"], p["tpm_commands"]) for p in l["phases"]]) for l in lines}) == 1,
-   "all send the same TPM commands in the same phases")
+ok(len({json.dumps([(p["identity"], p["phase"]) for p in l["phases"]]) for l in lines}) == 1, "all have the same phases")
+# when a file has changed in the clock's last tick the store is read again, and the TPM is asked for what is missing there: one look is
+# one command, or two with tpm2-tss 4
+columns = zip(*[[p["tpm_commands"] for p in l["phases"]] for l in lines])
+ok(all(max(c) - min(c) <= 4 for c in columns), "all send the same TPM commands in them, but for a look at what is missing")
 ok(secrets and not any(s in text for s in secrets), "no secret is in the lines")
 print(f"# {devices / seconds * 60:.0f} devices a minute, four at a time; {sum(l['ms'] for l in lines) / len(lines):.0f} ms and "
       f"{lines[0]['tpm_commands']} TPM commands a device")

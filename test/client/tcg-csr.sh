@@ -225,7 +225,7 @@ foreign() {
     local from
     command -v go >/dev/null || return 77
     from=$(cd "$dir" && GOTOOLCHAIN=local GOFLAGS=-modcacherw go mod download -json github.com/openconfig/attestz@v0.6.19 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-    [ -d "$from/service/biz/hmac_challenge_test_data" ] || return 1
+    [ -d "$from/service/biz/hmac_challenge_test_data" ] || return 77 # no network, or a Go that is too old for it
     python3 - "$from/service/biz/hmac_challenge_test_data" "$dir/switch.csr" <<'END'
 import struct, sys
 contents = open(sys.argv[1] + '/csrResponse-csr_contents', 'rb').read()
@@ -233,8 +233,12 @@ sig = open(sys.argv[1] + '/csrResponse-idevid_signature_csr', 'rb').read()
 open(sys.argv[2], 'wb').write(struct.pack('>III', 0x100, len(contents), len(sig)) + contents + sig)
 END
 }
-if command -v go >/dev/null; then
-    ok "a switch's request, as its firmware has made it" foreign
+rc=0
+foreign || rc=$?
+if [ $rc -eq 77 ]; then
+    echo "# passed over: a switch's request cannot be fetched"
+else
+    ok "a switch's request, as its firmware has made it" test $rc -eq 0
     ok "is good" sh -c "$(declare -f verify); devid='$devid' dir='$dir'; verify '$dir/switch.csr' >'$dir/told'; rc=\$?; cat '$dir/told'
         [ \$rc -eq 0 ] && [ \$(grep -c '^checked:' '$dir/told') -eq 6 ] && grep -q 'model \"DCS-7001-SUP-L\"' '$dir/told' &&
         grep -q \"the attestation key has the TCG's policy\" '$dir/told' && grep -q \"^checked: the key has the TCG's policy\" '$dir/told'"
