@@ -49,10 +49,10 @@ devid_rc devid_behind_load(struct devid_store *store, ESYS_CONTEXT *esys, const 
 {
     struct devid_tpm *tpm = devid_store_tpm(store);
     struct door door = {0};
-    devid_rc rc = devid_tpm_flush_discarded(tpm, err);
+    devid_rc rc;
 
-    if (rc != DEVID_OK || devid_kept_load(store, esys, object))
-        return rc;
+    if (devid_kept_load(store, esys, object))
+        return DEVID_OK;
     rc = door_open(store, esys, identity->token, &door, err);
     if (rc == DEVID_OK)
         rc = devid_guarded_load(store, esys, door.srk, door.key, &door.opened.auth, devid_slice_of(identity->pub.area),

@@ -10,9 +10,7 @@
 
 bool devid_chip_says(TSS2_RC r, TSS2_RC code)
 {
-    TSS2_RC layer = r & TSS2_RC_LAYER_MASK;
-
-    if (layer != TSS2_TPM_RC_LAYER && layer != TSS2_RESMGR_TPM_RC_LAYER)
+    if (!devid_tss_is_from_tpm(r))
         return false;
     r &= 0xffffU;
     if (r & TPM2_RC_FMT1)

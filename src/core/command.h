@@ -17,7 +17,7 @@ TSS2_RC devid_command_prepare(TSS2_SYS_CONTEXT *sys, TPM2_HANDLE key, const stru
 TSS2_RC devid_command_complete(TSS2_SYS_CONTEXT *sys, const struct devid_use *use, struct devid_answer *answer);
 
 /**
- * All of it, for a key without an auth value: one command.
+ * All of it, for a key without an auth value: one command, sent again if the TPM says so.
  * \return of the TSS or the TPM
  * TPM 2.0 Library, Part 3, TPM2_Sign, TPM2_RSA_Decrypt, TPM2_ECDH_ZGen; Part 1, 19.4 (password authorizations).
  */

@@ -59,19 +59,41 @@ static uint32_t bare_code(uint32_t tss)
     return code;
 }
 
-static bool is_from_tpm(uint32_t tss)
+/* tpm2-abrmd says in the TPM's words that it has no room itself. */
+static bool is_from_manager(uint32_t tss)
+{
+    return tss == (TSS2_RESMGR_RC_LAYER | TPM2_RC_OBJECT_MEMORY) || tss == (TSS2_RESMGR_RC_LAYER | TPM2_RC_SESSION_MEMORY);
+}
+
+bool devid_tss_is_from_tpm(uint32_t tss)
 {
     uint32_t layer = tss & TSS2_RC_LAYER_MASK;
 
-    return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER;
+    return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER || is_from_manager(tss);
 }
 
 static const char *remedy_of(uint32_t tss)
 {
-    for (size_t i = 0; is_from_tpm(tss) && i < sizeof answers / sizeof answers[0]; i++)
+    for (size_t i = 0; devid_tss_is_from_tpm(tss) && !is_from_manager(tss) && i < sizeof answers / sizeof answers[0]; i++)
         if (answers[i].code == bare_code(tss))
             return answers[i].remedy;
     return NULL;
+}
+
+/*
+ * Of the layers above the TCTI: the connection is of no use any more. After an answer that is none SAPI waits for another, and takes no
+ * command before it.
+ */
+static bool is_lost(uint32_t tss)
+{
+    static const uint32_t codes[] = {TSS2_BASE_RC_IO_ERROR,           TSS2_BASE_RC_NO_CONNECTION,
+                                     TSS2_BASE_RC_BAD_SEQUENCE,       TSS2_BASE_RC_MALFORMED_RESPONSE,
+                                     TSS2_BASE_RC_INSUFFICIENT_RESPONSE};
+
+    for (size_t i = 0; !devid_tss_is_from_tpm(tss) && i < sizeof codes / sizeof codes[0]; i++)
+        if ((tss & 0xffffU) == codes[i])
+            return true;
+    return false;
 }
 
 devid_rc devid_rc_of_tss(uint32_t tss)
@@ -80,15 +102,13 @@ devid_rc devid_rc_of_tss(uint32_t tss)
 
     if (tss == TSS2_RC_SUCCESS)
         return DEVID_OK;
-    for (size_t i = 0; is_from_tpm(tss) && i < sizeof answers / sizeof answers[0]; i++)
+    for (size_t i = 0; devid_tss_is_from_tpm(tss) && i < sizeof answers / sizeof answers[0]; i++)
         if (answers[i].code == bare_code(tss))
             return answers[i].rc;
-    if (layer == TSS2_TCTI_RC_LAYER)
+    if (layer == TSS2_TCTI_RC_LAYER || is_lost(tss))
         return DEVID_E_AWAY;
-    if (!is_from_tpm(tss) && (tss & 0xffffU) == TSS2_BASE_RC_MEMORY)
+    if (!devid_tss_is_from_tpm(tss) && (tss & 0xffffU) == TSS2_BASE_RC_MEMORY)
         return DEVID_E_MEM;
-    if (!is_from_tpm(tss) && ((tss & 0xffffU) == TSS2_BASE_RC_IO_ERROR || (tss & 0xffffU) == TSS2_BASE_RC_NO_CONNECTION))
-        return DEVID_E_AWAY;
     return DEVID_E_TPM;
 }
 

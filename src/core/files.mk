@@ -43,6 +43,7 @@ libdevid_core_la_SOURCES = \
 	src/core/keyfile.c src/core/keyfile.h \
 	src/core/leftover.c src/core/leftover.h \
 	src/core/libctx.c src/core/libctx.h \
+	src/core/loaded.c src/core/loaded.h \
 	src/core/lock.c src/core/lock.h \
 	src/core/log.c src/core/log.h \
 	src/core/login.c src/core/login.h \
@@ -63,6 +64,7 @@ libdevid_core_la_SOURCES = \
 	src/core/public_own.c \
 	src/core/put.c src/core/put.h \
 	src/core/put_item.c \
+	src/core/quiet.c src/core/quiet.h \
 	src/core/random.c src/core/random.h \
 	src/core/record.c \
 	src/core/recover.c src/core/recover.h \

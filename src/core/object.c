@@ -122,10 +122,10 @@ static devid_rc load_under(struct devid_store *store, ESYS_CONTEXT *esys, const 
                            struct devid_object *object, struct devid_error *err)
 {
     struct devid_parent parent = {0};
-    devid_rc rc = devid_tpm_flush_discarded(devid_store_tpm(store), err);
+    devid_rc rc;
 
-    if (rc != DEVID_OK || devid_kept_load(store, esys, object))
-        return rc;
+    if (devid_kept_load(store, esys, object))
+        return DEVID_OK;
     rc = devid_parent_open(store, esys, identity->parent, identity->has_rsa_parent, &parent, err);
     if (rc == DEVID_OK)
         rc = devid_object_load(esys, parent.tr, devid_slice_of(identity->pub.area), identity->blob, &object->tr, err);
@@ -141,11 +141,15 @@ static devid_rc load_under(struct devid_store *store, ESYS_CONTEXT *esys, const 
 static devid_rc load(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                      struct devid_object *object, struct devid_error *err)
 {
-    devid_rc rc = identity->parent == DEVID_PARENT_PIN && identity->token != NULL
-                      ? devid_behind_load(store, esys, identity, object, err)
-                      : load_under(store, esys, identity, object, err);
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    devid_rc rc;
 
+    devid_tpm_make_room(tpm);
+    rc = identity->parent == DEVID_PARENT_PIN && identity->token != NULL ? devid_behind_load(store, esys, identity, object, err)
+                                                                         : load_under(store, esys, identity, object, err);
     object->is_transient = rc == DEVID_OK;
+    if (rc == DEVID_OK && devid_tpm_has_manager(tpm))
+        devid_tpm_keep(tpm, object->tr);
     return rc;
 }
 
@@ -157,15 +161,17 @@ void devid_object_forget(struct devid_object *object)
 devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const struct devid_identity *identity,
                             struct devid_object *object, struct devid_error *err)
 {
-    uint64_t generation = devid_tpm_generation(devid_store_tpm(store));
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    uint64_t generation = devid_tpm_generation(tpm);
     devid_rc rc;
 
     if (object->is_ready && object->generation == generation && object->login != 0 &&
         !devid_login_lasts(store, object->login))
         devid_object_drop(store, esys, object);
-    if (object->is_ready && object->generation == generation)
+    if (object->is_ready && object->generation == generation &&
+        !(object->is_transient && devid_tpm_has_manager(tpm) && !devid_tpm_keeps(tpm, object->tr)))
         return DEVID_OK;
-    devid_object_forget(object); /* another connection's: never flushed */
+    devid_object_forget(object); /* another connection's, never flushed, or flushed to make room */
     object->generation = generation;
     if (identity->key_place == DEVID_PLACE_HANDLE)
         rc = devid_object_of_handle(store, esys, identity->handle, identity->object, &object->tr, err);
@@ -178,12 +184,12 @@ devid_rc devid_object_ready(struct devid_store *store, ESYS_CONTEXT *esys, const
 /* Flush or forget, resource manager or not. */
 static void put_away(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
 {
-    bool is_ours = object->is_ready && object->generation == devid_tpm_generation(devid_store_tpm(store));
+    struct devid_tpm *tpm = devid_store_tpm(store);
+    bool is_ours = object->is_ready && object->generation == devid_tpm_generation(tpm);
 
-    /* a failed flush has nobody to tell: the next owner of the lock sweeps */
-    if (is_ours && object->is_transient && Esys_FlushContext(esys, object->tr) != TSS2_RC_SUCCESS)
-        (void)Esys_TR_Close(esys, &object->tr);
-    else if (is_ours && !object->is_transient)
+    if (is_ours && object->is_transient)
+        devid_tpm_release(tpm, object->tr);
+    else if (is_ours)
         (void)Esys_TR_Close(esys, &object->tr);
     devid_object_forget(object);
 }
@@ -196,6 +202,10 @@ void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct dev
 
 void devid_object_rest(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object)
 {
-    if (!object->is_transient || !devid_tpm_has_manager(devid_store_tpm(store)))
+    struct devid_tpm *tpm = devid_store_tpm(store);
+
+    if (!object->is_transient || !devid_tpm_has_manager(tpm))
         put_away(store, esys, object);
+    else if (object->is_ready && object->generation == devid_tpm_generation(tpm))
+        devid_tpm_keep(tpm, object->tr);
 }

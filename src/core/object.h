@@ -35,7 +35,7 @@ devid_rc devid_object_load(ESYS_CONTEXT *esys, ESYS_TR parent, struct devid_slic
 /** A wrapped key's two parts, unmarshalled. \return DEVID_E_DATA */
 devid_rc devid_object_parts(struct devid_slice area, struct devid_slice blob, TPM2B_PUBLIC *public, TPM2B_PRIVATE *private,
                             struct devid_error *err);
-/** After the command: flush a transient object if there is no resource manager; forget any other. */
+/** After the command: behind a resource manager a transient object may stay, without one it is flushed; forget any other. */
 void devid_object_rest(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object);
 /** Flush or forget it, resource manager or not. */
 void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct devid_object *object);

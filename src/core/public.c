@@ -18,6 +18,7 @@
 #include "core/alg.h"
 #include "core/der.h"
 #include "core/libctx.h"
+#include "core/quiet.h"
 
 #define COORDINATE_MAX 66 /* P-521 */
 #define RSA_BITS_MIN 1024
@@ -223,6 +224,7 @@ devid_rc devid_public_from_area(struct devid_slice area, struct devid_public *ou
     size_t used = 0;
     devid_rc rc;
 
+    devid_quiet_tss();
     if (area.len < 2 || area.len > sizeof in || ((size_t)area.data[0] << 8 | area.data[1]) != area.len - 2 ||
         Tss2_MU_TPM2B_PUBLIC_Unmarshal(area.data, area.len, &used, &in) != TSS2_RC_SUCCESS || used != area.len)
         return devid_fail(err, DEVID_E_DATA, "the TPM public area of %zu bytes is malformed", area.len);

@@ -50,7 +50,7 @@ devid_rc devid_session_start(struct devid_store *store, ESYS_CONTEXT *esys, ESYS
         r = Tss2_Sys_StartAuthSession(made.sys, handle, TPM2_RH_NULL, NULL, &nonce, &sent, TPM2_SE_HMAC, &cipher,
                                       TPM2_ALG_SHA256, &made.handle, &made.nonce, NULL);
     if (r != TSS2_RC_SUCCESS) {
-        rc = devid_fail_tss(err, r, 0, "start a session");
+        rc = devid_fail_tss(err, r, handle, "start a session");
         goto out;
     }
     rc = devid_kdfa((struct devid_slice){salt.buffer, salt.size}, "ATH", nonce_of(&made.nonce), nonce_of(&nonce), made.key,

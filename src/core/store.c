@@ -12,6 +12,7 @@
 #include "core/folder.h"
 #include "core/log.h"
 #include "core/put.h"
+#include "core/quiet.h"
 #include "core/snapshot.h"
 #include "core/tpm.h"
 #include "core/watch.h"
@@ -55,6 +56,7 @@ devid_rc devid_store_open_with(const struct devid_store_options *options, struct
 
     if (store == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
+    devid_quiet_tss();
     devid_mutex_init(&store->mutex);
     devid_logins_init(&store->logins);
     rc = devid_conf_load(options->conf_path, &store->conf, err);

@@ -3,7 +3,7 @@
 #include "core/tcti.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <tss2/tss2_tctildr.h>
@@ -15,6 +15,9 @@ static bool starts_with(const char *text, const char *start)
 }
 
 enum manager { NO_MANAGER, TABRMD, KERNEL };
+
+/* tpm2-abrmd's --max-transients if nothing is said; what Linux' struct tpm_space has room for. */
+static const size_t slots_of[] = {[NO_MANAGER] = 0, [TABRMD] = 27, [KERNEL] = 3};
 
 /* A resource manager is known by its name. A TCTI may wrap another, whose name then follows a comma. */
 static enum manager manager_of(const char *tcti)
@@ -31,35 +34,6 @@ static enum manager manager_of(const char *tcti)
 }
 
 /*
- * The process may keep TSS2_LOG as it is; who did not set it wants silence on stderr, and tpm2-tss listens to the environment alone.
- * setenv() would free the list that another thread's getenv() is just reading: the old one stays as it is, and so does ours when this
- * code is unloaded.
- */
-static void hush(void)
-{
-    static const char quiet[] = "TSS2_LOG=all+none";
-    char **list, *entry;
-    size_t n = 0;
-
-    if (getenv("TSS2_LOG") != NULL)
-        return;
-    while (environ != NULL && environ[n] != NULL)
-        n++;
-    list = calloc(n + 2, sizeof *list);
-    entry = strdup(quiet);
-    if (list == NULL || entry == NULL) {
-        free(list);
-        free(entry);
-        return;
-    }
-    if (n != 0)
-        memcpy(list, environ, n * sizeof *list);
-    list[n] = entry;
-    atomic_thread_fence(memory_order_release);
-    environ = list;
-}
-
-/*
  * tabrmd's TCTI speaks D-Bus by GLib, whose thread does not exist in a child of a process that had begun to: there
  * each call would wait for 25 seconds, and then fail.
  */
@@ -71,7 +45,7 @@ static bool is_bus_lost(void)
     return !atomic_compare_exchange_strong(&user, &first, self) && first != self;
 }
 
-static TSS2_RC open_named(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_manager)
+static TSS2_RC open_named(const char *name, TSS2_TCTI_CONTEXT **out, size_t *n_slots)
 {
     enum manager manager = manager_of(name);
     TSS2_TCTI_CONTEXT *tcti = NULL;
@@ -83,7 +57,7 @@ static TSS2_RC open_named(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_m
     if (rc != TSS2_RC_SUCCESS)
         return rc;
     *out = tcti;
-    *has_manager = manager != NO_MANAGER;
+    *n_slots = slots_of[manager];
     return rc;
 }
 
@@ -97,17 +71,20 @@ static bool may_be_tabrmd(void)
            (access("/usr/share/dbus-1/system.d/tpm2-abrmd.conf", F_OK) == 0 || access("/etc/dbus-1/system.d/tpm2-abrmd.conf", F_OK) == 0);
 }
 
-TSS2_RC devid_tcti_open(const char *name, TSS2_TCTI_CONTEXT **out, bool *has_manager)
+TSS2_RC devid_tcti_open(const char *name, TSS2_TCTI_CONTEXT **out, size_t *n_slots)
 {
     struct stat st;
-    TSS2_RC rc = TSS2_TCTI_RC_IO_ERROR;
+    TSS2_RC rc = TSS2_TCTI_RC_IO_ERROR, first;
 
-    hush();
     if (name != NULL)
-        return open_named(name, out, has_manager);
+        return open_named(name, out, n_slots);
     if (stat("/dev/tpmrm0", &st) == 0)
-        return open_named("device:/dev/tpmrm0", out, has_manager);
+        return open_named("device:/dev/tpmrm0", out, n_slots);
     if (may_be_tabrmd())
-        rc = open_named("tabrmd", out, has_manager);
-    return rc == TSS2_RC_SUCCESS ? rc : open_named("device:/dev/tpm0", out, has_manager);
+        rc = open_named("tabrmd", out, n_slots);
+    if (rc == TSS2_RC_SUCCESS)
+        return rc;
+    first = rc;
+    rc = open_named("device:/dev/tpm0", out, n_slots);
+    return rc != TSS2_RC_SUCCESS && first == DEVID_TCTI_FORKED ? first : rc; /* which says what to do */
 }

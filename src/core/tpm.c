@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/discard.h"
+#include "core/loaded.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/shared.h"
@@ -18,7 +19,8 @@
 #include "core/trace.h"
 
 #define TRANSIENT_FIRST 0x80000000U /* TPM2_TRANSIENT_FIRST shifts a signed number */
-#define SWEEP_MAX 64 /* transient handles asked for at once */
+#define IN_ONE_TURN 2 /* objects that one operation has loaded at once: a parent and its child */
+#define SWEEP_MAX 64  /* transient handles asked for at once */
 
 struct devid_tpm {
     char *tcti, *folder;
@@ -26,7 +28,8 @@ struct devid_tpm {
     struct devid_fair lock;
     int flock_fd;
     _Atomic uint64_t generation;
-    bool has_manager;
+    size_t n_slots; /* that a resource manager has for us; 0: there is none, or its objects would not be ours alone */
+    struct devid_loaded loaded;
     struct devid_discards discards;
     struct devid_trace trace;
     TSS2_TCTI_CONTEXT *real;
@@ -66,6 +69,7 @@ static void disconnect(struct devid_tpm *tpm)
 
     tpm->esys = NULL; /* first: a child forked meanwhile must not meet what is half gone */
     tpm->real = NULL;
+    tpm->loaded.n = 0; /* they go with the connection */
     if (esys != NULL)
         Esys_Finalize(&esys);
     if (real != NULL && real != tpm->inherited)
@@ -90,10 +94,10 @@ void devid_tpm_free(struct devid_tpm *tpm)
 
 static TSS2_RC open_own(struct devid_tpm *tpm)
 {
-    TSS2_RC rc = devid_tcti_open(tpm->tcti, &tpm->real, &tpm->has_manager);
+    TSS2_RC rc = devid_tcti_open(tpm->tcti, &tpm->real, &tpm->n_slots);
 
     if (tpm->shares) /* its handles, too */
-        tpm->has_manager = false;
+        tpm->n_slots = 0;
     return rc;
 }
 
@@ -130,7 +134,7 @@ static TSS2_RC speak(struct devid_tpm *tpm)
 static TSS2_RC take_inherited(struct devid_tpm *tpm)
 {
     tpm->real = tpm->inherited;
-    tpm->has_manager = false;
+    tpm->n_slots = 0;
     tpm->is_shared = true;
     return speak(tpm);
 }
@@ -169,6 +173,7 @@ static void follow_fork(struct devid_tpm *tpm)
     tpm->shares = tpm->is_shared = tpm->is_busy = tpm->has_failed = false;
     tpm->esys = NULL; /* abandoned, not finalized: it is the parent's, and its end may be told to a resource manager */
     tpm->real = NULL;
+    tpm->loaded.n = 0;
     if (tpm->flock_fd >= 0)
         (void)close(tpm->flock_fd); /* our copy; the parent's holds the lock on */
     tpm->flock_fd = -1;
@@ -201,6 +206,40 @@ static void unlock_folder(struct devid_tpm *tpm)
     devid_flock_leave(fd);
 }
 
+void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object, uint64_t generation)
+{
+    devid_discard_add(&tpm->discards, object, generation);
+}
+
+void devid_tpm_release(struct devid_tpm *tpm, ESYS_TR object)
+{
+    devid_loaded_remove(&tpm->loaded, object);
+    /* a failed flush has nobody to tell: a manager has flushed it already, the connection is lost, or the next owner of the lock sweeps */
+    if (Esys_FlushContext(tpm->esys, object) != TSS2_RC_SUCCESS)
+        (void)Esys_TR_Close(tpm->esys, &object);
+}
+
+void devid_tpm_keep(struct devid_tpm *tpm, ESYS_TR object)
+{
+    while (!devid_loaded_use(&tpm->loaded, object))
+        devid_tpm_release(tpm, tpm->loaded.list[0]);
+}
+
+bool devid_tpm_keeps(const struct devid_tpm *tpm, ESYS_TR object)
+{
+    return devid_loaded_has(&tpm->loaded, object);
+}
+
+void devid_tpm_make_room(struct devid_tpm *tpm)
+{
+    ESYS_TR object;
+
+    while (devid_discard_take(&tpm->discards, atomic_load(&tpm->generation), &object))
+        devid_tpm_release(tpm, object);
+    while (tpm->n_slots != 0 && tpm->loaded.n > tpm->n_slots - IN_ONE_TURN)
+        devid_tpm_release(tpm, tpm->loaded.list[0]);
+}
+
 devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
@@ -209,7 +248,7 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
     devid_fair_enter(&tpm->lock);
     if (tpm->esys == NULL)
         rc = connect_tpm(tpm, err);
-    if (rc == DEVID_OK && use == DEVID_TPM_TRANSIENT && !tpm->has_manager)
+    if (rc == DEVID_OK && use != DEVID_TPM_PERSISTENT && tpm->n_slots == 0)
         rc = lock_folder(tpm, err);
     if (rc == DEVID_OK && tpm->is_shared && (rc = devid_shared_enter(tpm->shared, tpm->real, err)) != DEVID_OK)
         unlock_folder(tpm);
@@ -218,8 +257,10 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
         return rc;
     }
     tpm->is_busy = true;
-    tpm->may_sweep = use == DEVID_TPM_TRANSIENT;
+    tpm->may_sweep = use != DEVID_TPM_PERSISTENT;
     tpm->has_turn = tpm->is_shared;
+    if (use == DEVID_TPM_TRANSIENT)
+        devid_tpm_make_room(tpm);
     *esys = tpm->esys;
     return DEVID_OK;
 }
@@ -257,7 +298,7 @@ devid_rc devid_tpm_share(struct devid_tpm *tpm, struct devid_error *err)
 
 bool devid_tpm_has_manager(const struct devid_tpm *tpm)
 {
-    return tpm->has_manager;
+    return tpm->n_slots != 0;
 }
 
 uint64_t devid_tpm_generation(const struct devid_tpm *tpm)
@@ -279,26 +320,6 @@ void devid_tpm_lost(struct devid_tpm *tpm)
 uint64_t devid_tpm_commands(const struct devid_tpm *tpm)
 {
     return atomic_load(&((struct devid_tpm *)(uintptr_t)tpm)->trace.n_commands);
-}
-
-void devid_tpm_discard(struct devid_tpm *tpm, ESYS_TR object, uint64_t generation)
-{
-    devid_discard_add(&tpm->discards, object, generation);
-}
-
-devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err)
-{
-    ESYS_TR object;
-
-    while (devid_discard_take(&tpm->discards, atomic_load(&tpm->generation), &object)) {
-        TSS2_RC rc = Esys_FlushContext(tpm->esys, object);
-
-        if (devid_rc_of_tss(rc) == DEVID_E_AWAY) /* and the object is gone with the connection */
-            return devid_fail_tss(err, rc, 0, "flush a key that is no longer used");
-        if (rc != TSS2_RC_SUCCESS) /* a manager that does not know it has flushed it already */
-            (void)Esys_TR_Close(tpm->esys, &object);
-    }
-    return DEVID_OK;
 }
 
 /* Whatever is loaded from that handle on, of its kind. */
@@ -332,8 +353,8 @@ devid_rc devid_tpm_sweep(struct devid_tpm *tpm, struct devid_error *err)
 {
     TSS2_RC rc;
 
-    if (tpm->has_manager || !tpm->may_sweep) /* a manager shows only what is ours */
-        return tpm->has_manager ? DEVID_OK :
+    if (tpm->n_slots != 0 || !tpm->may_sweep) /* a manager shows only what is ours */
+        return tpm->n_slots != 0 ? DEVID_OK :
                devid_fail(err, DEVID_E_BUSY, "what a killed process left in the TPM is not told from what others use just now");
     rc = flush_all(tpm->esys, TRANSIENT_FIRST);
     if (rc == TSS2_RC_SUCCESS)

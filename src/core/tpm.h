@@ -31,8 +31,9 @@ void devid_tpm_free(struct devid_tpm *tpm);
 
 enum devid_tpm_use {
     DEVID_TPM_PERSISTENT, /* nothing transient will be made: no lock between processes */
-    DEVID_TPM_TRANSIENT,  /* an object or session will be made: without a resource manager this
-                             waits for the other processes */
+    DEVID_TPM_TRANSIENT,  /* an object or session will be made: without a resource manager this waits for the other processes,
+                             with one there is room for it */
+    DEVID_TPM_KEY,        /* the same, but it may be loaded already: who loads makes room (devid_tpm_make_room) */
 };
 
 /**
@@ -45,7 +46,7 @@ enum devid_tpm_use {
 devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err);
 void devid_tpm_leave(struct devid_tpm *tpm);
 
-/* The next seven only between enter and leave. */
+/* The next ten only between enter and leave. */
 
 /** True behind /dev/tpmrm* or tabrmd, unless the connection is shared: loaded objects are this process's own and may stay. */
 bool devid_tpm_has_manager(const struct devid_tpm *tpm);
@@ -55,8 +56,14 @@ uint64_t devid_tpm_generation(const struct devid_tpm *tpm);
 void devid_tpm_lost(struct devid_tpm *tpm);
 /** The sentence for it, which names the TCTI. \return DEVID_E_AWAY */
 devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err);
-/** Flush what has been discarded: before the next load. A process that uses one key and ends need not send a flush. */
-devid_rc devid_tpm_flush_discarded(struct devid_tpm *tpm, struct devid_error *err);
+/** Flush what has been discarded, and of what is kept what was not used for longest, so that a parent and its child can be loaded. */
+void devid_tpm_make_room(struct devid_tpm *tpm);
+/** Behind a resource manager: it stays loaded, as long as there is room, and was used just now. */
+void devid_tpm_keep(struct devid_tpm *tpm, ESYS_TR object);
+/** Whether it is still there. */
+bool devid_tpm_keeps(const struct devid_tpm *tpm, ESYS_TR object);
+/** Flush it, kept or not. */
+void devid_tpm_release(struct devid_tpm *tpm, ESYS_TR object);
 /**
  * Flush every transient object and loaded session, without a resource manager only (else nothing is done): what a
  * killed process left. The file lock is held (DEVID_TPM_TRANSIENT), so none is in use by devid.

@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 
+#define HEADER 10 /* bytes of a command or an answer: tag, size, code */
 #define MAGIC UINT64_C(0x6465766964747263) /* "devidtrc" */
 
 static const struct {
@@ -40,14 +41,14 @@ static TSS2_RC trace_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t c
     struct devid_trace *trace = trace_of(context);
     TSS2_RC rc;
 
-    if (trace->in_flight != NULL && size >= 10)
+    if (trace->in_flight != NULL && size >= HEADER)
         atomic_store(trace->in_flight, big_endian(command + 6));
     rc = Tss2_Tcti_Transmit(trace->real, size, command);
     if (rc != TSS2_RC_SUCCESS && trace->in_flight != NULL)
         atomic_store(trace->in_flight, 0);
     if (rc == TSS2_RC_SUCCESS) {
         atomic_fetch_add(&trace->n_commands, 1);
-        trace->code = size >= 10 ? big_endian(command + 6) : 0;
+        trace->code = size >= HEADER ? big_endian(command + 6) : 0;
         trace->handle = size >= 14 ? big_endian(command + 10) : 0;
     }
     return rc;
@@ -69,12 +70,14 @@ static TSS2_RC trace_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *
     struct devid_trace *trace = trace_of(context);
     TSS2_RC rc = Tss2_Tcti_Receive(trace->real, size, response, timeout);
 
-    if (rc == TSS2_RC_SUCCESS && response != NULL) {
-        trace->has_answered = true;
-        if (trace->in_flight != NULL)
-            atomic_store(trace->in_flight, 0);
-    }
-    if (rc == TSS2_RC_SUCCESS && response != NULL && *size >= 10 && devid_log_wants(DEVID_LOG_TRACE))
+    if (rc != TSS2_RC_SUCCESS || response == NULL)
+        return rc;
+    trace->has_answered = true;
+    if (trace->in_flight != NULL)
+        atomic_store(trace->in_flight, 0);
+    if (*size < HEADER || big_endian(response + 2) != *size) /* tpm2-tss 3.2 would go by what its buffer had before */
+        return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+    if (devid_log_wants(DEVID_LOG_TRACE))
         tell(trace, big_endian(response + 6));
     return rc;
 }

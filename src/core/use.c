@@ -7,14 +7,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/cache.h"
 #include "core/command.h"
 #include "core/guarded.h"
 #include "core/kept.h"
 #include "core/parent.h"
 #include "core/snapshot.h"
+#include "core/srk.h"
 #include "core/ticket.h"
 
-#define TRIES 6 /* of a busy TPM: 1 + 2 + 4 + 8 + 16 ms, after what ESYS itself tries */
+#define TRIES 6 /* of a busy TPM: 1 + 2 + 4 + 8 + 16 ms, after what core/command.c tries itself */
 
 static void pad_left(unsigned char *out, size_t size, const unsigned char *in, size_t len)
 {
@@ -82,16 +84,17 @@ struct healing {
 };
 
 /* Between enter and leave. */
-static void heal(struct devid_key *key, ESYS_CONTEXT *esys, TSS2_RC tss, struct healing *h)
+static void heal(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_error *why, struct healing *h)
 {
     struct devid_tpm *tpm = devid_store_tpm(key->store);
     struct timespec pause = {.tv_nsec = 1000000L << h->attempt};
-    TSS2_RC code = tss & 0xffffU;
+    TSS2_RC code = why->tss & 0xffffU;
 
-    switch (devid_rc_of_tss(tss)) {
+    switch (devid_rc_of_tss(why->tss)) {
     case DEVID_E_BUSY:
-        (void)nanosleep(&pause, NULL);
         h->again = h->attempt + 1 < TRIES;
+        if (h->again)
+            (void)nanosleep(&pause, NULL);
         return;
     case DEVID_E_AWAY:
         devid_tpm_lost(tpm);
@@ -105,10 +108,11 @@ static void heal(struct devid_key *key, ESYS_CONTEXT *esys, TSS2_RC tss, struct 
             devid_tpm_lost(tpm);
         h->sweep = true;
         h->again = h->attempt == 0;
-    } else if (key->object.is_ready && key->object.is_transient && says_gone(tss)) {
-        (void)Esys_TR_Close(esys, &key->object.tr); /* it is gone there: nothing to flush */
-        devid_object_forget(&key->object);
-        devid_kept_free(&key->object.kept);
+    } else if (key->object.is_ready && says_gone(why->tss) && why->handle == DEVID_SRK) {
+        devid_cache_drop(key->store, DEVID_SRK); /* by which the session was to be salted */
+        h->again = h->attempt == 0;
+    } else if (key->object.is_ready && key->object.is_transient && says_gone(why->tss)) {
+        devid_object_drop(key->store, esys, &key->object);
         h->again = h->attempt == 0;
     }
 }
@@ -211,11 +215,13 @@ static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct dev
 static devid_rc try_once(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct healing *h,
                          struct devid_error *err)
 {
-    bool is_alone = key->identity.key_place == DEVID_PLACE_BLOB || key->auth.size != 0 || use->message.data != NULL || h->sweep;
+    bool is_blob = key->identity.key_place == DEVID_PLACE_BLOB;
+    bool makes_more = key->auth.size != 0 || use->message.data != NULL || h->sweep; /* a session, a parent, a sequence */
+    enum devid_tpm_use for_use = makes_more ? DEVID_TPM_TRANSIENT : is_blob ? DEVID_TPM_KEY : DEVID_TPM_PERSISTENT;
     struct devid_tpm *tpm = devid_store_tpm(key->store);
     struct devid_error why = {0};
     ESYS_CONTEXT *esys;
-    devid_rc rc = devid_tpm_enter(tpm, is_alone ? DEVID_TPM_TRANSIENT : DEVID_TPM_PERSISTENT, &esys, err);
+    devid_rc rc = devid_tpm_enter(tpm, for_use, &esys, err);
 
     h->again = false;
     if (rc != DEVID_OK)
@@ -227,7 +233,7 @@ static devid_rc try_once(struct devid_key *key, const struct devid_use *use, uns
     if (rc == DEVID_E_AWAY)
         (void)devid_tpm_away(tpm, why.tss, &why);
     if (rc != DEVID_OK && why.tss != TSS2_RC_SUCCESS)
-        heal(key, esys, why.tss, h);
+        heal(key, esys, &why, h);
     devid_object_rest(key->store, esys, &key->object);
     devid_tpm_leave(tpm);
     if (rc != DEVID_OK && err != NULL)
@@ -241,19 +247,34 @@ static devid_rc lacks_password(struct devid_error *err)
                                          "with it (auth = in openssl.cnf)");
 }
 
-/* A handle outlives its key: after a renewal's grace time another one is there, and would sign in this one's name. */
+static bool is_at(const struct devid_identity *identity, uint32_t handle)
+{
+    return identity != NULL && identity->key_place == DEVID_PLACE_HANDLE && identity->handle == handle;
+}
+
+/* A handle outlives its key: after a renewal's grace time, or by hand, another one is there, and would sign in this one's name. */
 static devid_rc check_handle(const struct devid_key *key, const struct devid_snapshot *snap, struct devid_error *err)
 {
-    const struct devid_identity *mine = &key->identity, *other = NULL;
+    struct devid_slice mine = devid_slice_of(devid_key_facts(key)->spki);
+    uint32_t handle = key->identity.handle;
+    const struct devid_identity *identity = NULL;
+    bool is_mine = false, is_others = false;
     devid_rc rc = DEVID_OK;
 
-    if (key->snap == NULL || mine->key_place != DEVID_PLACE_HANDLE)
+    if (key->identity.key_place != DEVID_PLACE_HANDLE || mine.len == 0)
         return DEVID_OK;
-    while (rc == DEVID_OK && (other = devid_snapshot_next(snap, other)) != NULL)
-        if (other->key_place == DEVID_PLACE_HANDLE && other->handle == mine->handle &&
-            !devid_slice_eq(devid_slice_of(other->pub.spki), devid_slice_of(mine->pub.spki)))
-            rc = devid_fail(err, DEVID_E_ABSENT, "the key that was at 0x%08" PRIx32 " has been renewed, and its grace time is over: "
-                            "open the key again", mine->handle);
+    while ((identity = devid_snapshot_next(snap, identity)) != NULL) {
+        const struct devid_identity *const keys[] = {identity, identity->previous};
+
+        for (size_t i = 0; i < 2; i++)
+            if (is_at(keys[i], handle) && devid_slice_eq(devid_slice_of(keys[i]->pub.spki), mine))
+                is_mine = true;
+            else if (is_at(keys[i], handle))
+                is_others = true;
+    }
+    if (is_others && !is_mine)
+        rc = devid_fail(err, DEVID_E_ABSENT, "the key that was at 0x%08" PRIx32 " has been renewed or removed, and another one is there: "
+                        "open the key again", handle);
     return name_key(key, rc, err);
 }
 

@@ -253,4 +253,14 @@ sends "$under_primary ${under_primary/FlushContext Sign/FlushContext ContextSave
     "a process that signs on and on does not make the primary each time" \
     openssl ca -batch -notext -cert issuer.pem -keyfile ec-owner.pem -infiles request.pem request.pem request.pem
 
+# the storage root key, by which a session was salted before, is there no more
+keep tpm2_evictcontrol -Q -C o -c srk.ctx 0x81000001 || complain "a storage root key"
+tpm2_flushcontext -Q -t
+proven_by() { openssl dgst -sha256 -sign tools-auth.pem -passin pass:secret -out signature message; }
+ok "a password is proven by the storage root key" proven_by
+keep tpm2_evictcontrol -Q -C o -c 0x81000001 || complain "the storage root key goes"
+ok "and without it, as soon as it is gone" proven_by
+openssl pkey -in tools-auth.pem -passin pass:secret -pubout -out public.pem
+ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+
 finish

@@ -423,6 +423,29 @@ static void a_tpm_that_was_never_there_is_no_error_before_it_is_needed(void **st
     devid_key_free(key);
 }
 
+/* TPM_RC_RETRY is the answer of many to the first use of a key whose failures they count. */
+static void a_tpm_that_says_again_gets_that_command_again(void **state)
+{
+    assert_int_equal(setenv("DEVID_TCTI_FAULT", "2:retry:3", 1), 0);
+    signs(*state, WRAPPED);
+    assert_int_equal(unsetenv("DEVID_TCTI_FAULT"), 0);
+    assert_sent(*state, "Load Sign(0x922) Sign(0x922) Sign(0x922) Sign FlushContext");
+}
+
+/* Whatever a TSS makes of the rest of its buffer. The fault comes again with the new connection. */
+static void half_an_answer_is_none(void **state)
+{
+    struct devid_key *key = keys_open(world_store(*state), FIXED);
+    struct devid_error err = {0};
+
+    assert_int_equal(setenv("DEVID_TCTI_FAULT", "1:cut", 1), 0);
+    assert_rc(keys_sign(key, &ecdsa, keys_digest(32), &err), DEVID_E_AWAY, err);
+    assert_int_equal(unsetenv("DEVID_TCTI_FAULT"), 0);
+    assert_rc(keys_sign(key, &ecdsa, keys_digest(32), &err), DEVID_OK, err);
+    assert_sent(*state, "Sign Sign Sign");
+    devid_key_free(key);
+}
+
 /* Another thread may be looking into the environment while tpm2-tss is told to be quiet there. */
 static void the_environment_stays_readable(void **state)
 {
@@ -462,6 +485,8 @@ int main(void)
         TEST(a_full_tpm_is_swept),
         TEST(what_others_may_be_using_is_not_swept),
         TEST(a_tpm_may_go_and_come_back),
+        TEST(a_tpm_that_says_again_gets_that_command_again),
+        TEST(half_an_answer_is_none),
         TEST(the_environment_stays_readable),
         TEST(a_tpm_that_was_never_there_is_no_error_before_it_is_needed),
     };

@@ -8,6 +8,9 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tss2/tss2_sys.h>
+
+#include "core/tpm.h"
 
 struct fixture {
     struct world *world;
@@ -117,6 +120,31 @@ static void a_raw_block_comes_back_whole(void **state)
     assert_int_equal(out.len, sizeof text);
     assert_memory_equal(out.data, text, sizeof text);
     devid_secret_free(&out);
+    assert_sent(f->world, "RSA_Decrypt");
+}
+
+/* tpm2-tss wipes nothing of what it was told. */
+static void nothing_of_the_text_stays_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct devid_tpm *tpm = devid_store_tpm(world_store(f->world));
+    unsigned char block[256] = {0, 2};
+    struct devid_secret text = {0};
+    struct devid_error err = {0};
+    TSS2_SYS_CONTEXT *sys = NULL;
+    const uint8_t *answer = NULL;
+    ESYS_CONTEXT *esys;
+    size_t len = 0;
+
+    assert_rc(devid_key_decrypt(f->rsa, &raw, (struct devid_slice){block, sizeof block}, &text, &err), DEVID_OK, err);
+    assert_rc(devid_tpm_enter(tpm, DEVID_TPM_PERSISTENT, &esys, &err), DEVID_OK, err);
+    assert_int_equal(Esys_GetSysContext(esys, &sys), TSS2_RC_SUCCESS);
+    assert_int_equal(Tss2_Sys_GetRpBuffer(sys, &len, &answer), TSS2_RC_SUCCESS);
+    assert_int_equal(len, 2 + sizeof block);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(answer[i], 0);
+    devid_tpm_leave(tpm);
+    devid_secret_free(&text);
     assert_sent(f->world, "RSA_Decrypt");
 }
 
@@ -275,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_rsa_key_decrypts_with_one_command, nothing_left),
         cmocka_unit_test_teardown(a_raw_block_comes_back_whole, nothing_left),
+        cmocka_unit_test_teardown(nothing_of_the_text_stays_behind, nothing_left),
         cmocka_unit_test_teardown(what_was_not_encrypted_for_the_key_is_refused, nothing_left),
         cmocka_unit_test_teardown(a_key_that_may_not_is_refused_without_a_command, nothing_left),
         cmocka_unit_test_teardown(an_ec_key_derives_with_one_command, nothing_left),

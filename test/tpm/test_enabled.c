@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A key that somebody switched off signs no more, in whatever process and by whatever name. IEEE 802.1AR, 7.2. */
 #include <string.h>
+#include <time.h>
 
 #include "core/counters.h"
 #include "core/keyfile.h"
@@ -169,6 +170,50 @@ static void keys_are_counted_as_they_come_and_go(void **state)
     assert_counted(w, 4, 2);
 }
 
+static struct devid_identity find(struct world *w, const char *label, struct devid_snapshot **snap)
+{
+    const struct devid_identity *identity = NULL;
+    struct devid_error err = {0};
+
+    assert_rc(devid_store_find(world_store(w), &(struct devid_query){.label = label}, snap, &identity, &err), DEVID_OK, err);
+    return *identity;
+}
+
+/* Its successor may be disabled, or somebody else's; it would sign in the first one's name. */
+static void a_key_that_left_its_handle_to_another_signs_no_more(void **state)
+{
+    struct world *w = *state;
+    struct devid_snapshot *snaps[3] = {NULL};
+    struct devid_identity first = find(w, "persistent", &snaps[0]), second, renewed;
+    struct devid_key *by_name = keys_open(world_store(w), "persistent"), *by_handle = NULL;
+    struct devid_error err = {0};
+
+    assert_rc(devid_key_open_handle(world_store(w), LDEVID, &by_handle, &err), DEVID_OK, err);
+    assert_signs(by_name, DEVID_OK);
+    assert_signs(by_handle, DEVID_OK);
+    assert_rc(devid_key_evict(world_store(w), &first, &err), DEVID_OK, err);
+    assert_rc(remove_identity(world_store(w), &first, &err), DEVID_OK, err);
+    keys_make(world_store(w), "second", DEVID_EC, 256, LDEVID);
+    world_forget_commands(w);
+    assert_signs(by_name, DEVID_E_ABSENT);
+    assert_signs(by_handle, DEVID_E_ABSENT);
+
+    /* and its successor's successor is elsewhere */
+    second = find(w, "second", &snaps[1]);
+    renewed = find(w, "wrapped", &snaps[2]);
+    renewed.label = renewed.public_label = second.label;
+    renewed.previous = &second;
+    renewed.replaced = time(NULL);
+    assert_rc(put_identity(world_store(w), &renewed, &err), DEVID_OK, err);
+    assert_signs(by_name, DEVID_E_ABSENT);
+    assert_signs(by_handle, DEVID_E_ABSENT);
+    assert_sent(w, "");
+    devid_key_free(by_name);
+    devid_key_free(by_handle);
+    for (size_t i = 0; i < 3; i++)
+        devid_snapshot_free(snaps[i]);
+}
+
 static void damaged_counters_are_told_and_begin_anew(void **state)
 {
     struct devid_counters now = {0};
@@ -187,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_process_that_has_the_key_open_is_refused_from_then_on, start, world_end_clean),
         cmocka_unit_test_setup_teardown(it_is_not_opened_and_its_handle_and_key_file_are_no_way_around, start, world_end_clean),
+        cmocka_unit_test_setup_teardown(a_key_that_left_its_handle_to_another_signs_no_more, start, world_end_clean),
         cmocka_unit_test_setup_teardown(the_manufacturer_s_is_switched_off_in_its_own_file, start, world_end_clean),
         cmocka_unit_test_setup_teardown(keys_are_counted_as_they_come_and_go, start, world_end_clean),
         cmocka_unit_test_setup_teardown(damaged_counters_are_told_and_begin_anew, start, world_end_clean),

@@ -158,8 +158,30 @@ static void more_keys_than_the_manager_keeps_can_be_open(void **state)
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < N_KEYS; i++)
             signs(keys[i]);
+    /* the manager has never refused one: what was not used for longest went before */
+    assert_int_equal(world_count(f->world, "Load"), 2 * N_KEYS);
+    assert_int_equal(world_count(f->world, "Sign"), 2 * N_KEYS);
+    assert_int_equal(world_count(f->world, "FlushContext"), 2 * N_KEYS - (27 - 1));
+    world_forget_commands(f->world);
+    signs(keys[N_KEYS - 1]);
+    signs(keys[N_KEYS - 2]);
+    assert_sent(f->world, "Sign Sign");
     for (int i = 0; i < N_KEYS; i++)
         devid_key_free(keys[i]);
+}
+
+/* Something is loaded for that, beside all that stays. */
+static void keys_are_made_while_many_are_loaded(void **state)
+{
+    struct fixture *f = *state;
+    struct devid_key *keys[N_KEYS];
+
+    for (int i = 0; i < N_KEYS; i++)
+        signs(keys[i] = keys_open(world_store(f->world), WRAPPED));
+    keys_make(world_store(f->world), "made", DEVID_EC, 256, 0x81000004);
+    for (int i = 0; i < N_KEYS; i++)
+        devid_key_free(keys[i]);
+    keys_make(world_store(f->world), "made-too", DEVID_EC, 256, 0x81000005);
 }
 
 static void *sign_rounds(void *key)
@@ -283,6 +305,7 @@ int main(int argc, char **argv)
         TEST(keys_opened_and_freed_do_not_pile_up),
         TEST(a_key_is_freed_without_waiting_for_the_tpm),
         TEST(more_keys_than_the_manager_keeps_can_be_open),
+        TEST(keys_are_made_while_many_are_loaded),
         TEST(threads_share_what_is_loaded),
         TEST(workers_load_their_own),
         TEST(a_child_of_one_that_signed_is_told_why_it_cannot),

@@ -91,6 +91,13 @@ test_unit_test_keyfile_CPPFLAGS = $(UNIT_CPPFLAGS)
 test_unit_test_keyfile_CFLAGS = $(UNIT_CFLAGS)
 test_unit_test_keyfile_LDADD = $(UNIT_LIBS)
 
+check_PROGRAMS += test/unit/test_loaded
+TESTS += test/unit/test_loaded
+test_unit_test_loaded_SOURCES = test/unit/test_loaded.c
+test_unit_test_loaded_CPPFLAGS = $(UNIT_CPPFLAGS)
+test_unit_test_loaded_CFLAGS = $(UNIT_CFLAGS)
+test_unit_test_loaded_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += test/unit/test_lock
 TESTS += test/unit/test_lock
 test_unit_test_lock_SOURCES = test/unit/test_lock.c
