@@ -7,6 +7,7 @@
 
 #include "core/key.h"
 #include "core/lock.h"
+#include "core/ref.h"
 #include "tool.h"
 
 #define FILE_MAX (1U << 20)
@@ -68,7 +69,7 @@ static devid_rc put_chain(struct tool *tool, const struct devid_identity *now, v
 static devid_rc insert(struct tool *tool, const struct devid_query *query, const char *path, struct insertion *insertion,
                        struct devid_error *err)
 {
-    struct devid_bytes file = {0}, der[DEVID_CHAIN_MAX] = {{0}};
+    struct devid_bytes file = {0}, more = {0}, der[DEVID_CHAIN_MAX] = {{0}};
     struct devid_cert chain[DEVID_CHAIN_MAX];
     size_t n = 1;
     devid_rc rc = devid_file_read(path, FILE_MAX, &file, err);
@@ -78,12 +79,15 @@ static devid_rc insert(struct tool *tool, const struct devid_query *query, const
         if (rc != DEVID_OK)
             rc = devid_error_in(err, rc, path);
     }
+    if (rc == DEVID_OK && devid_pem_find(devid_slice_of(file), "CERTIFICATE", DEVID_CHAIN_MAX, &more, NULL) == DEVID_OK)
+        rc = devid_fail(err, DEVID_E_DATA, "%s has more than %d certificates: leave out those that nobody needs", path, DEVID_CHAIN_MAX);
     *insertion = (struct insertion){.chain = chain, .n = n};
     if (rc == DEVID_OK)
         rc = tool_change(tool, query, put_chain, insertion, err);
     insertion->chain = NULL;
     for (size_t i = 0; i < DEVID_CHAIN_MAX; i++)
         devid_bytes_free(&der[i]);
+    devid_bytes_free(&more);
     devid_bytes_free(&file);
     return rc;
 }

@@ -150,6 +150,8 @@ ok "one in DER will do" devid certificate insert azure:ldevid second.der
 fails "one for another key is refused" "for another key" devid certificate insert azure:ldevid other.pem
 fails "one in the wrong order" "for another key" devid certificate insert azure:ldevid reversed.pem
 fails "one whose issuer does not follow" "not by the issuer" devid certificate insert azure:ldevid unlinked.pem
+{ cat second.pem && for _ in {1..16}; do cat ca-cert.pem; done; } >long.pem
+fails "a chain that is too long is not cut off" "long.pem has more than 16 certificates" devid certificate insert azure:ldevid long.pem
 fails "the manufacturer's are not changed" "idevid is the manufacturer's" devid certificate insert idevid second.pem
 fails "nor deleted" "idevid is the manufacturer's" devid certificate delete idevid
 ok "what was refused changed nothing" sh -c "'$DEVID_BUILD/devid' show azure:ldevid | grep 'subject  *CN=second'"
