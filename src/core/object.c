@@ -114,7 +114,8 @@ devid_rc devid_object_load(ESYS_CONTEXT *esys, ESYS_TR parent, struct devid_slic
     if (tss == TSS2_RC_SUCCESS)
         return DEVID_OK;
     (void)Esys_TR_GetTpmHandle(esys, parent, &handle);
-    return devid_fail_tss(err, tss, handle, "load the key under 0x%08" PRIx32, handle);
+    rc = devid_parent_refused(tss, handle, err);
+    return rc != DEVID_OK ? rc : devid_fail_tss(err, tss, handle, "load the key under 0x%08" PRIx32, handle);
 }
 
 /* A primary has to be made: seconds on a slow chip, if it is RSA. */

@@ -5,7 +5,6 @@
 #include "core/chip.h"
 #include "core/guarded.h"
 #include "core/object.h"
-#include "core/parent.h"
 #include "core/pss.h"
 #include "core/salt.h"
 #include "core/srk.h"
@@ -67,8 +66,6 @@ static devid_rc change(struct devid_store *store, ESYS_CONTEXT *esys, struct job
     if (rc == DEVID_OK)
         rc = devid_object_load(esys, srk, devid_slice_of(job->token->area), devid_slice_of(job->token->pins[job->who].blob),
                                &key, err);
-    if (rc == DEVID_E_AUTH) /* no PIN was sent yet */
-        rc = devid_parent_refused(err->tss, DEVID_SRK, err);
     if (rc == DEVID_OK)
         rc = devid_guarded_change(store, esys, srk, key, job->auth, job->next, &job->made.blob, err);
     devid_chip_flush(esys, &key);

@@ -59,7 +59,7 @@ test_tpm_test_nv_LDADD = $(MAKE_TEST_LIBS)
 
 check_PROGRAMS += test/tpm/test_pin
 TESTS += test/tpm/test_pin
-test_tpm_test_pin_SOURCES = test/tpm/test_pin.c $(MAKE_TEST_SOURCES)
+test_tpm_test_pin_SOURCES = test/tpm/test_pin.c test/tpm/keys.c test/tpm/keys.h $(MAKE_TEST_SOURCES)
 test_tpm_test_pin_CPPFLAGS = $(MAKE_TEST_CPPFLAGS)
 test_tpm_test_pin_CFLAGS = $(MAKE_TEST_CFLAGS)
 test_tpm_test_pin_LDADD = $(MAKE_TEST_LIBS)

@@ -10,6 +10,7 @@
 #include "core/recover.h"
 #include "put.h"
 #include "tpm/by_hand.h"
+#include "tpm/keys.h"
 
 static const char so[] = "87654321", user[] = "123456", other[] = "another PIN";
 
@@ -177,9 +178,12 @@ static void a_password_of_the_storage_root_key_is_no_wrong_pin(void **state)
     struct world *w = *state;
     struct devid_made made = {0};
     struct devid_error why = {0};
+    struct devid_key *wrapped;
 
     make_token(w);
     ok(devid_login(world_store(w), "vault", DEVID_SO, pin(so), &err));
+    keys_make(world_store(w), "wrapped", DEVID_EC, 256, 0);
+    wrapped = keys_open(world_store(w), "wrapped");
     by_hand(w, "for i in x y; do printf '\\040\\0'; head -c 128 /dev/zero; done >unique && tpm2_evictcontrol -Q -C o -c 0x81000001 && "
                "tpm2_createprimary -Q -C o -G ecc256:null:aes128cfb -g sha256 -u unique -p secret -c srk "
                "-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt' && "
@@ -191,7 +195,10 @@ static void a_password_of_the_storage_root_key_is_no_wrong_pin(void **state)
         assert_int_equal(devid_token_change(world_store(w), "vault", DEVID_USER, pin(user), pin(other), NULL), DEVID_E_KEY);
         assert_int_equal(devid_token_init(world_store(w), NULL, "another", pin(so), NULL), DEVID_E_KEY);
         assert_int_equal(devid_make_key(world_store(w), &guarded, &made, NULL), DEVID_E_KEY);
+        assert_int_equal(keys_sign(wrapped, &(struct devid_scheme){.padding = DEVID_ECDSA}, keys_digest(32), &why), DEVID_E_KEY);
+        assert_non_null(strstr(why.text, "the storage key 0x81000001 has a password"));
     }
+    devid_key_free(wrapped);
     assert_failed_tries(w, 0);
     by_hand(w, "tpm2_evictcontrol -Q -C o -c 0x81000001");
     ok(devid_recover_root(world_store(w), &err));
