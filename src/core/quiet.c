@@ -13,23 +13,25 @@
  */
 static void add_to_environment(const char *entry)
 {
-    static char **ours __attribute__((used)); /* it stays reachable, should somebody put another in its place */
+    static char **last; /* of ours; behind its end each has the one before: somebody else may put another in its place */
     char **old = environ, **list, *copy = strdup(entry);
     size_t n = 0;
 
     while (old != NULL && old[n] != NULL)
         n++;
-    list = calloc(n + 2, sizeof *list);
+    list = calloc(n + 3, sizeof *list);
     if (list != NULL && n != 0)
         memcpy(list, old, n * sizeof *list);
-    if (list != NULL)
+    if (list != NULL) {
         list[n] = copy;
+        list[n + 2] = (char *)last;
+    }
     if (list == NULL || copy == NULL || !__atomic_compare_exchange_n(&environ, &old, list, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         free(list);
         free(copy);
         return;
     }
-    ours = list;
+    last = list;
 }
 
 void devid_quiet_tss(void)

@@ -238,7 +238,7 @@ static void a_key_pair_that_fails_is_not_there(void **state)
     (void)snprintf(folder, sizeof folder, "%s/state/owner", world_folder(t->world));
     assert_int_equal(setenv("FILE_FAULT_DIRS", folder, 1), 0);
     for (int n = 1; n <= N_MOST; n++) {
-        char fault[16];
+        char fault[32];
         int status;
         CK_SESSION_HANDLE session;
         CK_OBJECT_HANDLE key;

@@ -15,7 +15,7 @@
 
 static void what_was_added_is_taken_once(void **state)
 {
-    struct devid_discards list = {0};
+    struct devid_discards list = {NULL};
     ESYS_TR one, two;
 
     (void)state;
@@ -31,7 +31,7 @@ static void what_was_added_is_taken_once(void **state)
 
 static void another_connections_are_never_given_out(void **state)
 {
-    struct devid_discards list = {0};
+    struct devid_discards list = {NULL};
     ESYS_TR tr;
 
     (void)state;
@@ -46,7 +46,7 @@ static void another_connections_are_never_given_out(void **state)
 
 static void nothing_is_kept_by_an_end(void **state)
 {
-    struct devid_discards list = {0};
+    struct devid_discards list = {NULL};
     ESYS_TR tr;
 
     (void)state;
@@ -72,7 +72,7 @@ static void *add_many(void *arg)
 static void many_add_while_one_takes(void **state)
 {
     static unsigned char seen[N_THREADS * N_EACH];
-    struct devid_discards list = {0};
+    struct devid_discards list = {NULL};
     struct job jobs[N_THREADS];
     pthread_t threads[N_THREADS];
     int n = 0;
