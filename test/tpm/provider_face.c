@@ -139,17 +139,16 @@ SSL_CTX *face_client(struct face *f, const struct sample *sample, int version)
     return ctx;
 }
 
-/* sample NULL: a software key, in the program's own context where no provider of ours is. */
-SSL_CTX *face_server_of(struct face *f, const struct sample *sample)
+SSL_CTX *face_side_of(struct face *f, const struct sample *sample, const SSL_METHOD *method, const char *name)
 {
-    SSL_CTX *ctx = SSL_CTX_new_ex(sample == NULL ? NULL : f->ctx, NULL, TLS_server_method());
+    SSL_CTX *ctx = SSL_CTX_new_ex(sample == NULL ? NULL : f->ctx, NULL, method);
 
     assert_non_null(ctx);
     if (sample != NULL) {
         use_files(ctx, sample);
     } else {
         EVP_PKEY *key = EVP_EC_gen("P-256");
-        X509 *cert = identities_certificate("server", key, f->ids.ca, f->ids.ca_key);
+        X509 *cert = identities_certificate(name, key, f->ids.ca, f->ids.ca_key);
 
         assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
         assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
@@ -158,6 +157,11 @@ SSL_CTX *face_server_of(struct face *f, const struct sample *sample)
     }
     trust_and_ask(f, ctx);
     return ctx;
+}
+
+SSL_CTX *face_server_of(struct face *f, const struct sample *sample)
+{
+    return face_side_of(f, sample, TLS_server_method(), "server");
 }
 
 bool face_signs(struct face *f, EVP_PKEY *key)

@@ -35,6 +35,9 @@ int face_run(const char *file, const struct CMUnitTest *tests, size_t n);
 
 EVP_PKEY *face_key(struct face *f, const struct sample *sample);
 SSL_CTX *face_client(struct face *f, const struct sample *sample, int version);
+/* One end of TLS that asks the other for a certificate. sample NULL: a software key certified by that name, in the program's own context
+   where no provider of ours is. */
+SSL_CTX *face_side_of(struct face *f, const struct sample *sample, const SSL_METHOD *method, const char *name);
 SSL_CTX *face_server_of(struct face *f, const struct sample *sample);
 bool face_signs(struct face *f, EVP_PKEY *key);
 void face_unload(struct face *f);

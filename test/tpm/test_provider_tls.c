@@ -47,24 +47,7 @@ static void look_at_end(const SSL *ssl, int where, int ret)
 /* As a program makes it that says nothing about groups. sample NULL: in the default context, with a software key. */
 static SSL_CTX *plain_client(struct face *f, const struct sample *sample)
 {
-    SSL_CTX *ctx = SSL_CTX_new_ex(sample == NULL ? NULL : f->ctx, NULL, TLS_client_method());
-
-    assert_non_null(ctx);
-    if (sample != NULL) {
-        assert_int_equal(SSL_CTX_use_certificate_chain_file(ctx, sample->cert_file), 1);
-        assert_int_equal(SSL_CTX_use_PrivateKey_file(ctx, sample->key_file, SSL_FILETYPE_PEM), 1);
-    } else {
-        EVP_PKEY *key = EVP_EC_gen("P-256");
-        X509 *cert = identities_certificate("client", key, f->ids.ca, f->ids.ca_key);
-
-        assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
-        assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
-        X509_free(cert);
-        EVP_PKEY_free(key);
-    }
-    assert_int_equal(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), f->ids.ca), 1);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    return ctx;
+    return face_side_of(f, sample, TLS_client_method(), "client");
 }
 
 /* Both are freed. */
