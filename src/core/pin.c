@@ -36,7 +36,7 @@ devid_rc devid_pin_new(struct devid_token *token, enum devid_who who, struct dev
     return rc == DEVID_OK ? devid_pin_derive(token, who, pin, auth, err) : rc;
 }
 
-/* What is asked of the TPM, with an err that is never NULL; next is NULL for a new key. */
+/* What is asked of the TPM; next is NULL for a new key. */
 struct job {
     const struct devid_token *token;
     enum devid_who who;

@@ -179,6 +179,12 @@ static devid_rc send_proving(struct devid_key *key, ESYS_CONTEXT *esys, const st
     return rc;
 }
 
+static devid_rc send_authorised(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
+                                struct devid_error *err)
+{
+    return key->auth.size != 0 ? send_proving(key, esys, use, answer, err) : send_plain(key, esys, use, answer, err);
+}
+
 /* What a restricted key signs is hashed by the TPM before. */
 static devid_rc send_hashed(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
                             struct devid_error *err)
@@ -188,23 +194,16 @@ static devid_rc send_hashed(struct devid_key *key, ESYS_CONTEXT *esys, const str
     TSS2_RC tss = devid_ticket_hash(esys, use->scheme.details.any.hashAlg, use->message, &hashed.digest, &ticket);
 
     hashed.ticket = &ticket;
-    if (tss != TSS2_RC_SUCCESS)
-        return fail_use(key, use, tss, err);
-    return key->auth.size != 0 ? send_proving(key, esys, &hashed, answer, err) : send_plain(key, esys, &hashed, answer, err);
+    return tss == TSS2_RC_SUCCESS ? send_authorised(key, esys, &hashed, answer, err) : fail_use(key, use, tss, err);
 }
 
 static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, unsigned char *out,
                      struct devid_error *err)
 {
     struct devid_answer answer = {0};
-    devid_rc rc;
+    devid_rc rc = use->message.data != NULL ? send_hashed(key, esys, use, &answer, err)
+                                            : send_authorised(key, esys, use, &answer, err);
 
-    if (use->message.data != NULL)
-        rc = send_hashed(key, esys, use, &answer, err);
-    else if (key->auth.size != 0)
-        rc = send_proving(key, esys, use, &answer, err);
-    else
-        rc = send_plain(key, esys, use, &answer, err);
     if (rc == DEVID_OK)
         rc = commands[use->command].take(key, &answer, out, err);
     OPENSSL_cleanse(&answer, sizeof answer);
