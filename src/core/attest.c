@@ -144,9 +144,9 @@ static bool says_not_for_us(ESYS_CONTEXT *esys, ESYS_TR ek, TSS2_RC r)
     static const TSS2_RC codes[] = {TPM2_RC_INTEGRITY, TPM2_RC_VALUE, TPM2_RC_SIZE, TPM2_RC_INSUFFICIENT, TPM2_RC_ECC_POINT};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (devid_chip_says(r, codes[i]))
+        if (devid_tss_says(r, codes[i]))
             return true;
-    return devid_chip_says(r, TPM2_RC_FAILURE) && is_well(esys, ek);
+    return devid_tss_says(r, TPM2_RC_FAILURE) && is_well(esys, ek);
 }
 
 /*

@@ -8,19 +8,9 @@
 #include "core/cache.h"
 #include "core/log.h"
 
-bool devid_chip_says(TSS2_RC r, TSS2_RC code)
-{
-    if (!devid_tss_is_from_tpm(r))
-        return false;
-    r &= 0xffffU;
-    if (r & TPM2_RC_FMT1)
-        r &= TPM2_RC_FMT1 | 0x3fU;
-    return r == code;
-}
-
 bool devid_chip_made_room(struct devid_tpm *tpm, TSS2_RC r)
 {
-    return (devid_chip_says(r, TPM2_RC_OBJECT_MEMORY) || devid_chip_says(r, TPM2_RC_SESSION_MEMORY)) && !devid_tpm_has_manager(tpm) &&
+    return (devid_tss_says(r, TPM2_RC_OBJECT_MEMORY) || devid_tss_says(r, TPM2_RC_SESSION_MEMORY)) && !devid_tpm_has_manager(tpm) &&
            devid_tpm_sweep(tpm, NULL) == DEVID_OK;
 }
 
@@ -34,7 +24,7 @@ devid_rc devid_chip_find(struct devid_tpm *tpm, ESYS_CONTEXT *esys, uint32_t han
     if (r == TSS2_RC_SUCCESS)
         return DEVID_OK;
     *out = ESYS_TR_NONE;
-    if (devid_chip_says(r, TPM2_RC_HANDLE)) {
+    if (devid_tss_says(r, TPM2_RC_HANDLE)) {
         devid_rc rc = devid_fail(err, DEVID_E_ABSENT, "0x%08x is empty in this TPM", handle);
 
         return devid_error_about(err, rc, 0, handle);
@@ -49,11 +39,11 @@ devid_rc devid_chip_fail(struct devid_error *err, TSS2_RC r, ESYS_TR hierarchy, 
                                                              : "platform";
     devid_rc rc;
 
-    if (devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL))
+    if (devid_tss_says(r, TPM2_RC_BAD_AUTH) || devid_tss_says(r, TPM2_RC_AUTH_FAIL))
         rc = devid_fail(err, DEVID_E_AUTH,
                         "%s: the %s hierarchy of this TPM has a password and devid needs it empty: "
                         "run \"tpm2_changeauth -c %s -p PASSWORD\", then try again", what, name, name);
-    else if (devid_chip_says(r, TPM2_RC_HIERARCHY))
+    else if (devid_tss_says(r, TPM2_RC_HIERARCHY))
         rc = devid_fail(err, DEVID_E_DENIED,
                         "%s: the %s hierarchy of this TPM is switched off until the machine starts anew; if it is so "
                         "then, the firmware's setup does it", what, name);
@@ -89,9 +79,9 @@ devid_rc devid_chip_no_type(struct devid_error *err, TSS2_RC r)
 
 bool devid_chip_lacks_type(TSS2_RC r)
 {
-    return (r & TPM2_RC_P) != 0 && (devid_chip_says(r, TPM2_RC_VALUE) || devid_chip_says(r, TPM2_RC_CURVE) ||
-                                    devid_chip_says(r, TPM2_RC_KEY_SIZE) || devid_chip_says(r, TPM2_RC_ASYMMETRIC) ||
-                                    devid_chip_says(r, TPM2_RC_TYPE));
+    return (r & TPM2_RC_P) != 0 && (devid_tss_says(r, TPM2_RC_VALUE) || devid_tss_says(r, TPM2_RC_CURVE) ||
+                                    devid_tss_says(r, TPM2_RC_KEY_SIZE) || devid_tss_says(r, TPM2_RC_ASYMMETRIC) ||
+                                    devid_tss_says(r, TPM2_RC_TYPE));
 }
 
 devid_rc devid_chip_primary(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR hierarchy,
@@ -151,7 +141,7 @@ devid_rc devid_chip_persist(struct devid_store *store, ESYS_CONTEXT *esys, ESYS_
     if (r == TSS2_RC_SUCCESS)
         return DEVID_OK;
     *out = ESYS_TR_NONE;
-    if (!devid_chip_says(r, TPM2_RC_NV_DEFINED))
+    if (!devid_tss_says(r, TPM2_RC_NV_DEFINED))
         return devid_chip_fail(err, r, ESYS_TR_RH_OWNER, handle, "keep a key in the TPM");
     rc = devid_chip_find(devid_store_tpm(store), esys, handle, out, err);
     if (rc == DEVID_OK)

@@ -9,8 +9,6 @@
 #include "core/make.h"
 #include "core/tpm.h"
 
-/** True if r is that answer of the TPM, whatever layer, parameter, handle or session it names. */
-bool devid_chip_says(TSS2_RC r, TSS2_RC code);
 
 /**
  * ESYS_TR of what is at a persistent handle or NV index. Sends TPM2_ReadPublic or TPM2_NV_ReadPublic; for a

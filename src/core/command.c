@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <tss2/tss2_sys.h>
 
-#include "core/chip.h"
 
 #define SENT_MAX 5 /* times, as ESYS does: a TPM's first word to a key whose failures it counts is "again" */
 
@@ -57,7 +56,7 @@ TSS2_RC devid_command_complete(TSS2_SYS_CONTEXT *sys, const struct devid_use *us
 
 static bool says_again(TSS2_RC r)
 {
-    return devid_chip_says(r, TPM2_RC_RETRY) || devid_chip_says(r, TPM2_RC_YIELDED) || devid_chip_says(r, TPM2_RC_TESTING);
+    return devid_tss_says(r, TPM2_RC_RETRY) || devid_tss_says(r, TPM2_RC_YIELDED) || devid_tss_says(r, TPM2_RC_TESTING);
 }
 
 static TSS2_RC send_once(TSS2_SYS_CONTEXT *sys, TPM2_HANDLE key, const struct devid_use *use)

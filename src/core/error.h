@@ -79,8 +79,11 @@ devid_rc devid_error_about(struct devid_error *err, devid_rc rc, uint32_t tss, u
 /** Put "noun: " before the sentence. \return rc */
 devid_rc devid_error_in(struct devid_error *err, devid_rc rc, const char *noun);
 
-/** Whether it is the TPM's word, or a resource manager's in the TPM's words, and not of a layer of the TSS. */
-bool devid_tss_is_from_tpm(uint32_t tss);
+/**
+ * Whether the TPM says so, or a resource manager in the TPM's words, and no layer of the TSS.
+ * \param code  TPM2_RC_*, without the parameter, handle or session that it is about
+ */
+bool devid_tss_says(uint32_t tss, uint32_t code);
 
 /** The devid_rc of a TSS2 response code (0 gives DEVID_OK). No text is made. */
 devid_rc devid_rc_of_tss(uint32_t tss);

@@ -65,17 +65,22 @@ static bool is_from_manager(uint32_t tss)
     return tss == (TSS2_RESMGR_RC_LAYER | TPM2_RC_OBJECT_MEMORY) || tss == (TSS2_RESMGR_RC_LAYER | TPM2_RC_SESSION_MEMORY);
 }
 
-bool devid_tss_is_from_tpm(uint32_t tss)
+static bool is_from_tpm(uint32_t tss)
 {
     uint32_t layer = tss & TSS2_RC_LAYER_MASK;
 
     return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER || is_from_manager(tss);
 }
 
+bool devid_tss_says(uint32_t tss, uint32_t code)
+{
+    return is_from_tpm(tss) && bare_code(tss) == code;
+}
+
 static const char *remedy_of(uint32_t tss)
 {
-    for (size_t i = 0; devid_tss_is_from_tpm(tss) && !is_from_manager(tss) && i < sizeof answers / sizeof answers[0]; i++)
-        if (answers[i].code == bare_code(tss))
+    for (size_t i = 0; !is_from_manager(tss) && i < sizeof answers / sizeof answers[0]; i++)
+        if (devid_tss_says(tss, answers[i].code))
             return answers[i].remedy;
     return NULL;
 }
@@ -90,7 +95,7 @@ static bool is_lost(uint32_t tss)
                                      TSS2_BASE_RC_BAD_SEQUENCE,       TSS2_BASE_RC_MALFORMED_RESPONSE,
                                      TSS2_BASE_RC_INSUFFICIENT_RESPONSE};
 
-    for (size_t i = 0; !devid_tss_is_from_tpm(tss) && i < sizeof codes / sizeof codes[0]; i++)
+    for (size_t i = 0; !is_from_tpm(tss) && i < sizeof codes / sizeof codes[0]; i++)
         if ((tss & 0xffffU) == codes[i])
             return true;
     return false;
@@ -102,12 +107,12 @@ devid_rc devid_rc_of_tss(uint32_t tss)
 
     if (tss == TSS2_RC_SUCCESS)
         return DEVID_OK;
-    for (size_t i = 0; devid_tss_is_from_tpm(tss) && i < sizeof answers / sizeof answers[0]; i++)
-        if (answers[i].code == bare_code(tss))
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+        if (devid_tss_says(tss, answers[i].code))
             return answers[i].rc;
     if (layer == TSS2_TCTI_RC_LAYER || is_lost(tss))
         return DEVID_E_AWAY;
-    if (!devid_tss_is_from_tpm(tss) && (tss & 0xffffU) == TSS2_BASE_RC_MEMORY)
+    if (!is_from_tpm(tss) && (tss & 0xffffU) == TSS2_BASE_RC_MEMORY)
         return DEVID_E_MEM;
     return DEVID_E_TPM;
 }

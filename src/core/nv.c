@@ -82,7 +82,7 @@ static devid_rc reader_of(const struct nv_index *nv, ESYS_TR *out, struct devid_
 
 static devid_rc read_fail(struct devid_error *err, TSS2_RC r, const struct nv_index *nv, ESYS_TR reader)
 {
-    if (reader == nv->tr && (devid_chip_says(r, TPM2_RC_AUTH_FAIL) || devid_chip_says(r, TPM2_RC_BAD_AUTH)))
+    if (reader == nv->tr && (devid_tss_says(r, TPM2_RC_AUTH_FAIL) || devid_tss_says(r, TPM2_RC_BAD_AUTH)))
         return devid_fail_tss(err, r, nv->index, "read NV index 0x%08x, which has a password", nv->index);
     if (reader == nv->tr)
         return devid_fail_tss(err, r, nv->index, "read NV index 0x%08x", nv->index);
@@ -161,8 +161,8 @@ devid_rc devid_nv_read(struct devid_store *store, uint32_t index, struct devid_b
 /* The platform hierarchy said no: firmware gives it a random password, or switches it off, before the system starts. */
 static bool is_closed(TSS2_RC r)
 {
-    return devid_chip_says(r, TPM2_RC_BAD_AUTH) || devid_chip_says(r, TPM2_RC_AUTH_FAIL) || devid_chip_says(r, TPM2_RC_HIERARCHY) ||
-           devid_chip_says(r, TPM2_RC_AUTH_UNAVAILABLE);
+    return devid_tss_says(r, TPM2_RC_BAD_AUTH) || devid_tss_says(r, TPM2_RC_AUTH_FAIL) || devid_tss_says(r, TPM2_RC_HIERARCHY) ||
+           devid_tss_says(r, TPM2_RC_AUTH_UNAVAILABLE);
 }
 
 static devid_rc platform_fail(struct devid_error *err, TSS2_RC r, uint32_t index, size_t len)
@@ -174,7 +174,7 @@ static devid_rc platform_fail(struct devid_error *err, TSS2_RC r, uint32_t index
                         "the platform hierarchy is closed (firmware did that), so no certificate can be made "
                         "permanent at NV index 0x%08x: run this in the factory, before firmware closes it, or set "
                         "\"certificate = file\"", index);
-    else if (devid_chip_says(r, TPM2_RC_SIZE) || devid_chip_says(r, TPM2_RC_NV_SIZE))
+    else if (devid_tss_says(r, TPM2_RC_SIZE) || devid_tss_says(r, TPM2_RC_NV_SIZE))
         rc = devid_fail(err, DEVID_E_DATA,
                         "a certificate of %zu bytes is larger than an NV index of this TPM: set \"certificate = file\"",
                         len);

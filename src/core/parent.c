@@ -69,7 +69,7 @@ devid_rc devid_parent_refused(uint32_t tss, uint32_t parent, struct devid_error 
 {
     devid_rc rc;
 
-    if (!devid_chip_says(tss, TPM2_RC_BAD_AUTH) && !devid_chip_says(tss, TPM2_RC_AUTH_FAIL))
+    if (!devid_tss_says(tss, TPM2_RC_BAD_AUTH) && !devid_tss_says(tss, TPM2_RC_AUTH_FAIL))
         return DEVID_OK;
     rc = devid_fail(err, DEVID_E_KEY, "the storage key 0x%08" PRIx32 " has a password, and devid needs it without: evict it "
                     "(\"tpm2_evictcontrol -C o -c 0x%08" PRIx32 "\") and make it again without%s", parent, parent,

@@ -226,7 +226,7 @@ static bool take_delegated(const struct making *m)
 
 static bool is_refused(TSS2_RC r)
 {
-    return devid_chip_says(r, TPM2_RC_AUTH_FAIL) || devid_chip_says(r, TPM2_RC_BAD_AUTH);
+    return devid_tss_says(r, TPM2_RC_AUTH_FAIL) || devid_tss_says(r, TPM2_RC_BAD_AUTH);
 }
 
 static devid_rc satisfy(struct making *m, struct devid_error *err)

@@ -39,7 +39,7 @@ static devid_rc load(struct devid_tpm *tpm, ESYS_CONTEXT *esys, ESYS_TR parent, 
     if (rc != DEVID_OK && devid_chip_made_room(tpm, why.tss))
         rc = devid_object_load(esys, parent, area, blob, &key, &why);
     *is_taken = rc == DEVID_OK;
-    if (rc != DEVID_OK && devid_chip_says(why.tss, TPM2_RC_INTEGRITY))
+    if (rc != DEVID_OK && devid_tss_says(why.tss, TPM2_RC_INTEGRITY))
         rc = DEVID_OK;
     else if (rc != DEVID_OK && err != NULL)
         *err = why;

@@ -61,7 +61,7 @@ static devid_rc answer(TSS2_RC r, enum devid_authority by, const char *what, str
 
     if (r == TSS2_RC_SUCCESS)
         return DEVID_OK;
-    if (!devid_chip_says(r, TPM2_RC_BAD_AUTH) && !devid_chip_says(r, TPM2_RC_AUTH_FAIL))
+    if (!devid_tss_says(r, TPM2_RC_BAD_AUTH) && !devid_tss_says(r, TPM2_RC_AUTH_FAIL))
         return devid_fail_tss(err, r, 0, "%s", what);
     rc = devid_fail(err, DEVID_E_AUTH, "%s: that is not the password of the %s hierarchy%s", what, name,
                     by == DEVID_BY_LOCKOUT ? ", which takes no other one for a while now" : "");

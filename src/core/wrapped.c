@@ -27,7 +27,7 @@ static devid_rc create_fail(struct devid_error *err, TSS2_RC r, uint32_t parent)
         return rc;
     if (devid_chip_lacks_type(r))
         return devid_chip_no_type(err, r);
-    if (devid_chip_says(r, TPM2_RC_TYPE))
+    if (devid_tss_says(r, TPM2_RC_TYPE))
         rc = devid_fail(err, DEVID_E_KEY,
                         "0x%08x holds a key that is no storage key: move it with \"tpm2_evictcontrol\", then try again",
                         parent);
