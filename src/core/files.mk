@@ -59,6 +59,7 @@ libdevid_core_la_SOURCES = \
 	src/core/pin.c \
 	src/core/policy.c src/core/policy.h \
 	src/core/previous.c \
+	src/core/proof.c src/core/proof.h \
 	src/core/pss.c src/core/pss.h \
 	src/core/public.c src/core/public.h \
 	src/core/public_own.c \

@@ -86,7 +86,8 @@ devid_rc devid_key_can_sign(const struct devid_key *key, const struct devid_sche
  * \param sig      room for *sig_len bytes
  * \param sig_len  in: room; out: devid_key_sig_len(key). Written on success only
  * \return DEVID_E_ROOM; DEVID_E_KEY; DEVID_E_DATA for a digest of a wrong length; DEVID_E_AUTH;
- *         DEVID_E_ABSENT if the handle is empty; DEVID_E_AWAY; DEVID_E_TPM
+ *         DEVID_E_ABSENT if the handle is empty, or another key was put there: the first signature over a connection is verified in
+ *         software, and one a second from then on; DEVID_E_AWAY; DEVID_E_TPM
  *
  * Any thread. The TPM serves callers one by one, in order of arrival. TPM 2.0 Library, Part 3, TPM2_Sign.
  */
@@ -142,7 +143,8 @@ devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cip
 devid_rc devid_key_can_ecdh(const struct devid_key *key, struct devid_error *err);
 
 /**
- * Compute an ECDH shared secret. One TPM2_ECDH_ZGen; before it TPM2_Load if the key is a wrapped blob not loaded yet.
+ * Compute an ECDH shared secret. One TPM2_ECDH_ZGen; before it TPM2_Load if the key is a wrapped blob not loaded yet, or at a handle
+ * TPM2_ReadPublic, the first time over a connection: nothing in the answer shows whose it is.
  *
  * \param peer  the other side's point on the same curve: 0x04 || X || Y; lent
  * \param z     receives the x coordinate, padded on the left to the curve's size (P-256: 32 bytes); the caller frees

@@ -57,12 +57,23 @@ static bool restore(ESYS_CONTEXT *esys, uint32_t handle, struct devid_slice save
     return false;
 }
 
+devid_rc devid_object_ask(ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out, struct devid_error *err)
+{
+    TSS2_RC tss = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
+
+    if (tss != TSS2_RC_SUCCESS && devid_rc_of_tss(tss) == DEVID_E_ABSENT) {
+        (void)devid_fail(err, DEVID_E_ABSENT, "0x%08" PRIx32 " is not in this TPM: run \"devid provision\"", handle);
+        return devid_error_about(err, DEVID_E_ABSENT, tss, handle);
+    }
+    return tss == TSS2_RC_SUCCESS ? DEVID_OK : devid_fail_tss(err, tss, handle, "look at 0x%08" PRIx32, handle);
+}
+
 devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, uint32_t handle,
                                 struct devid_slice saved, ESYS_TR *out, struct devid_error *err)
 {
     struct devid_bytes cached = {0};
-    TSS2_RC tss;
     bool is_known;
+    devid_rc rc;
 
     if (saved.len == 0 && devid_cache_get(store, handle, NULL, &cached, NULL) == DEVID_OK)
         saved = devid_slice_of(cached);
@@ -70,18 +81,11 @@ devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, u
     devid_bytes_free(&cached);
     if (is_known)
         return DEVID_OK;
-
-    tss = Esys_TR_FromTPMPublic(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out);
-    if (tss != TSS2_RC_SUCCESS && devid_rc_of_tss(tss) == DEVID_E_ABSENT) {
-        (void)devid_fail(err, DEVID_E_ABSENT, "0x%08" PRIx32 " is not in this TPM: run \"devid provision\"", handle);
-        return devid_error_about(err, DEVID_E_ABSENT, tss, handle);
-    }
-    if (tss != TSS2_RC_SUCCESS)
-        return devid_fail_tss(err, tss, handle, "look at 0x%08" PRIx32, handle);
-    if (devid_object_save(esys, *out, &cached, NULL) == DEVID_OK)
+    rc = devid_object_ask(esys, handle, out, err);
+    if (rc == DEVID_OK && devid_object_save(esys, *out, &cached, NULL) == DEVID_OK)
         devid_cache_put(store, handle, (struct devid_slice){0}, devid_slice_of(cached));
     devid_bytes_free(&cached);
-    return DEVID_OK;
+    return rc;
 }
 
 devid_rc devid_object_parts(struct devid_slice area, struct devid_slice blob, TPM2B_PUBLIC *public, TPM2B_PRIVATE *private,

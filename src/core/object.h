@@ -46,6 +46,8 @@ void devid_object_drop(struct devid_store *store, ESYS_CONTEXT *esys, struct dev
  */
 devid_rc devid_object_of_handle(struct devid_store *store, ESYS_CONTEXT *esys, uint32_t handle,
                                 struct devid_slice saved, ESYS_TR *out, struct devid_error *err);
+/** The same by TPM2_ReadPublic in any case, as the handle is now; nothing is remembered. */
+devid_rc devid_object_ask(ESYS_CONTEXT *esys, uint32_t handle, ESYS_TR *out, struct devid_error *err);
 /** The hash that names it; DEVID_HASH_NONE for an unknown one. \param area TPM2B_PUBLIC, marshalled */
 enum devid_hash devid_object_name_hash(struct devid_slice area);
 /** Name = nameAlg || H(TPMT_PUBLIC). TPM 2.0 Library, Part 1, "Names". */

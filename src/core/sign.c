@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alg.h"
+#include "core/proof.h"
 #include "core/pss.h"
 #include "core/use.h"
 
@@ -201,11 +202,13 @@ static devid_rc check_salt(struct devid_key *key, const struct devid_scheme *sch
     if (rc == DEVID_OK)
         return rc;
     tried.salt_len = longest_salt(pub, scheme->hash);
-    if (devid_verify(devid_slice_of(pub->spki), &tried, digest, sig, NULL) != DEVID_OK)
-        return devid_fail(err, DEVID_E_KEY,
-                          "this TPM salts PSS in another way than with %zu bytes, and the key may not be used without "
-                          "its scheme",
-                          scheme->salt_len);
+    if (devid_verify(devid_slice_of(pub->spki), &tried, digest, sig, NULL) != DEVID_OK) {
+        rc = devid_fail(err, DEVID_E_KEY,
+                        "this TPM salts PSS in another way than with %zu bytes, and the key may not be used without "
+                        "its scheme",
+                        scheme->salt_len);
+        return devid_proof_of_refusal(key, rc, err);
+    }
     key->salts_longest = true;
     return can_chip_pss(key, scheme, err);
 }

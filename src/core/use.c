@@ -12,6 +12,7 @@
 #include "core/guarded.h"
 #include "core/kept.h"
 #include "core/parent.h"
+#include "core/proof.h"
 #include "core/snapshot.h"
 #include "core/srk.h"
 #include "core/ticket.h"
@@ -142,6 +143,12 @@ static devid_rc fail_use(const struct devid_key *key, const struct devid_use *us
     return devid_fail_tss(err, tss, 0, "%s with a wrapped key", verb);
 }
 
+static devid_rc ready(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_error *err)
+{
+    return devid_proof_is_due(key, use) ? devid_proof_open(key, esys, err)
+                                        : devid_object_ready(key->store, esys, &key->identity, &key->object, err);
+}
+
 /* A persistent key is there already, and goes by its handle. */
 static devid_rc send_plain(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_use *use, struct devid_answer *answer,
                            struct devid_error *err)
@@ -150,8 +157,8 @@ static devid_rc send_plain(struct devid_key *key, ESYS_CONTEXT *esys, const stru
     TSS2_RC tss = TSS2_RC_SUCCESS;
     devid_rc rc = DEVID_OK;
 
-    if (key->identity.key_place != DEVID_PLACE_HANDLE) {
-        rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
+    if (key->identity.key_place != DEVID_PLACE_HANDLE || devid_proof_is_due(key, use)) {
+        rc = ready(key, esys, use, err);
         if (rc == DEVID_OK)
             tss = Esys_TR_GetTpmHandle(esys, key->object.tr, &handle);
     }
@@ -166,7 +173,7 @@ static devid_rc send_proving(struct devid_key *key, ESYS_CONTEXT *esys, const st
 {
     struct devid_guarded_key with = {.auth = &key->auth, .verb = commands[use->command].verb};
     struct devid_parent salting = {0};
-    devid_rc rc = devid_object_ready(key->store, esys, &key->identity, &key->object, err);
+    devid_rc rc = ready(key, esys, use, err);
 
     with.tr = key->object.tr;
     if (rc == DEVID_OK)
@@ -296,9 +303,21 @@ static devid_rc check_store(struct devid_key *key, struct devid_error *err)
     return rc;
 }
 
-devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
+static devid_rc try_healing(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
 {
     struct healing h = {0};
+    devid_rc rc;
+
+    do {
+        rc = try_once(key, use, out, &h, err);
+        h.attempt++;
+    } while (h.again);
+    return rc;
+}
+
+devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err)
+{
+    struct devid_error why = {0};
     devid_rc rc = check_store(key, err);
 
     if (rc != DEVID_OK)
@@ -306,11 +325,11 @@ devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsig
     /* tpm2-tools 5.4 say so of keys that have none: to try does no harm where wrong ones are not counted */
     if (key->lacks_auth && !devid_key_facts(key)->is_noda)
         return lacks_password(err);
-    do {
-        rc = try_once(key, use, out, &h, err);
-        h.attempt++;
-    } while (h.again);
+    rc = try_healing(key, use, out, &why);
+    rc = rc == DEVID_OK ? devid_proof_after(key, use, out, &why) : devid_proof_of_refusal(key, rc, &why);
     if (rc == DEVID_E_AUTH && key->lacks_auth)
-        rc = lacks_password(err);
+        rc = lacks_password(&why);
+    if (rc != DEVID_OK && err != NULL)
+        *err = why;
     return name_key(key, rc, err);
 }

@@ -20,6 +20,9 @@ struct devid_key {
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
     TPM2B_AUTH auth;                /* of its own; empty: none. Set before the first use */
     bool lacks_auth;                /* its file says that there is one, and nobody has told it */
+    _Atomic uint64_t proven_in;     /* connection over which the handle was last seen to hold it; 0: none yet. proof.h */
+    _Atomic int64_t proven_at;      /* second of CLOCK_MONOTONIC */
+    atomic_bool is_doubted;         /* the handle was seen to hold another key, or none */
     atomic_bool salts_longest;      /* the chip was seen to put the longest salt that fits into its own PSS */
 };
 

@@ -36,4 +36,11 @@ test_tpm_test_sign_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 test_tpm_test_sign_CFLAGS = $(CORE_TEST_CFLAGS)
 test_tpm_test_sign_LDADD = $(CORE_TEST_LIBS)
 
+check_PROGRAMS += test/tpm/test_proof
+TESTS += test/tpm/test_proof
+test_tpm_test_proof_SOURCES = test/tpm/test_proof.c $(CORE_TEST_SOURCES)
+test_tpm_test_proof_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+test_tpm_test_proof_CFLAGS = $(CORE_TEST_CFLAGS)
+test_tpm_test_proof_LDADD = $(CORE_TEST_LIBS)
+
 endif
