@@ -41,6 +41,7 @@ struct job {
     const struct devid_token *token;
     enum devid_who who;
     const TPM2B_AUTH *auth, *next;
+    bool makes_root; /* the storage root key was evicted: made again it takes the storage key as before */
     struct devid_made made;
 };
 
@@ -61,7 +62,8 @@ static devid_rc create(struct devid_store *store, ESYS_CONTEXT *esys, struct job
 static devid_rc change(struct devid_store *store, ESYS_CONTEXT *esys, struct job *job, struct devid_error *err)
 {
     ESYS_TR srk = ESYS_TR_NONE, key = ESYS_TR_NONE;
-    devid_rc rc = devid_object_of_handle(store, esys, DEVID_SRK, (struct devid_slice){0}, &srk, err);
+    devid_rc rc = job->makes_root ? devid_srk_ready(store, esys, &srk, err)
+                                  : devid_object_of_handle(store, esys, DEVID_SRK, (struct devid_slice){0}, &srk, err);
 
     if (rc == DEVID_OK)
         rc = devid_object_load(esys, srk, devid_slice_of(job->token->area), devid_slice_of(job->token->pins[job->who].blob),
@@ -91,7 +93,8 @@ static devid_rc ask(struct devid_store *store, struct job *job, struct devid_err
         if (rc != DEVID_OK)
             return rc;
         rc = job->next != NULL ? change(store, esys, job, &why) : create(store, esys, job, &why);
-        again = rc == DEVID_E_BUSY || (attempt == 0 && rc == DEVID_E_AWAY) ||
+        job->makes_root = rc == DEVID_E_ABSENT;
+        again = rc == DEVID_E_BUSY || (attempt == 0 && (rc == DEVID_E_AWAY || rc == DEVID_E_ABSENT)) ||
                 (attempt == 0 && rc != DEVID_OK && devid_chip_made_room(tpm, why.tss));
         if (rc == DEVID_E_AWAY)
             (void)devid_tpm_away(tpm, why.tss, &why);

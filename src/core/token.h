@@ -63,7 +63,7 @@ devid_rc devid_pin_create(struct devid_store *store, const TPM2B_AUTH *auth, str
 
 /**
  * The key's private part with another auth value; with the same one it is a proof that it is right. Load, StartAuthSession,
- * ObjectChangeAuth, FlushContext.
+ * ObjectChangeAuth, FlushContext. A storage root key that was evicted is made again before.
  * \param who   whose auth is
  * \param blob  freed by the caller
  * \return DEVID_E_AUTH if it is wrong (the TPM has counted that), DEVID_E_LOCKED

@@ -134,6 +134,26 @@ static void nobody_makes_or_uses_a_key_without_the_pin(void **state)
     world_assert_clean(w);
 }
 
+/* Nothing else would make it where no identity is wrapped by it. */
+static void an_evicted_storage_root_key_is_made_again(void **state)
+{
+    struct world *w = *state;
+    struct devid_error why = {0};
+
+    make_token(w);
+    by_hand(w, "tpm2_evictcontrol -Q -C o -c 0x81000001");
+    world_forget_commands(w);
+    ok(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &err));
+    assert_commands(w, "Load(0x18b) ReadPublic(0x18b) CreatePrimary EvictControl FlushContext Load ReadPublic StartAuthSession "
+                       "ObjectChangeAuth FlushContext");
+    devid_logout(world_store(w), "vault");
+    by_hand(w, "tpm2_clear -Q -c p");
+    assert_rc(devid_login(world_store(w), "vault", DEVID_USER, pin(user), &why), DEVID_E_DATA, why);
+    assert_non_null(strstr(why.text, "its owner was cleared"));
+    assert_failed_tries(w, 0);
+    world_assert_clean(w);
+}
+
 static void a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not(void **state)
 {
     struct world *w = *state;
@@ -362,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_key_behind_the_pin_costs_no_more_than_another_after_its_first_use, start, world_end),
         cmocka_unit_test_setup_teardown(nobody_makes_or_uses_a_key_without_the_pin, start, world_end),
         cmocka_unit_test_setup_teardown(a_password_of_the_storage_root_key_is_no_wrong_pin, start, world_end),
+        cmocka_unit_test_setup_teardown(an_evicted_storage_root_key_is_made_again, start, world_end),
         cmocka_unit_test_setup_teardown(a_wrong_pin_is_counted_once_and_a_pin_that_cannot_be_is_not, start, world_end),
         cmocka_unit_test_setup_teardown(an_rsa_storage_root_key_salts_the_session_too, start, world_end),
         cmocka_unit_test_setup_teardown(a_changed_pin_opens_the_same_keys, start, world_end),
