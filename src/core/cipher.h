@@ -20,6 +20,7 @@ struct devid_cipher {
     enum devid_hash hash;     /* OAEP: of the label */
     enum devid_hash mgf;      /* OAEP: hash of MGF1; DEVID_HASH_NONE means the same as hash */
     struct devid_slice label; /* OAEP: lent; empty is the usual */
+    bool hides_wrong;         /* PKCS1, decryption: a text that looks like any other in the place of an error */
     unsigned tls_client;      /* TLS: the version that the client offered, 0x0303 */
     unsigned tls_negotiated;  /* TLS: one that is taken instead; 0: none */
 };

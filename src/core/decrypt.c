@@ -49,6 +49,36 @@ static devid_rc unpad(const struct devid_cipher *cipher, unsigned char *block, s
     return DEVID_OK;
 }
 
+/* Both texts are made, whichever is given. */
+static devid_rc decrypt_hiding(struct devid_key *key, struct devid_slice block, unsigned char *plain, size_t *len,
+                               struct devid_error *err)
+{
+    unsigned char secret[DEVID_INSTEAD_SECRET];
+    struct devid_instead instead = {0};
+    devid_rc rc = devid_instead_secret(key, secret, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_instead_make(secret, block, &instead, err);
+    if (rc == DEVID_OK)
+        rc = devid_key_rsa_raw(key, block, plain, err);
+    if (rc == DEVID_OK)
+        devid_type2_decode_or(plain, len, &instead);
+    OPENSSL_cleanse(secret, sizeof secret);
+    OPENSSL_cleanse(&instead, sizeof instead);
+    return rc;
+}
+
+static devid_rc decrypt(struct devid_key *key, const struct devid_cipher *cipher, struct devid_slice block, unsigned char *plain,
+                        size_t *len, struct devid_error *err)
+{
+    devid_rc rc;
+
+    if (cipher->padding == DEVID_CIPHER_PKCS1 && cipher->hides_wrong)
+        return decrypt_hiding(key, block, plain, len, err);
+    rc = devid_key_rsa_raw(key, block, plain, err);
+    return rc == DEVID_OK ? unpad(cipher, plain, len, err) : rc;
+}
+
 devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cipher, struct devid_slice block,
                            struct devid_secret *text, struct devid_error *err)
 {
@@ -61,13 +91,13 @@ devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cip
     if (rc != DEVID_OK)
         return rc;
     room = len = devid_key_facts(key)->modulus.len;
+    if (block.len != room)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is expected, not %zu", room, block.len);
     plain.data = calloc(1, room);
     if (plain.data == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
     plain.len = room;
-    rc = devid_key_rsa_raw(key, block, plain.data, err);
-    if (rc == DEVID_OK)
-        rc = unpad(cipher, plain.data, &len, err);
+    rc = decrypt(key, cipher, block, plain.data, &len, err);
     if (rc == DEVID_OK) {
         plain.len = len; /* zeros follow it */
         *text = plain;

@@ -34,6 +34,7 @@ libdevid_core_la_SOURCES = \
 	src/core/hash.c src/core/hash.h \
 	src/core/hwserial.c \
 	src/core/identity.c src/core/identity.h \
+	src/core/instead.c src/core/instead.h \
 	src/core/item.c src/core/item.h \
 	src/core/item_entry.h \
 	src/core/judge.h \
@@ -50,6 +51,7 @@ libdevid_core_la_SOURCES = \
 	src/core/look.c \
 	src/core/make.c src/core/make.h \
 	src/core/marks.c \
+	src/core/mask.h \
 	src/core/name.c \
 	src/core/nv.c src/core/nv.h \
 	src/core/nv_content.c \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/cache.h"
+#include "core/instead.h"
 #include "core/kept.h"
 #include "core/keyfile.h"
 #include "core/snapshot.h"
@@ -176,6 +177,7 @@ void devid_key_free(struct devid_key *key)
     devid_bytes_free(&key->own_blob);
     devid_public_free(&key->own_pub);
     made_free(atomic_load(&key->learned));
+    OPENSSL_clear_free(atomic_load(&key->instead), DEVID_INSTEAD_SECRET);
     OPENSSL_cleanse(&key->auth, sizeof key->auth);
     free(key);
 }

@@ -127,7 +127,8 @@ devid_rc devid_key_can_decrypt(const struct devid_key *key, struct devid_error *
 /**
  * Decrypt by RSA. One TPM2_RSA_Decrypt without a scheme, as devid_key_rsa_raw; before it TPM2_Load if the key is a wrapped
  * blob not loaded yet. The padding is taken off here: any hash, any label, in constant time. That there was
- * something wrong with it is told all the same; a server of TLS 1.2, which must not tell, takes DEVID_CIPHER_TLS.
+ * something wrong with it is told all the same, unless the cipher hides it (hides_wrong; one TPM2_RSA_Decrypt more, once a
+ * key); a server of TLS 1.2, which must not tell, takes DEVID_CIPHER_TLS.
  *
  * \param block  the modulus's size
  * \param text   may be empty; the caller frees it, which wipes it. Written on success only

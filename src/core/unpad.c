@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See the header. OpenSSL has the like for keys of its own only; its bare functions are deprecated. Every mask is all ones
- * or zero; nothing that depends on the block's content is branched on or used as an index before the last line.
+ * See the header. OpenSSL has the like for keys of its own only; its bare functions are deprecated. Nothing that depends on the
+ * block's content is branched on or used as an index before the last line.
  */
 #include "core/unpad.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "core/mask.h"
 #include "core/pss.h"
 
 #define PS_MIN 8 /* bytes of a PKCS#1 padding string */
-
-/* Of a number below the half of its range. */
-static size_t mask_negative(size_t n)
-{
-    return (size_t)0 - (n >> (sizeof n * 8 - 1));
-}
-
-static size_t mask_zero(size_t n)
-{
-    return mask_negative(~n & (n - 1));
-}
-
-static size_t mask_eq(size_t a, size_t b)
-{
-    return mask_zero(a ^ b);
-}
-
-static size_t mask_less(size_t a, size_t b)
-{
-    return mask_negative(a - b);
-}
-
-static size_t choose(size_t mask, size_t yes, size_t no)
-{
-    return (mask & yes) | (~mask & no);
-}
 
 /* Bytes from position from to the front, zeros after them: by powers of two, each step taken or not by mask alone. */
 static void shift_to_front(unsigned char *block, size_t len, size_t from)
@@ -63,21 +38,40 @@ static devid_rc settle(unsigned char *block, size_t *len, size_t good, size_t wh
     return DEVID_OK;
 }
 
-devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_error *err)
+/* All ones if it is such a block. \param where the text begins then */
+static size_t check_type2(const unsigned char *block, size_t len, size_t *where)
 {
-    size_t good, searching = ~(size_t)0, zero = 0;
+    size_t good = mask_zero(block[0]) & mask_eq(block[1], 2), searching = ~(size_t)0, zero = 0;
 
-    if (*len < PS_MIN + 3)
-        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is too short", *len);
-    good = mask_zero(block[0]) & mask_eq(block[1], 2);
-    for (size_t i = 2; i < *len; i++) {
+    for (size_t i = 2; i < len; i++) {
         size_t is_zero = mask_zero(block[i]);
 
         zero = choose(searching & is_zero, i, zero);
         searching &= ~is_zero;
     }
-    good &= ~searching & ~mask_less(zero, 2 + PS_MIN);
-    return settle(block, len, good, zero + 1, err);
+    *where = zero + 1;
+    return good & ~searching & ~mask_less(zero, 2 + PS_MIN);
+}
+
+devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_error *err)
+{
+    size_t good, where;
+
+    if (*len < DEVID_TYPE2_MIN)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is too short", *len);
+    good = check_type2(block, *len, &where);
+    return settle(block, len, good, where, err);
+}
+
+void devid_type2_decode_or(unsigned char *block, size_t *len, const struct devid_instead *instead)
+{
+    size_t where, good = check_type2(block, *len, &where);
+
+    where = choose(good, where, instead->from);
+    for (size_t i = 0; i < *len; i++)
+        block[i] = (unsigned char)choose(good, block[i], instead->block[i]);
+    shift_to_front(block, *len, where);
+    *len -= where;
 }
 
 static size_t mask_version(const unsigned char *at, unsigned version)
@@ -93,7 +87,7 @@ devid_rc devid_premaster_decode(const struct devid_cipher *cipher, unsigned char
 
     if (cipher->tls_client == 0)
         return devid_fail(err, DEVID_E_ARG, "the client's version of TLS is not known");
-    if (*len < DEVID_PREMASTER_LEN + PS_MIN + 3)
+    if (*len < DEVID_PREMASTER_LEN + DEVID_TYPE2_MIN)
         return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is too short", *len);
     if (!devid_entropy(instead, sizeof instead))
         return devid_fail(err, DEVID_E_MEM, "there are no random numbers");

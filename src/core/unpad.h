@@ -8,6 +8,9 @@
 #define DEVID_CORE_UNPAD_H
 
 #include "core/cipher.h"
+#include "core/instead.h"
+
+#define DEVID_TYPE2_MIN 11 /* bytes of a PKCS#1 block that holds no text */
 
 /**
  * EME-PKCS1-v1_5: 00 02, at least eight bytes other than 00, 00, text.
@@ -17,6 +20,12 @@
  * \return DEVID_E_DATA if it is no such block
  */
 devid_rc devid_type2_decode(unsigned char *block, size_t *len, struct devid_error *err);
+
+/**
+ * The same without an error: what the block holds, or what stands in for it, and nobody can tell which.
+ * \param instead  made of this very block
+ */
+void devid_type2_decode_or(unsigned char *block, size_t *len, const struct devid_instead *instead);
 
 /** EME-OAEP, as above. \return also DEVID_E_ARG without a hash, DEVID_E_MEM */
 devid_rc devid_oaep_decode(const struct devid_cipher *cipher, unsigned char *block, size_t *len,

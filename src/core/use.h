@@ -17,6 +17,7 @@ struct devid_key {
     struct devid_identity identity; /* a copy; what it points to is the snapshot's, or the two above */
     _Atomic uint64_t seen_in;       /* number of the last snapshot that says nothing against its use; 0: of none yet */
     struct devid_made *_Atomic learned; /* by devid_key_learn; NULL: not yet */
+    unsigned char *_Atomic instead; /* secret by which wrong paddings are hidden; NULL: not asked for yet. instead.h */
     struct devid_object object;     /* touched between devid_tpm_enter and _leave only */
     TPM2B_AUTH auth;                /* of its own; empty: none. Set before the first use */
     bool lacks_auth;                /* its file says that there is one, and nobody has told it */

@@ -17,6 +17,7 @@ struct ciphering {
     struct pkey *key;
     EVP_PKEY_CTX *inner;
     bool is_decrypting;
+    bool hides_wrong; /* PKCS#1 by the TPM: a text in the place of an error */
 };
 
 static void *ciphering_new(void *provctx)
@@ -47,6 +48,7 @@ static void *ciphering_dup(void *ctx)
     if (to == NULL)
         return NULL;
     to->is_decrypting = from->is_decrypting;
+    to->hides_wrong = from->hides_wrong;
     if (from->key != NULL)
         to->key = pkey_hold(from->key);
     if (from->inner != NULL && (to->inner = EVP_PKEY_CTX_dup(from->inner)) == NULL) {
@@ -61,17 +63,23 @@ static bool is_tpm(const struct ciphering *c)
     return c->is_decrypting && c->key->place != PKEY_SOFTWARE;
 }
 
-/* A text made of the private exponent in the place of an error: nobody has that exponent. */
-static int check_rejection(const struct ciphering *c, const OSSL_PARAM params[])
+/* As software does it by itself from that version on; before, it knows nothing of it. */
+static bool hides_by_default(void)
+{
+    return OPENSSL_version_major() > 3 || (OPENSSL_version_major() == 3 && OPENSSL_version_minor() >= 2);
+}
+
+static int take_rejection(struct ciphering *c, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *at = OSSL_PARAM_locate_const(params, PARAM_IMPLICIT_REJECTION);
-    struct devid_error err = {0};
     unsigned is_wanted = 0;
 
-    if (at == NULL || !is_tpm(c) || (OSSL_PARAM_get_uint(at, &is_wanted) == 1 && is_wanted == 0))
+    if (at == NULL)
         return 1;
-    return RAISE(c->prov, devid_fail(&err, DEVID_E_KEY, "a key of the TPM does not hide that a PKCS#1 padding is wrong: leave out "
-                                     PARAM_IMPLICIT_REJECTION ", or set it to 0"), &err);
+    if (OSSL_PARAM_get_uint(at, &is_wanted) != 1)
+        return 0;
+    c->hides_wrong = is_wanted != 0;
+    return 1;
 }
 
 static int set_params(void *ctx, const OSSL_PARAM params[])
@@ -80,7 +88,7 @@ static int set_params(void *ctx, const OSSL_PARAM params[])
 
     if (params == NULL || params[0].key == NULL)
         return 1;
-    return c->inner != NULL && check_rejection(c, params) && EVP_PKEY_CTX_set_params(c->inner, params) == 1;
+    return c->inner != NULL && take_rejection(c, params) && EVP_PKEY_CTX_set_params(c->inner, params) == 1;
 }
 
 static int get_params(void *ctx, OSSL_PARAM params[])
@@ -125,6 +133,7 @@ static int begin(struct ciphering *c, struct pkey *pk, bool is_decrypting, const
     pkey_free(c->key);
     c->key = pkey_hold(pk);
     c->is_decrypting = is_decrypting;
+    c->hides_wrong = hides_by_default();
     c->inner = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), pk->soft, NULL);
     return c->inner != NULL &&
            (is_decrypting && !is_tpm(c) ? EVP_PKEY_decrypt_init(c->inner) : EVP_PKEY_encrypt_init(c->inner)) == 1 &&
@@ -159,6 +168,7 @@ static int decrypt_by_tpm(struct ciphering *c, unsigned char *out, size_t *len, 
     struct devid_error err = {0};
     devid_rc rc = scheme_cipher_of(c->inner, &cipher, &err);
 
+    cipher.hides_wrong = c->hides_wrong;
     if (rc == DEVID_OK && out == NULL) {
         *len = cipher.padding == DEVID_CIPHER_TLS ? DEVID_PREMASTER_LEN : (size_t)EVP_PKEY_get_size(c->key->soft);
         return 1;

@@ -208,7 +208,7 @@ static devid_rc oaep(const char *md_name, const char *mgf_name, struct devid_sli
     if (rc == DEVID_OK)
         rc = fetch(mgf_name, &mgf, err);
     if (rc == DEVID_OK) {
-        *out = (struct devid_cipher){DEVID_CIPHER_OAEP, hash_of(md), hash_of(mgf), label, 0, 0};
+        *out = (struct devid_cipher){.padding = DEVID_CIPHER_OAEP, .hash = hash_of(md), .mgf = hash_of(mgf), .label = label};
         if (out->hash == DEVID_HASH_NONE || (mgf != NULL && out->mgf == DEVID_HASH_NONE))
             rc = devid_fail(err, DEVID_E_KEY, "OAEP is undone with SHA-1, SHA-2 and SHA-3 only");
     }

@@ -175,6 +175,82 @@ static void a_block_of_type_2_is_taken_only_if_every_rule_is_kept(void **state)
     assert_int_equal(devid_type2_decode(block, &len, NULL), DEVID_E_DATA);
 }
 
+/* What comes out of block if a wrong padding is hidden: the block's text, or the one that stands in for it. */
+static void must_give(const unsigned char *block, const unsigned char *text, size_t text_len, const struct devid_instead *instead)
+{
+    unsigned char out[SIZE];
+    size_t len = SIZE;
+
+    memcpy(out, block, SIZE);
+    devid_type2_decode_or(out, &len, instead);
+    assert_int_equal(len, text_len);
+    assert_memory_equal(out, text, len);
+    for (size_t i = len; i < SIZE; i++)
+        assert_int_equal(out[i], 0);
+}
+
+static void a_wrong_block_gives_what_stands_in_for_it(void **state)
+{
+    static const unsigned char secret[DEVID_INSTEAD_SECRET] = "secret";
+    static const char text[SIZE] = "text";
+    unsigned char block[SIZE];
+    struct devid_instead instead;
+
+    (void)state;
+    type2(block, 8, text);
+    assert_int_equal(devid_instead_make(secret, (struct devid_slice){block, SIZE}, &instead, NULL), DEVID_OK);
+    must_give(block, (const unsigned char *)text, SIZE - 11, &instead);
+    for (size_t padding = 0; padding < 8; padding++) {
+        type2(block, padding, text);
+        must_give(block, instead.block + instead.from, SIZE - instead.from, &instead);
+    }
+    for (unsigned first = 0; first < 2; first++) {
+        type2(block, 8, text);
+        block[first] ^= 0x40;
+        must_give(block, instead.block + instead.from, SIZE - instead.from, &instead);
+    }
+    memset(block, 0xa5, SIZE);
+    must_give(block, instead.block + instead.from, SIZE - instead.from, &instead);
+    type2(block, SIZE - 3, ""); /* which holds an empty text */
+    must_give(block, block, 0, &instead);
+}
+
+static void what_stands_in_is_of_any_length_and_always_the_same(void **state)
+{
+    static const unsigned char secret[DEVID_INSTEAD_SECRET] = "secret", other[DEVID_INSTEAD_SECRET] = "other";
+    static const size_t sizes[] = {128, SIZE, 384, 512};
+    unsigned char block[512] = {0};
+    struct devid_instead made, again;
+    size_t shortest, longest;
+
+    (void)state;
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        struct devid_slice slice = {block, sizes[s]};
+
+        shortest = sizes[s];
+        longest = 0;
+        for (unsigned i = 0; i < 2000; i++) {
+            size_t len;
+
+            memcpy(block + 64, &i, sizeof i);
+            assert_int_equal(devid_instead_make(secret, slice, &made, NULL), DEVID_OK);
+            assert_in_range(made.from, 11, sizes[s]);
+            len = sizes[s] - made.from;
+            shortest = len < shortest ? len : shortest;
+            longest = len > longest ? len : longest;
+        }
+        assert_in_range(shortest, 0, 4);
+        assert_in_range(longest, sizes[s] - 16, sizes[s] - 11);
+        assert_int_equal(devid_instead_make(secret, slice, &again, NULL), DEVID_OK);
+        assert_int_equal(again.from, made.from);
+        assert_memory_equal(again.block, made.block, sizes[s]);
+        assert_int_equal(devid_instead_make(other, slice, &again, NULL), DEVID_OK);
+        assert_memory_not_equal(again.block, made.block, sizes[s]);
+    }
+    assert_int_equal(devid_instead_make(secret, (struct devid_slice){block, 10}, &made, NULL), DEVID_E_DATA);
+    assert_int_equal(devid_instead_make(secret, (struct devid_slice){block, 513}, &made, NULL), DEVID_E_DATA);
+}
+
 /* OAEP by hand, so that its inside can be wrong. */
 static void oaep_block(const struct devid_cipher *cipher, unsigned char *block, size_t wrong_at, unsigned char by)
 {
@@ -261,6 +337,8 @@ int main(void)
         cmocka_unit_test(oaep_goes_round_with_any_hash_and_label),
         cmocka_unit_test(openssl_reads_what_was_encrypted),
         cmocka_unit_test(a_block_of_type_2_is_taken_only_if_every_rule_is_kept),
+        cmocka_unit_test(a_wrong_block_gives_what_stands_in_for_it),
+        cmocka_unit_test(what_stands_in_is_of_any_length_and_always_the_same),
         cmocka_unit_test(an_oaep_block_with_one_wrong_byte_is_refused),
         cmocka_unit_test(what_does_not_fit_is_refused_with_the_length_that_does),
     };
