@@ -25,6 +25,19 @@ decrypts() {
     openssl cms -decrypt -in "$1.enveloped" -recip "$1-cert.pem" -inkey "$1-key.pem" -out "$1.message" && cmp "$1.message" message
 }
 
+# in_cms COMMANDS: where libcrypto hides that a PKCS#1 padding is wrong in CMS, too (3.5.7), all of it is done twice the first time
+in_cms() {
+    case $1/$(openssl version) in
+    *RSA*/"OpenSSL 3."[01].*) echo "$1" ;;
+    *RSA*)
+        world_forget_commands
+        decrypts rsa >/dev/null 2>&1
+        [ "$(world_commands | wc -l)" -eq 1 ] && echo "$1" || echo "$1 $1"
+        ;;
+    *) echo "$1" ;;
+    esac
+}
+
 # issue NAME: as openssl ca does, with its database
 issue() {
     rm -f index.txt*
@@ -93,7 +106,7 @@ for order in default-first devid-first preferred; do
         sends "$one" "a CMS signature with $name" \
             openssl cms -sign -in message -signer "$name-cert.pem" -inkey "$name-key.pem" -nodetach -out cms.pem
         ok "the CMS signature is good" openssl cms -verify -in cms.pem -CAfile ca-cert.pem -purpose any -out /dev/null
-        [ -z "${decryption[$name]:-}" ] || sends "${decryption[$name]}" "a CMS message decrypted with $name" decrypts "$name"
+        [ -z "${decryption[$name]:-}" ] || sends "$(in_cms "${decryption[$name]}")" "a CMS message decrypted with $name" decrypts "$name"
         sends "${tls_commands[$name]}" "client with $name, TLS 1.2" tls "$name" software -tls1_2
         sends "${tls_commands[$name]}" "client with $name, TLS 1.3" tls "$name" software -tls1_3
         sends "${tls_commands[$name]}" "server with $name, TLS 1.2" tls software "$name" -tls1_2
