@@ -2,7 +2,8 @@
 /*
  * Keys to files (provider-encoder(7)). A private key in the TPM becomes what a program can open again: a key reference, or
  * the TSS2 PRIVATE KEY that it came from. Public halves are the default provider's to write; software
- * keys that passed through us are handed to its encoders, passphrase and all.
+ * keys that passed through us are handed to its encoders, passphrase and all; and so are public halves of EC keys, whose point's form gets lost
+ * where libcrypto hands them on (openssl ec -conv_form).
  */
 #include <openssl/core_names.h>
 #include <openssl/encoder.h>
@@ -73,11 +74,17 @@ static int encoding_set(void *ctx, const OSSL_PARAM params[])
     return 1;
 }
 
-/* A public half is the default provider's: keymgmt_export gives it. */
-static int encoding_selects(void *provctx, int selection)
+/* Another public half is the default provider's: keymgmt_export gives it. */
+static int selects_private(void *provctx, int selection)
 {
     (void)provctx;
     return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+}
+
+static int selects_public(void *provctx, int selection)
+{
+    (void)provctx;
+    return (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
 }
 
 static devid_rc write_all(struct provider *p, OSSL_CORE_BIO *out, struct devid_slice bytes, struct devid_error *err)
@@ -115,6 +122,25 @@ static struct devid_slice uri_of(const struct pkey *pk)
     return (struct devid_slice){pk->where.data, strcspn((const char *)pk->where.data, "?")};
 }
 
+/*
+ * For a reference, whatever form a program wants for public keys: one with the curve spelt out would not be read again. 0 if memory is
+ * short.
+ */
+static int spki_of(const struct pkey *pk, unsigned char **spki)
+{
+    EVP_PKEY *plain = EVP_PKEY_dup(pk->soft);
+    int len = 0;
+
+    if (plain != NULL &&
+        (pk->alg == DEVID_RSA ||
+         (EVP_PKEY_set_utf8_string_param(plain, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_EC_ENCODING_GROUP) == 1 &&
+          EVP_PKEY_set_utf8_string_param(plain, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                         OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) == 1)))
+        len = i2d_PUBKEY(plain, spki);
+    EVP_PKEY_free(plain);
+    return len < 0 ? 0 : len;
+}
+
 /* The DER that names the private half, and its label. */
 static devid_rc der_of(const struct pkey *pk, struct devid_bytes *der, const char **label, struct devid_error *err)
 {
@@ -128,8 +154,8 @@ static devid_rc der_of(const struct pkey *pk, struct devid_bytes *der, const cha
         return devid_bytes_copy(devid_slice_of(pk->where), der, err);
     }
     *label = DEVID_REF_LABEL;
-    len = i2d_PUBKEY(pk->soft, &spki);
-    if (len <= 0)
+    len = spki_of(pk, &spki);
+    if (len == 0)
         return devid_fail(err, DEVID_E_MEM, "the public half could not be encoded");
     rc = devid_bytes_copy(uri_of(pk), &ref.uri, err);
     if (rc == DEVID_OK)
@@ -189,7 +215,7 @@ static int encode(void *ctx, OSSL_CORE_BIO *out, const void *object, const OSSL_
 
     if (pk == NULL || pk->soft == NULL || abstract != NULL)
         rc = devid_fail(&err, DEVID_E_KEY, "there is no key to write");
-    else if (pk->place == PKEY_SOFTWARE)
+    else if (pk->place == PKEY_SOFTWARE || selects_public(NULL, selection))
         rc = software_encode(e, pk->soft, selection, e->format->structure, out, ask, ask_arg, &err);
     else
         rc = tpm_encode(e, pk, out, &err);
@@ -197,7 +223,7 @@ static int encode(void *ctx, OSSL_CORE_BIO *out, const void *object, const OSSL_
 }
 
 /* provider-encoder(7) hands no name of the encoder to its functions: one table each. */
-#define ENCODER(name, output, structure)                                          \
+#define ENCODER(name, output, structure, selects)                                 \
     static void *name##_new(void *provctx)                                        \
     {                                                                             \
         static const struct format format = {output, structure};                  \
@@ -208,16 +234,18 @@ static int encode(void *ctx, OSSL_CORE_BIO *out, const void *object, const OSSL_
         ENTRY(OSSL_FUNC_ENCODER_FREECTX, encoding_free),                          \
         ENTRY(OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, encoding_settable),          \
         ENTRY(OSSL_FUNC_ENCODER_SET_CTX_PARAMS, encoding_set),                    \
-        ENTRY(OSSL_FUNC_ENCODER_DOES_SELECTION, encoding_selects),                \
+        ENTRY(OSSL_FUNC_ENCODER_DOES_SELECTION, selects),                         \
         ENTRY(OSSL_FUNC_ENCODER_ENCODE, encode),                                  \
         {0, NULL},                                                                \
     }
 
-ENCODER(to_pem, "PEM", "PrivateKeyInfo");
-ENCODER(to_der, "DER", "PrivateKeyInfo");
-ENCODER(to_pem_own, "PEM", "type-specific");
-ENCODER(to_der_own, "DER", "type-specific");
-ENCODER(to_text, "TEXT", NULL);
+ENCODER(to_pem, "PEM", "PrivateKeyInfo", selects_private);
+ENCODER(to_der, "DER", "PrivateKeyInfo", selects_private);
+ENCODER(to_pem_own, "PEM", "type-specific", selects_private);
+ENCODER(to_der_own, "DER", "type-specific", selects_private);
+ENCODER(to_public_pem, "PEM", "SubjectPublicKeyInfo", selects_public);
+ENCODER(to_public_der, "DER", "SubjectPublicKeyInfo", selects_public);
+ENCODER(to_text, "TEXT", NULL, selects_private);
 
 #define ROWS(names)                                                                                                  \
     {names, PROVIDER_PROPERTY ",output=pem,structure=PrivateKeyInfo", to_pem, "key reference, PEM"},                 \
@@ -228,6 +256,8 @@ ENCODER(to_text, "TEXT", NULL);
 
 const OSSL_ALGORITHM provider_encoders[] = {
     ROWS(KEYMGMT_EC_NAMES),
+    {KEYMGMT_EC_NAMES, PROVIDER_PROPERTY ",output=pem,structure=SubjectPublicKeyInfo", to_public_pem, "EC public key, PEM"},
+    {KEYMGMT_EC_NAMES, PROVIDER_PROPERTY ",output=der,structure=SubjectPublicKeyInfo", to_public_der, "EC public key, DER"},
     ROWS(KEYMGMT_RSA_NAMES),
     ROWS(KEYMGMT_RSA_PSS_NAMES),
     {NULL, NULL, NULL, NULL},

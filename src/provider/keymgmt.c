@@ -173,24 +173,48 @@ int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
     return fixed == DEVID_HASH_NONE || OSSL_PARAM_set_utf8_string(mandatory, devid_hash_name(fixed));
 }
 
+/* A key of the TPM stays what it is; how its public half is written and checked, may be said. */
+static devid_rc check_settable(const OSSL_PARAM params[], struct devid_error *err)
+{
+    static const char *const known[] = {
+        OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC,
+        OSSL_PKEY_PARAM_EC_GROUP_CHECK_TYPE, OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, /* the curves of a TPM have none */
+    };
+    const size_t n = sizeof known / sizeof known[0];
+
+    for (; params->key != NULL; params++) {
+        size_t i = 0;
+
+        while (i < n && strcmp(params->key, known[i]) != 0)
+            i++;
+        if (i == n)
+            return devid_fail(err, DEVID_E_KEY, "a key of the TPM cannot be changed, and \"%s\" would: set it on a software key", params->key);
+    }
+    return DEVID_OK;
+}
+
 int keymgmt_set_params(void *keydata, const OSSL_PARAM params[])
 {
     struct pkey *pk = keydata;
+    struct devid_error err = {0};
+    devid_rc rc = DEVID_OK;
 
     if (params == NULL || params[0].key == NULL)
         return 1;
-    return pk->soft != NULL && pk->place == PKEY_SOFTWARE &&
-           EVP_PKEY_set_params(pk->soft, (OSSL_PARAM *)(uintptr_t)params);
+    if (pk->place != PKEY_SOFTWARE)
+        rc = check_settable(params, &err);
+    if (rc != DEVID_OK)
+        return RAISE(pk->prov, rc, &err);
+    return pk->soft != NULL && EVP_PKEY_set_params(pk->soft, (OSSL_PARAM *)(uintptr_t)params);
 }
 
-/* The two halves of a TPM key never part: its copy is itself, which nothing changes. */
 void *keymgmt_dup(const void *from, int selection)
 {
-    struct pkey *pk = (struct pkey *)(uintptr_t)from, *copy;
+    struct pkey *pk = (struct pkey *)(uintptr_t)from, *copy = NULL;
     bool ok = true;
 
     if (pk->place != PKEY_SOFTWARE && (selection & PRIVATE) != 0)
-        return pkey_hold(pk);
+        return pkey_copy(pk, &copy, NULL) == DEVID_OK ? copy : NULL;
     if ((copy = pkey_new(pk->prov, pk->type)) == NULL)
         return NULL;
     if (pk->soft != NULL && (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0) {

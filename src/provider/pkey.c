@@ -41,7 +41,9 @@ void pkey_free(struct pkey *pk)
 {
     if (pk == NULL || atomic_fetch_sub(&pk->holders, 1) != 1)
         return;
-    devid_key_free(atomic_load(&pk->key));
+    if (pk->origin == NULL)
+        devid_key_free(atomic_load(&pk->key));
+    pkey_free(pk->origin);
     EVP_PKEY_free(pk->soft);
     devid_secret_free(&(struct devid_secret){pk->where.data, pk->where.len}); /* a URI may have a PIN */
     devid_secret_free(&pk->auth);
@@ -76,6 +78,25 @@ devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_erro
     }
     *out = half;
     return DEVID_OK;
+}
+
+devid_rc pkey_copy(struct pkey *from, struct pkey **out, struct devid_error *err)
+{
+    struct pkey *copy = NULL;
+    devid_rc rc = pkey_public(from, &copy, err);
+
+    if (rc == DEVID_OK)
+        rc = devid_bytes_copy(devid_slice_of(from->where), &copy->where, err);
+    if (rc != DEVID_OK) {
+        pkey_free(copy);
+        return rc;
+    }
+    copy->place = from->place;
+    copy->has_auth = from->has_auth;
+    copy->origin = pkey_hold(from);
+    atomic_store(&copy->key, atomic_load(&from->key));
+    *out = copy;
+    return rc;
 }
 
 /* The public half, and a name for the private one. */
@@ -269,6 +290,12 @@ devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_erro
     devid_rc rc = DEVID_OK;
 
     if (there == NULL) {
+        if (pk->origin != NULL) {
+            rc = pkey_private(pk->origin, out, err);
+            if (rc == DEVID_OK)
+                atomic_store(&pk->key, *out);
+            return rc;
+        }
         switch (pk->place) {
         case PKEY_SOFTWARE:
             return devid_fail(err, DEVID_E_KEY, "no TPM key is behind this public key");

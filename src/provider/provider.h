@@ -109,6 +109,7 @@ struct pkey {
     bool has_auth;            /* its TSS2 PRIVATE KEY says so, wrapped or at a handle */
     struct devid_secret auth; /* of the key's own; empty: none, or not told */
     _Atomic(struct devid_key *) key; /* found at the first signature */
+    struct pkey *origin; /* of a copy: key is its */
 };
 
 struct pkey *pkey_new(struct provider *p, enum pkey_type type);
@@ -133,6 +134,8 @@ devid_rc pkey_of_spki(struct provider *p, struct devid_slice spki, struct pkey *
 
 /** The public half of a key of the TPM alone, as software. */
 devid_rc pkey_public(const struct pkey *pk, struct pkey **out, struct devid_error *err);
+/** A key of the TPM, with a public half of its own and the same private half, which is authorised if from's is. */
+devid_rc pkey_copy(struct pkey *from, struct pkey **out, struct devid_error *err);
 
 /** The private half; lives as long as pk. \return DEVID_E_KEY if it is no longer the one that pk was made of */
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err);

@@ -7,6 +7,7 @@ CLIENT_TESTS += test/client/disown-leftover.sh
 CLIENT_TESTS += test/client/disown.sh
 CLIENT_TESTS += test/client/doctor.sh
 CLIENT_TESTS += test/client/eap.sh
+CLIENT_TESTS += test/client/ec.sh
 CLIENT_TESTS += test/client/ek-rsa.sh
 CLIENT_TESTS += test/client/engine.sh
 CLIENT_TESTS += test/client/est-globalsign.sh

@@ -197,6 +197,62 @@ static void a_pss_key_of_software_keeps_its_restrictions(void **state)
     EVP_PKEY_CTX_free(ctx);
 }
 
+static bool sets_form(EVP_PKEY *key, const char *form)
+{
+    return EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, form) == 1;
+}
+
+static int public_len(EVP_PKEY *key)
+{
+    return i2d_PUBKEY(key, NULL);
+}
+
+/* A copy has the private half of the key that it was made of, also when that is freed; and the form of its public half is its own. */
+static void a_copy_is_written_in_a_form_of_its_own(void **state)
+{
+    struct face *f = *state;
+    struct sample *samples[] = {&f->ids.ldevid, &f->ids.wrapped};
+
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *key = face_key(f, samples[i]), *copy = EVP_PKEY_dup(key), *third;
+        int len = public_len(key);
+
+        assert_true(len > 0 && copy != NULL && sets_form(copy, "compressed"));
+        assert_int_equal(public_len(copy), len - 32);
+        assert_int_equal(public_len(key), len);
+        assert_true(sets_form(key, "hybrid") && sets_form(key, "uncompressed"));
+        assert_int_equal(public_len(copy), len - 32);
+        assert_int_equal(EVP_PKEY_eq(key, copy), 1);
+        third = EVP_PKEY_dup(copy);
+        EVP_PKEY_free(key);
+        EVP_PKEY_free(copy);
+        assert_int_equal(public_len(third), len - 32);
+        assert_true(face_signs(f, third));
+        assert_commands(f, i == 0 ? "Sign" : "Load Sign FlushContext");
+        EVP_PKEY_free(third);
+    }
+}
+
+static void a_key_of_the_tpm_is_not_changed(void **state)
+{
+    static const unsigned char point[65] = {4};
+    struct face *f = *state;
+    EVP_PKEY *key = face_key(f, &f->ids.ldevid), *rsa = face_key(f, &f->ids.rsa);
+    const char *data = "";
+
+    assert_int_not_equal(EVP_PKEY_set1_encoded_public_key(key, point, sizeof point), 1);
+    assert_int_not_equal(ERR_get_error_all(NULL, NULL, NULL, &data, NULL), 0);
+    assert_non_null(strstr(data, "a key of the TPM cannot be changed"));
+    assert_int_not_equal(EVP_PKEY_set_int_param(rsa, OSSL_PKEY_PARAM_RSA_BITS, 1024), 1);
+    ERR_clear_error();
+    assert_false(sets_form(key, "round"));
+    ERR_clear_error();
+    assert_true(face_signs(f, key));
+    assert_commands(f, "Sign");
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(rsa);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -208,6 +264,8 @@ int main(void)
         FACE_TEST(a_public_half_is_written_by_the_default_provider),
         FACE_TEST(software_keys_are_written_as_without_us),
         FACE_TEST(a_pss_key_of_software_keeps_its_restrictions),
+        FACE_TEST(a_copy_is_written_in_a_form_of_its_own),
+        FACE_TEST(a_key_of_the_tpm_is_not_changed),
     };
 
     return FACE_RUN(tests);
