@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += libdevid-core.la
 libdevid_core_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 libdevid_core_la_LIBADD = $(CORE_LIBS)
 libdevid_core_la_SOURCES = \
+	src/core/about.c src/core/about.h \
 	src/core/alg.h \
 	src/core/attest.c src/core/attest.h \
 	src/core/behind.c src/core/behind.h \

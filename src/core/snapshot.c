@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/about.h"
 struct devid_snapshot {
     _Atomic unsigned n_holders;
     uint64_t number;
@@ -354,8 +355,16 @@ static bool is_called(const struct devid_identity *identity, const char *label, 
 }
 
 /* The handle of an identity is its own from the renewal on, though the old key is there for its grace time. */
-static bool matches(const struct devid_identity *identity, const struct devid_query *query, bool by_halves)
+static bool matches(const struct devid_snapshot *snap, const struct devid_identity *identity, const struct devid_query *query,
+                    bool by_halves)
 {
+    char serial[DEVID_ABOUT_SERIAL + 1];
+
+    if (query->serial != NULL) {
+        devid_about_serial(snap, identity->token, serial);
+        if (strcmp(query->serial, serial) != 0)
+            return false;
+    }
     if (query->token != NULL && strcmp(query->token, identity->token) != 0)
         return false;
     if (query->label != NULL && !is_called(identity, query->label, by_halves))
@@ -366,12 +375,18 @@ static bool matches(const struct devid_identity *identity, const struct devid_qu
            (identity->previous != NULL && has_handle(identity->previous, query->handle));
 }
 
+bool devid_snapshot_matches(const struct devid_snapshot *snap, const struct devid_query *query,
+                            const struct devid_identity *identity)
+{
+    return matches(snap, identity, query, false) || (query->label != NULL && matches(snap, identity, query, true));
+}
+
 devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,
                              const struct devid_identity **out, struct devid_error *err)
 {
     for (int by_halves = 0; by_halves < (query->label != NULL ? 2 : 1); by_halves++)
         for (size_t i = 0; i < snap->n_entries; i++)
-            if (matches(&snap->entries[i]->identity, query, by_halves != 0)) {
+            if (matches(snap, &snap->entries[i]->identity, query, by_halves != 0)) {
                 *out = &snap->entries[i]->identity;
                 return DEVID_OK;
             }

@@ -336,13 +336,14 @@ devid_rc devid_store_find(struct devid_store *store, const struct devid_query *q
                           const struct devid_identity **out, struct devid_error *err)
 {
     bool names_one = query->label != NULL || query->id.len != 0 || query->handle != 0;
+    bool is_whole = query->serial != NULL; /* which is told by the manufacturer's keys */
     struct devid_snapshot *found = NULL;
-    devid_rc rc = get_snapshot(store, false, &found, err);
+    devid_rc rc = get_snapshot(store, is_whole, &found, err);
 
     if (rc != DEVID_OK)
         return rc;
     rc = devid_snapshot_find(found, query, out, err);
-    if ((rc != DEVID_OK || !names_one) && may_be_unseen(store, found, query)) {
+    if (!is_whole && (rc != DEVID_OK || !names_one) && may_be_unseen(store, found, query)) {
         devid_snapshot_free(found);
         found = NULL;
         rc = get_snapshot(store, true, &found, err);

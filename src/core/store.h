@@ -77,9 +77,14 @@ const struct devid_identity *devid_snapshot_next(const struct devid_snapshot *sn
 /* What a URI or a person names. Unset members match everything. */
 struct devid_query {
     const char *token, *label; /* NULL: any; label matches that in the store, and where none has it those of both halves */
+    const char *serial;        /* of the token, as devid_about_serial tells it; NULL: any */
     struct devid_slice id;     /* empty: any */
     uint32_t handle;           /* 0: any */
 };
+
+/** Whether a query of one snapshot means that identity of it. */
+bool devid_snapshot_matches(const struct devid_snapshot *snap, const struct devid_query *query,
+                            const struct devid_identity *identity);
 
 /** The first identity that matches, or DEVID_E_ABSENT with a sentence that names the query. */
 devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,

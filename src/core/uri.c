@@ -7,12 +7,26 @@
 #include <p11-kit/uri.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "core/about.h"
 
 #define URI_MAX 1024
 
-static bool begins(const char *text, const char *scheme)
+static bool begins(const char *text, const char *with)
 {
-    return strncmp(text, scheme, strlen(scheme)) == 0;
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* RFC 3986, 3.1: in either case. */
+static bool is_of(const char *text, const char *scheme)
+{
+    return strncasecmp(text, scheme, strlen(scheme)) == 0;
+}
+
+size_t devid_uri_shown(const char *text)
+{
+    return is_of(text, "devid:") ? strlen(text) : strcspn(text, "?");
 }
 
 void devid_uri_free(struct devid_uri *uri)
@@ -21,6 +35,7 @@ void devid_uri_free(struct devid_uri *uri)
         return;
     devid_bytes_free(&uri->token);
     devid_bytes_free(&uri->label);
+    devid_bytes_free(&uri->serial);
     devid_bytes_free(&uri->id);
     devid_secret_free(&uri->pin);
     *uri = (struct devid_uri){0};
@@ -31,15 +46,54 @@ static devid_rc copy_text(const char *text, struct devid_bytes *out, struct devi
     return devid_bytes_copy(devid_slice_text(text), out, err);
 }
 
-/* The token's label is padded with spaces to 32 bytes in the structure that p11-kit fills. */
+static devid_rc fail_other(const char *what, struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_ABSENT, "the PKCS#11 URI asks for another %s than this device's", what);
+}
+
+/* Fields of the structures that p11-kit fills are padded with spaces; zeros: it was not asked for. */
+static devid_rc copy_field(const unsigned char *field, size_t len, struct devid_bytes *out, struct devid_error *err)
+{
+    while (len > 0 && (field[len - 1] == ' ' || field[len - 1] == 0))
+        len--;
+    return len == 0 ? DEVID_OK : devid_bytes_copy((struct devid_slice){field, len}, out, err);
+}
+
 static devid_rc take_token(P11KitUri *p11, struct devid_uri *out, struct devid_error *err)
 {
-    const CK_TOKEN_INFO *token = p11_kit_uri_get_token_info(p11);
-    size_t len = sizeof token->label;
+    CK_TOKEN_INFO token = *p11_kit_uri_get_token_info(p11);
+    devid_rc rc = copy_field(token.label, sizeof token.label, &out->token, err);
 
-    while (len > 0 && (token->label[len - 1] == ' ' || token->label[len - 1] == 0))
-        len--;
-    return len == 0 ? DEVID_OK : devid_bytes_copy((struct devid_slice){token->label, len}, &out->token, err);
+    if (rc == DEVID_OK)
+        rc = copy_field(token.serialNumber, sizeof token.serialNumber, &out->serial, err);
+    devid_about_pad(token.manufacturerID, sizeof token.manufacturerID, DEVID_ABOUT_MANUFACTURER);
+    devid_about_pad(token.model, sizeof token.model, DEVID_ABOUT_MODEL);
+    return rc == DEVID_OK && p11_kit_uri_match_token_info(p11, &token) != 1 ? fail_other("manufacturer or model", err) : rc;
+}
+
+static devid_rc check_library(P11KitUri *p11, struct devid_error *err)
+{
+    CK_INFO info = {.libraryVersion = {DEVID_ABOUT_MAJOR, DEVID_ABOUT_MINOR}};
+
+    devid_about_pad(info.manufacturerID, sizeof info.manufacturerID, DEVID_ABOUT_MANUFACTURER);
+    devid_about_pad(info.libraryDescription, sizeof info.libraryDescription, DEVID_ABOUT_LIBRARY);
+    return p11_kit_uri_match_module_info(p11, &info) == 1 ? DEVID_OK : fail_other("library", err);
+}
+
+/* A slot's name is its token's. Its number is the module's, which nobody else knows. */
+static devid_rc take_slot(P11KitUri *p11, struct devid_uri *out, struct devid_error *err)
+{
+    CK_SLOT_INFO slot = *p11_kit_uri_get_slot_info(p11);
+    char text[sizeof slot.slotDescription + 1];
+
+    if (p11_kit_uri_get_slot_id(p11) != (CK_SLOT_ID)-1)
+        return devid_fail(err, DEVID_E_ABSENT, "slot-id= of the PKCS#11 URI is for programs that load the module: use token=");
+    devid_about_pad(slot.manufacturerID, sizeof slot.manufacturerID, DEVID_ABOUT_MANUFACTURER);
+    if (slot.slotDescription[0] != 0 && out->token.data == NULL)
+        return devid_fail(err, DEVID_E_ABSENT, "slot-description= of the PKCS#11 URI says nothing without token=");
+    (void)snprintf(text, sizeof text, DEVID_ABOUT_SLOT "%s", out->token.data != NULL ? (const char *)out->token.data : "");
+    devid_about_pad(slot.slotDescription, sizeof slot.slotDescription, text);
+    return p11_kit_uri_match_slot_info(p11, &slot) == 1 ? DEVID_OK : fail_other("slot", err);
 }
 
 static devid_rc take_pin(P11KitUri *p11, struct devid_uri *out, struct devid_error *err)
@@ -78,21 +132,29 @@ static devid_rc take_object(P11KitUri *p11, struct devid_uri *out, struct devid_
     return rc;
 }
 
+/* \param text behind the scheme */
 static devid_rc parse_pkcs11(const char *text, struct devid_uri *out, struct devid_error *err)
 {
     P11KitUri *p11 = p11_kit_uri_new();
+    char uri[URI_MAX + sizeof "pkcs11:"];
     devid_rc rc;
     int result;
 
     if (p11 == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    result = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, p11);
+    (void)snprintf(uri, sizeof uri, "pkcs11:%s", text);
+    result = p11_kit_uri_parse(uri, P11_KIT_URI_FOR_ANY, p11);
+    OPENSSL_cleanse(uri, sizeof uri);
     if (result != P11_KIT_URI_OK) {
         rc = devid_fail(err, DEVID_E_DATA, "not a PKCS#11 URI (RFC 7512): %s", p11_kit_uri_message(result));
     } else if (p11_kit_uri_any_unrecognized(p11)) {
         rc = devid_fail(err, DEVID_E_DATA, "the PKCS#11 URI has an attribute that is not known, so nothing can match it");
     } else {
         rc = take_token(p11, out, err);
+        if (rc == DEVID_OK)
+            rc = take_slot(p11, out, err);
+        if (rc == DEVID_OK)
+            rc = check_library(p11, err);
         if (rc == DEVID_OK)
             rc = take_object(p11, out, err);
         if (rc == DEVID_OK)
@@ -109,14 +171,12 @@ static devid_rc parse_pkcs11(const char *text, struct devid_uri *out, struct dev
 static devid_rc parse_handle(const char *text, struct devid_uri *out, struct devid_error *err)
 {
     size_t len = strcspn(text, "?");
-    char number[2 + 8 + 1] = "", query[URI_MAX + sizeof "pkcs11:"];
+    char number[2 + 8 + 1] = "";
     devid_rc rc = DEVID_OK;
 
     out->asks_pin = strcmp(text + len, "?pass") == 0; /* as tpm2-openssl has it */
-    if (text[len] == '?' && !out->asks_pin) {
-        (void)snprintf(query, sizeof query, "pkcs11:%s", text + len);
-        rc = parse_pkcs11(query, out, err);
-    }
+    if (text[len] == '?' && !out->asks_pin)
+        rc = parse_pkcs11(text + len, out, err);
     if (rc == DEVID_OK && begins(text, "0x") && len < sizeof number) {
         memcpy(number, text, len);
         out->query.handle = devid_hex_number(number, 0x81000000, 0x81ffffff);
@@ -124,7 +184,6 @@ static devid_rc parse_handle(const char *text, struct devid_uri *out, struct dev
     if (rc == DEVID_OK && out->query.handle == 0)
         rc = devid_fail(err, DEVID_E_DATA, "\"handle:%.*s\": a persistent handle is expected, 0x81000000 to 0x81ffffff", (int)len,
                         text);
-    OPENSSL_cleanse(query, sizeof query);
     return rc;
 }
 
@@ -135,12 +194,12 @@ devid_rc devid_uri_parse(const char *text, struct devid_uri *out, struct devid_e
 
     if (strlen(text) > URI_MAX)
         return devid_fail(err, DEVID_E_DATA, "a URI of more than %d bytes", URI_MAX);
-    if (begins(text, "handle:"))
+    if (is_of(text, "handle:"))
         rc = parse_handle(text + 7, &uri, err);
-    else if (begins(text, "devid:"))
+    else if (is_of(text, "devid:"))
         rc = text[6] != 0 ? copy_text(text + 6, &uri.label, err) : DEVID_OK;
-    else if (begins(text, "pkcs11:"))
-        rc = parse_pkcs11(text, &uri, err);
+    else if (is_of(text, "pkcs11:"))
+        rc = parse_pkcs11(text + 7, &uri, err);
     else
         rc = devid_fail(err, DEVID_E_DATA, "pkcs11:, devid: or handle: is expected");
     if (rc != DEVID_OK) {
@@ -149,6 +208,7 @@ devid_rc devid_uri_parse(const char *text, struct devid_uri *out, struct devid_e
     }
     uri.query.token = (const char *)uri.token.data;
     uri.query.label = (const char *)uri.label.data;
+    uri.query.serial = (const char *)uri.serial.data;
     uri.query.id = devid_slice_of(uri.id);
     *out = uri;
     return DEVID_OK;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/uri.h"
 #include "est/est.h"
 #include "est/ossl.h"
 
@@ -94,7 +95,7 @@ static const char *query_of(const char *uri)
 
 int est_key_shown(const char *uri)
 {
-    return (int)strcspn(uri, "?");
+    return (int)devid_uri_shown(uri);
 }
 
 devid_rc est_key_open(const char *uri, EVP_PKEY **out, struct devid_error *err)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/about.h"
 #include "pkcs11/module.h"
 
 struct module the;
@@ -179,19 +180,6 @@ CK_RV C_Finalize(void *reserved)
     return table_leave(CKR_OK);
 }
 
-void text_pad(unsigned char *field, size_t room, const char *text)
-{
-    size_t len = strlen(text);
-
-    if (len > room) {
-        len = room;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-            len--;
-    }
-    memset(field, ' ', room);
-    memcpy(field, text, len);
-}
-
 static CK_RV info_fill(CK_INFO *info, CK_VERSION version)
 {
     CK_RV rv = table_enter();
@@ -200,9 +188,9 @@ static CK_RV info_fill(CK_INFO *info, CK_VERSION version)
         return rv;
     if (info == NULL)
         return table_leave(CKR_ARGUMENTS_BAD);
-    *info = (CK_INFO){.cryptokiVersion = version, .libraryVersion = {0, 1}};
-    text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
-    text_pad(info->libraryDescription, sizeof info->libraryDescription, "Device identities in a TPM 2.0");
+    *info = (CK_INFO){.cryptokiVersion = version, .libraryVersion = {DEVID_ABOUT_MAJOR, DEVID_ABOUT_MINOR}};
+    devid_about_pad(info->manufacturerID, sizeof info->manufacturerID, DEVID_ABOUT_MANUFACTURER);
+    devid_about_pad(info->libraryDescription, sizeof info->libraryDescription, DEVID_ABOUT_LIBRARY);
     return table_leave(CKR_OK);
 }
 

@@ -90,8 +90,6 @@ CK_RV table_enter(void);
 CK_RV table_leave(CK_RV rv);
 /** The store; if the configuration could not be used, it is tried again. NULL if it still cannot. */
 struct devid_store *module_store(void);
-/** Fill a text field of the standard: spaces behind, no NUL, cut between characters of UTF-8. */
-void text_pad(unsigned char *field, size_t room, const char *text);
 CK_RV general_info_3_0(CK_INFO *info);
 CK_RV session_open_3_0(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle);
 

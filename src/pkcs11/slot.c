@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/about.h"
 #include "pkcs11/mech.h"
 
 struct slot_name {
@@ -227,36 +228,12 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
         *info = (CK_SLOT_INFO){.flags = CKF_HW_SLOT | CKF_REMOVABLE_DEVICE, .hardwareVersion = {2, 0}};
         if (has_token(c, slot.token))
             info->flags |= CKF_TOKEN_PRESENT;
-        (void)snprintf(text, sizeof text, "TPM 2.0: %s", slot.token[0] != 0 ? slot.token : "room for a new token");
-        text_pad(info->slotDescription, sizeof info->slotDescription, text);
-        text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
+        (void)snprintf(text, sizeof text, DEVID_ABOUT_SLOT "%s", slot.token[0] != 0 ? slot.token : "room for a new token");
+        devid_about_pad(info->slotDescription, sizeof info->slotDescription, text);
+        devid_about_pad(info->manufacturerID, sizeof info->manufacturerID, DEVID_ABOUT_MANUFACTURER);
     }
     catalogue_free(c);
     return module_leave(rv);
-}
-
-/* 16 hex digits that tell two TPMs, and two tokens of one, apart: from the EK, else from the IDevID, else from any. */
-static void serial_number(const struct catalogue *c, const char *token, unsigned char out[16])
-{
-    static const char hex[] = "0123456789abcdef";
-    const struct devid_identity *best = NULL;
-    unsigned char digest[DEVID_HASH_MAX] = {0};
-    struct devid_hasher *hasher = NULL;
-    devid_rc rc;
-
-    for (size_t i = 0; i < c->n_views; i++)
-        if (c->views[i].identity != NULL && (best == NULL || c->views[i].identity->role < best->role)) /* the roles begin with EK, IDevID */
-            best = c->views[i].identity;
-    rc = devid_hasher_new(DEVID_SHA256, &hasher, NULL);
-    if (rc == DEVID_OK && best != NULL)
-        rc = devid_hasher_update(hasher, devid_slice_of(best->pub.spki), NULL);
-    if (rc == DEVID_OK)
-        rc = devid_hasher_update(hasher, devid_slice_text(token), NULL);
-    if (rc == DEVID_OK)
-        rc = devid_hasher_final(hasher, digest, NULL);
-    devid_hasher_free(hasher);
-    for (size_t i = 0; i < 16; i++)
-        out[i] = (unsigned char)hex[i % 2 == 0 ? digest[i / 2] >> 4 : digest[i / 2] & 15];
 }
 
 /* The TPM counts wrong PINs of all tokens alike, and the officer's with the user's. */
@@ -295,6 +272,8 @@ static CK_FLAGS token_flags(const struct slot *slot, const struct catalogue *c)
 
 static void token_fill(const struct slot *slot, const struct catalogue *c, CK_TOKEN_INFO *info)
 {
+    char serial[DEVID_ABOUT_SERIAL + 1];
+
     *info = (CK_TOKEN_INFO){
         .flags = token_flags(slot, c),
         .ulMaxSessionCount = CK_EFFECTIVELY_INFINITE,
@@ -309,11 +288,12 @@ static void token_fill(const struct slot *slot, const struct catalogue *c, CK_TO
         .ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION,
         .hardwareVersion = {2, 0},
     };
-    text_pad(info->label, sizeof info->label, slot->token);
-    text_pad(info->manufacturerID, sizeof info->manufacturerID, "devid");
-    text_pad(info->model, sizeof info->model, "TPM 2.0");
-    text_pad(info->utcTime, sizeof info->utcTime, ""); /* no CKF_CLOCK_ON_TOKEN */
-    serial_number(c, slot->token, info->serialNumber);
+    devid_about_pad(info->label, sizeof info->label, slot->token);
+    devid_about_pad(info->manufacturerID, sizeof info->manufacturerID, DEVID_ABOUT_MANUFACTURER);
+    devid_about_pad(info->model, sizeof info->model, DEVID_ABOUT_MODEL);
+    devid_about_pad(info->utcTime, sizeof info->utcTime, ""); /* no CKF_CLOCK_ON_TOKEN */
+    devid_about_serial(c->snap, slot->token, serial);
+    devid_about_pad(info->serialNumber, sizeof info->serialNumber, serial);
 }
 
 CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info)

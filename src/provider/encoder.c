@@ -13,6 +13,7 @@
 
 #include "core/keyfile.h"
 #include "core/ref.h"
+#include "core/uri.h"
 #include "provider/keymgmt.h"
 
 #define CIPHER_MAX 64 /* bytes of a cipher's name */
@@ -116,10 +117,9 @@ static devid_rc software_encode(const struct encoding *e, EVP_PKEY *soft, int se
     return rc;
 }
 
-/* A PIN may stand behind the '?'. */
 static struct devid_slice uri_of(const struct pkey *pk)
 {
-    return (struct devid_slice){pk->where.data, strcspn((const char *)pk->where.data, "?")};
+    return (struct devid_slice){pk->where.data, devid_uri_shown((const char *)pk->where.data)};
 }
 
 /*

@@ -281,7 +281,7 @@ static devid_rc same_key(const struct pkey *pk, const struct devid_key *key, str
     if (is_half_of(pk, devid_key_public(key)))
         return DEVID_OK;
     return devid_fail(err, DEVID_E_KEY, "%.*s is not the key that this reference was made for: write it anew with "
-                      "\"devid ref\"", (int)strcspn(uri, "?"), uri); /* a PIN may stand behind the '?' */
+                      "\"devid ref\"", (int)devid_uri_shown(uri), uri);
 }
 
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err)

@@ -45,15 +45,7 @@ static void store_free(struct opened *o)
 
 static bool matches(const struct opened *o, const struct devid_identity *identity)
 {
-    const struct devid_query *q = &o->uri.query;
-
-    return (!o->is_folder || devid_identity_key_enabled(identity)) &&
-           (q->token == NULL || strcmp(q->token, identity->token) == 0) &&
-           (q->label == NULL || strcmp(q->label, identity->label) == 0 ||
-            strcmp(q->label, identity->public_label) == 0) &&
-           (q->id.len == 0 || devid_slice_eq(q->id, identity->id)) &&
-           (q->handle == 0 || q->handle == identity->handle ||
-            (identity->previous != NULL && q->handle == identity->previous->handle));
+    return (!o->is_folder || devid_identity_key_enabled(identity)) && devid_snapshot_matches(o->snap, &o->uri.query, identity);
 }
 
 static bool wants_key(const struct opened *o)

@@ -93,6 +93,12 @@ openssl_conf default-first
 fails "what is not asked of us is not made in silence" "devid" \
     openssl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt devid:wrapped -out odd.pem
 
+# a name may look like a PIN
+odd='what?pin-value=1'
+ok "an identity with a ? in its name" openssl genpkey -propquery provider=devid -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=$odd" -out odd.pem
+ok "is written as a reference" openssl pkey -in "devid:$odd" -out again.pem
+signs again.pem "Load Sign FlushContext"
+
 # what devid.conf names is made by its command
 printf '[identity gateway]\nhandle = 0x81000009\n' >>devid.conf
 fails "an identity of devid.conf" "devid provision" openssl genpkey -propquery provider=devid -algorithm EC -pkeyopt group:P-256 \

@@ -180,4 +180,12 @@ ok "is good" openssl req -in request.pem -noout -verify
 ok "a self-signed certificate with the PIN" certtool --provider "$module" --generate-self-signed --load-privkey "$mine;type=private" \
     --load-pubkey mine.pub --template own.tmpl --outfile own.pem
 ok "is good" openssl verify -CAfile own.pem own.pem
+# what it prints of a token, a program of OpenSSL takes as it is
+export ORDER=p11tool
+url=$(tool --list-token-urls | grep 'token=owner')
+openssl_conf default-first
+ok "OpenSSL opens its URL, with model, manufacturer and serial number" openssl pkey -in "$url;object=azure%3Aldevid" -pubout -out url.pem
+ok "to the same key" diff url.pem <(openssl x509 -in azure-ldevid-cert.pem -noout -pubkey)
+other=${url/serial=????????????????/serial=0123456789abcdef}
+fails "that of another TPM it does not" "not on this device" openssl pkey -in "$other;object=azure%3Aldevid" -pubout -out url.pem
 finish

@@ -235,6 +235,24 @@ static void a_uri_opens_to_key_leaf_and_chain(void **state)
     ERR_clear_error();
 }
 
+/* RFC 7512: all that it says must hold. */
+static void a_uri_for_another_token_opens_nothing(void **state)
+{
+    static const char *const others[] = {"model=SoftHSM%20v2", "manufacturer=SoftHSM%20project", "serial=0123456789abcdef",
+                                         "library-manufacturer=Nitrokey", "slot-id=7", "token=other"};
+    struct face *f = *state;
+    char uri[128];
+
+    assert_string_equal(contents(f, "PKCS11:model=TPM%202.0;manufacturer=devid;token=owner;object=azure:ldevid", 0), "key cert cert");
+    assert_commands(f, "");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        (void)snprintf(uri, sizeof uri, "pkcs11:%s;object=azure:ldevid", others[i]);
+        assert_string_equal(contents(f, uri, 0), "closed");
+    }
+    ERR_clear_error();
+    face_forget_commands(f); /* the serial number is told by the manufacturer's keys */
+}
+
 static void a_uri_without_a_name_lists_all(void **state)
 {
     struct face *f = *state;
@@ -285,6 +303,7 @@ int main(void)
         FACE_TEST(a_damaged_reference_says_so),
         FACE_TEST(other_files_are_read_as_without_us_and_leave_no_error),
         FACE_TEST(a_uri_opens_to_key_leaf_and_chain),
+        FACE_TEST(a_uri_for_another_token_opens_nothing),
         FACE_TEST(a_uri_without_a_name_lists_all),
         FACE_TEST(a_search_finds_what_is_meant_and_nothing_else),
     };

@@ -89,6 +89,63 @@ static void a_type_of_which_there_is_nothing_finds_nothing(void **state)
     devid_uri_free(&uri);
 }
 
+/* RFC 7512, 2.3: as the module, its slots and tokens say of themselves; the serial number is the finder's to compare. */
+static void what_the_uri_says_of_the_device_must_hold(void **state)
+{
+    static const char *const right[] = {
+        "manufacturer=devid", "model=TPM%202.0", "model=TPM%202.0;manufacturer=devid", "library-manufacturer=devid",
+        "library-description=Device%20identities%20in%20a%20TPM%202.0", "library-version=0.1", "slot-manufacturer=devid",
+        "token=owner;slot-description=TPM%202.0:%20owner",
+    };
+    static const char *const wrong[] = {
+        "manufacturer=SoftHSM%20project", "manufacturer=devid2", "model=SoftHSM%20v2", "library-manufacturer=Nitrokey",
+        "library-description=OpenSC", "library-version=9.9", "slot-manufacturer=Yubico", "token=owner;slot-description=Yubikey",
+        "token=owner;slot-description=TPM%202.0:%20other", "slot-description=TPM%202.0:%20owner", "slot-id=1",
+    };
+    char text[256];
+    struct devid_uri uri;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        (void)snprintf(text, sizeof text, "pkcs11:object=a;%s", right[i]);
+        assert_int_equal(parse(text, &uri), DEVID_OK);
+        assert_string_equal(uri.query.label, "a");
+        assert_null(uri.query.serial);
+        devid_uri_free(&uri);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        (void)snprintf(text, sizeof text, "pkcs11:object=a;%s", wrong[i]);
+        assert_int_equal(parse(text, &uri), DEVID_E_ABSENT);
+    }
+    assert_int_equal(parse("pkcs11:serial=0123456789abcdef;token=owner", &uri), DEVID_OK);
+    assert_string_equal(uri.query.serial, "0123456789abcdef");
+    devid_uri_free(&uri);
+}
+
+static void a_scheme_is_told_in_either_case(void **state)
+{
+    struct devid_uri uri;
+
+    (void)state;
+    assert_int_equal(parse("PKCS11:object=a", &uri), DEVID_OK);
+    assert_string_equal(uri.query.label, "a");
+    devid_uri_free(&uri);
+    assert_int_equal(parse("Devid:a", &uri), DEVID_OK);
+    assert_string_equal(uri.query.label, "a");
+    devid_uri_free(&uri);
+    assert_int_equal(parse("HANDLE:0x81000002", &uri), DEVID_OK);
+    assert_int_equal(uri.query.handle, 0x81000002);
+    devid_uri_free(&uri);
+}
+
+static void a_pin_is_not_shown(void **state)
+{
+    (void)state;
+    assert_int_equal(devid_uri_shown("pkcs11:object=a?pin-value=1"), strlen("pkcs11:object=a"));
+    assert_int_equal(devid_uri_shown("handle:0x81000002?pin-value=1"), strlen("handle:0x81000002"));
+    assert_int_equal(devid_uri_shown("devid:a?b"), strlen("devid:a?b")); /* the label is a?b */
+}
+
 static void what_is_not_understood_is_refused(void **state)
 {
     static const char *const wrong[] = {"", "http://host/", "pkcs11", "pkcs11:object=%zz", "pkcs11:object=%4",
@@ -152,6 +209,9 @@ int main(void)
         cmocka_unit_test(a_handle_is_hexadecimal_and_persistent),
         cmocka_unit_test(a_nul_is_in_no_label),
         cmocka_unit_test(a_type_of_which_there_is_nothing_finds_nothing),
+        cmocka_unit_test(what_the_uri_says_of_the_device_must_hold),
+        cmocka_unit_test(a_scheme_is_told_in_either_case),
+        cmocka_unit_test(a_pin_is_not_shown),
         cmocka_unit_test(what_is_not_understood_is_refused),
         cmocka_unit_test(a_pin_is_given_or_read_from_a_file),
         cmocka_unit_test(what_is_written_is_read_back),
