@@ -8,6 +8,7 @@
 
 needs haproxy haproxy
 needs curl curl
+needs socat socat
 client_world
 world_let_in www-data
 page_server
@@ -77,4 +78,19 @@ for order in default-first devid-first; do
     fi
     stop "$haproxy"
 done
+
+# Only root may go into a jail: then the master has connected to the TPM, and its worker has nothing but that.
+if [ "$(id -u)" = 0 ]; then
+    jail
+    sed "/^global/a\    chroot $FOLDER/jail" haproxy.cfg >jail.cfg
+    start haproxy.log haproxy -W -f jail.cfg
+    haproxy=$pid
+    wait_port "$front"
+    ok "its worker is in the jail" test "$(readlink "/proc/$(pgrep -P "$haproxy" haproxy)/root")" = "$FOLDER/jail"
+    sends "$tls_commands_in_jail" "a server's first handshake with a wrapped key in a jail" fetch "${port_of[wrapped]}"
+    both_sides
+    ok "forty clients at once in a jail" fetch_all "${port_of[wrapped]}"
+    kill "$(pgrep -P "$haproxy" -x sh)" # which keeps that way open: the master waits for all its children
+    stop "$haproxy"
+fi
 finish

@@ -80,6 +80,29 @@ survives() {
     done
 }
 
+# jail: a folder of that name for a program that goes into it by chroot when it has read its keys. There is nothing in it but the
+# counter's list; openssl.cnf says preconnect = yes, and the way to the TPM is one that stays open, as a device is.
+jail() {
+    mkdir -p "jail$FOLDER"
+    chmod -R a+rX jail
+    ln commands "jail$FOLDER/commands"
+    openssl_conf default-first
+    # what is remembered of a wrapped key's parent is outside
+    tls_commands_in_jail="ReadPublic Load Sign FlushContext"
+    sed -i "s|^\[devid_provider\]\$|&\npreconnect = yes\ntcti = $WORLD_MODULES/libtss2-tcti-count.so:log=$FOLDER/commands,cmd:socat -t 60 - UNIX-CONNECT:$FOLDER/swtpm|" openssl.cnf
+}
+
+# jail_has_all: the other way: what the first signature opens is in the jail, the library by which tpm2-tss reaches the TPM as well
+jail_has_all() {
+    local library
+    cp -a devid.conf state libtss2-tcti-count.so "jail$FOLDER"
+    chmod a+x "jail$FOLDER"
+    ln swtpm swtpm.ctrl "jail$FOLDER"
+    library=$(ldconfig -p | sed -n 's/.*libtss2-tcti-swtpm\.so\.0 .* => //p')
+    mkdir -p "jail${library%/*}"
+    cp "$library" "jail$library"
+}
+
 # both_sides: for a program that is a server with each of all_keys, at port_of[NAME], and a client of the page server with it for who
 # asks for /NAME at the port front
 both_sides() {

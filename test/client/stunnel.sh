@@ -8,6 +8,7 @@
 
 needs stunnel4 stunnel4
 needs curl curl
+needs socat socat
 client_world
 world_let_in www-data
 page_server
@@ -71,16 +72,21 @@ reload() {
 send() { curl -sS --fail "http://127.0.0.1:${to[$1]}/"; }
 serve() { fetch "${from[$1]}"; }
 
-for order in default-first devid-first; do
-    openssl_conf "$order"
-    start stunnel.log stunnel4 stunnel.conf
-    stunnel=$pid
-    wait_port "${from[wrapped-rsa-tss2]}"
+# ends_work: each key, on either side
+ends_work() {
     for name in "${all_keys[@]}"; do
         sends "${tls_commands[$name]}" "a client with $name" curl -sS --fail "http://127.0.0.1:${to[$name]}/"
         ok "the server knows it" grep -Eq "Subject: CN ?= ?${subject_of[$name]}\$" out
         sends "${tls_commands[$name]}" "a server with $name" fetch "${from[$name]}"
     done
+}
+
+for order in default-first devid-first; do
+    openssl_conf "$order"
+    start stunnel.log stunnel4 stunnel.conf
+    stunnel=$pid
+    wait_port "${from[wrapped-rsa-tss2]}"
+    ends_work
     at_rest
     for name in azure-ldevid wrapped-tss2; do
         ok "forty clients at once with $name" fetch_all "${from[$name]}"
@@ -95,4 +101,30 @@ for order in default-first devid-first; do
     fi
     stop "$stunnel"
 done
+
+# in_jail TEST...: of stunnel in the jail
+in_jail() {
+    start stunnel.log stunnel4 jail.conf
+    stunnel=$pid
+    wait_port "${from[wrapped-rsa-tss2]}"
+    ok "it is in the jail" test "$(readlink "/proc/$stunnel/root")" = "$FOLDER/jail"
+    "$@"
+}
+
+# Only root may go into a jail: there is nothing in it, and the connection to the TPM was made before.
+if [ "$(id -u)" = 0 ]; then
+    (echo "chroot = $FOLDER/jail" && cat stunnel.conf) >jail.conf
+    jail
+    in_jail sends "$tls_commands_in_jail" "a server's first handshake with a wrapped key in a jail" fetch "${from[wrapped]}"
+    ends_work
+    ok "forty clients at once in a jail" fetch_all "${from[wrapped]}"
+    stop "$stunnel"
+    openssl_conf default-first
+    in_jail fails "without preconnect there is no key in a jail" "alert internal error" fetch "${from[wrapped]}"
+    stop "$stunnel"
+    jail_has_all
+    in_jail sends "${tls_commands[wrapped]}" "unless all is in the jail" fetch "${from[wrapped]}"
+    ends_work
+    stop "$stunnel"
+fi
 finish
