@@ -162,6 +162,7 @@ static int encrypt(void *ctx, unsigned char *out, size_t *len, size_t room, cons
 
 static int decrypt_by_tpm(struct ciphering *c, unsigned char *out, size_t *len, size_t room, struct devid_slice block)
 {
+    KEEPS_ERRNO;
     struct devid_cipher cipher = {0};
     struct devid_key *key = NULL;
     struct devid_secret text = {0};

@@ -75,6 +75,7 @@ devid_rc provider_store(struct provider *p, struct devid_store **out, struct dev
 
 static devid_rc random_of(struct provider *p, unsigned char *out, size_t len, struct devid_error *err)
 {
+    KEEPS_ERRNO;
     struct devid_store *store = NULL;
     devid_rc rc = provider_store(p, &store, err);
 

@@ -3,7 +3,7 @@
  * Files (provider-decoder(7)): PEM of our labels to DER, DER to a key. libcrypto shows every decoder every file, so
  * to all that is foreign the answer is "nothing here, go on": 1, and nothing in the error queue.
  */
-#include <errno.h>
+#include <errno.h> /* program_invocation_short_name */
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/err.h>
@@ -122,6 +122,7 @@ static int give_der(const struct format *format, struct devid_slice der, OSSL_CA
 static int pem_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *cb, void *arg,
                       OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
+    KEEPS_ERRNO;
     struct provider *p = ctx;
     const struct format *format;
     struct devid_bytes text = {0}, der = {0};
@@ -204,6 +205,7 @@ static int give_key(struct pkey *pk, OSSL_CALLBACK *cb, void *arg)
 static int der_decode(struct provider *p, enum pkey_type type, const struct format *format, OSSL_CORE_BIO *in,
                       OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
+    KEEPS_ERRNO;
     struct devid_bytes der = {0};
     struct devid_error err = {0};
     struct pkey *pk = NULL;

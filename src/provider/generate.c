@@ -106,6 +106,7 @@ int keymgmt_gen_set_template(void *genctx, void *keydata)
 
 void *keymgmt_gen(void *genctx, OSSL_CALLBACK *cb, void *arg)
 {
+    KEEPS_ERRNO;
     struct making *m = genctx;
     struct devid_error err = {0};
     struct pkey *pk = NULL;

@@ -134,6 +134,7 @@ static int set_peer(void *ctx, void *key)
 /* The x coordinate that both sides share. One TPM2_ECDH_ZGen. */
 static devid_rc shared_x(struct agreement *a, struct devid_secret *z, struct devid_error *err)
 {
+    KEEPS_ERRNO;
     unsigned char point[POINT_MAX];
     struct devid_key *key = NULL;
     size_t len = 0;

@@ -286,6 +286,7 @@ static devid_rc same_key(const struct pkey *pk, const struct devid_key *key, str
 
 devid_rc pkey_private(struct pkey *pk, struct devid_key **out, struct devid_error *err)
 {
+    KEEPS_ERRNO;
     struct devid_key *mine = NULL, *there = atomic_load(&pk->key);
     devid_rc rc = DEVID_OK;
 

@@ -77,6 +77,7 @@ static bool is_said(const struct devid_error *err)
  */
 static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 {
+    KEEPS_ERRNO;
     struct provider *p = provctx;
     const struct body *body = NULL;
     struct devid_error err = {0};

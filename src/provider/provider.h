@@ -9,6 +9,7 @@
 #ifndef DEVID_PROVIDER_PROVIDER_H
 #define DEVID_PROVIDER_PROVIDER_H
 
+#include <errno.h>
 #include <openssl/core.h>
 #include <openssl/core_dispatch.h>
 #include <openssl/err.h>
@@ -24,6 +25,17 @@
 #define PROVIDER_PARAM_NONCE_TYPE "nonce-type" /* OSSL_SIGNATURE_PARAM_NONCE_TYPE of OpenSSL 3.2, which may serve a build with 3.0 */
 
 struct body;
+
+static inline void provider_errno_back(const int *before)
+{
+    errno = *before;
+}
+
+/*
+ * First in what libcrypto calls and that may open files or connect to the TPM: errno is afterwards what it was before. Programs look at
+ * it when libssl has failed; Python's takes what it finds there for the reason, and raises FileNotFoundError, not SSLError.
+ */
+#define KEEPS_ERRNO __attribute__((cleanup(provider_errno_back), unused)) const int errno_before = errno
 
 /* One loaded provider. Keys hold it: a program that frees its key after OPENSSL_cleanup finds it. */
 struct provider {

@@ -159,6 +159,7 @@ static int recover_init(void *ctx, void *key, const OSSL_PARAM params[])
 /* The one place that asks the TPM. A question about the length does not. */
 static int sign_by_tpm(struct signing *s, struct devid_slice digest, unsigned char *sig, size_t *len, size_t room)
 {
+    KEEPS_ERRNO;
     unsigned char raw[SIG_MAX];
     struct devid_bytes made = {0};
     struct devid_scheme scheme;

@@ -131,6 +131,7 @@ static devid_rc find_first(struct opened *o, struct devid_error *err)
 
 static void *store_open(void *provctx, const char *text)
 {
+    KEEPS_ERRNO;
     struct provider *p = provctx;
     struct opened *o = OPENSSL_zalloc(sizeof *o);
     struct devid_error err = {0};
@@ -312,6 +313,7 @@ static int give_cert(const struct devid_cert *cert, OSSL_CALLBACK *cb, void *arg
 
 static int store_load(void *ctx, OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *ask, void *ask_arg)
 {
+    KEEPS_ERRNO;
     struct opened *o = ctx;
     int ok = 0;
 

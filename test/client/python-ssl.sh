@@ -8,6 +8,7 @@
 
 python=/usr/bin/python3 # a virtual environment may come before Debian's own
 needs "$python" python3
+needs pkcs11-tool opensc
 "$python" -c 'import ssl' 2>/dev/null || { echo "passed over: this python3 has no ssl"; exit 77; }
 client_world
 cat >tls.py <<'END'
@@ -97,6 +98,25 @@ else:
     {"once": once, "threads": threads, "fork": fork}[role](context(ssl.Purpose.SERVER_AUTH))
 END
 
+cat >refused.py <<'END'
+"""refused.py CERTIFICATE KEY PASSWORD PORT: the exception by which a program learns that it does not work."""
+import socket, ssl, sys
+
+certificate, key, password, port = sys.argv[1:]
+client = ssl.create_default_context(cafile="ca-cert.pem")
+try:
+    client.load_cert_chain(certificate, key, password)
+    client.wrap_socket(socket.create_connection(("localhost", int(port)), timeout=60), server_hostname="localhost")
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+END
+
+# raises WORDS REASON CERTIFICATE KEY PASSWORD [SENTENCE]: ssl.SSLError with the reason that libssl gives last, and the log has our sentence
+raises() {
+    DEVID_LOG=error fails "$1 raises SSLError" "^SSLError: .*$2" "$python" refused.py "$3" "$4" "$5" "$pages"
+    [ $# -lt 6 ] || ok "and the log says why" grep -q "$6" out
+}
+
 page_server
 pages=$port
 for order in default-first devid-first preferred; do
@@ -124,4 +144,34 @@ for order in default-first devid-first; do
         at_rest
     done
 done
+
+# A program learns what is wrong: errno, which ssl would take for the reason, is as it was.
+export DEVID_CONF=$FOLDER/devid.conf
+vault "$DEVID_BUILD/.libs/devid-pkcs11.so"
+(umask 077 && echo 123456 >pin)
+openssl_conf default-first
+sed -i "s|^\[devid_provider\]\$|&\nauth = file:$FOLDER/pin|" openssl.cnf
+ok "a key behind a PIN" openssl genpkey -propquery provider=devid -algorithm EC -pkeyopt group:P-256 \
+    -pkeyopt "devid:token=vault;label=mine" -out mine-key.pem
+ok "its certificate" openssl req -x509 -new -key mine-key.pem -subj /CN=mine -out mine-cert.pem
+printf 'asn1 = SEQUENCE:reference\n[reference]\nversion = INTEGER:0\nuri = UTF8:pkcs11:token=owner\\;object=nobody\n' >nobody.cnf
+by_software openssl asn1parse -genconf nobody.cnf -noout -out nobody.der
+{ echo "-----BEGIN DEVID KEY REFERENCE-----"; base64 -w 64 nobody.der; echo "-----END DEVID KEY REFERENCE-----"; } >nobody-key.pem
+ok "a reference that outlives its key" openssl genpkey -propquery provider=devid -algorithm EC -pkeyopt group:P-256 \
+    -pkeyopt devid:label=gone -out gone-key.pem
+ok "its certificate, too" openssl req -x509 -new -key gone-key.pem -subj /CN=gone -out gone-cert.pem
+ok "the key goes" env "DEVID_CONF=$FOLDER/devid.conf" "$DEVID_BUILD/devid" delete --yes gone
+for order in default-first devid-first preferred; do
+    openssl_conf "$order"
+    for name in azure-ldevid wrapped wrapped-tss2; do
+        raises "another key's certificate with $name" "KEY_VALUES_MISMATCH" software-cert.pem "$name-key.pem" ""
+    done
+    raises "an RSA key with an EC certificate" "NO_CERTIFICATE_ASSIGNED" software-cert.pem rsa-key.pem ""
+    raises "a key that nobody has" "PEM lib" azure-ldevid-cert.pem nobody-key.pem "" "nobody is not on this device"
+    raises "a key that has gone" "EVP lib" gone-cert.pem gone-key.pem "" "gone is not on this device"
+    [ "$order" != default-first ] || raises "a wrong PIN" "PEM lib" mine-cert.pem mine-key.pem 654321 "this is not the user's PIN"
+    fails "a file that is not there is another exception" "^FileNotFoundError" "$python" refused.py azure-ldevid-cert.pem nothing.pem "" "$pages"
+done
+# shellcheck disable=SC2034  # what world.sh compares with at the end
+WORLD_LOCKOUT=$(world_lockout)
 finish

@@ -2,6 +2,7 @@
 /* Contexts as programs treat them: copied in each state, used for one thing after another, and again after a refusal. */
 #include "tpm/provider_face.h"
 
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -254,6 +255,40 @@ static void nothing_is_signed_as_well(void **state)
     face_forget_commands(f);
 }
 
+/* A program looks at it when libssl has failed for another reason. */
+static void errno_stays_what_it_was(void **state)
+{
+    struct face *f = *state;
+    EVP_PKEY *peer = EVP_PKEY_Q_keygen(f->ctx, NULL, "EC", "P-256"), *ec, *rsa;
+    EVP_PKEY_CTX *give, *take, *agree;
+    unsigned char block[512], secret[64];
+    size_t len = sizeof block;
+
+    errno = EXDEV; /* which nobody sets */
+    ec = face_key(f, &f->ids.wrapped);
+    rsa = face_key(f, &f->ids.rsa);
+    assert_int_equal(errno, EXDEV);
+    assert_true(face_signs(f, ec) && face_signs(f, rsa));
+    assert_int_equal(errno, EXDEV);
+    give = context(f, rsa);
+    take = context(f, rsa);
+    assert_int_equal(EVP_PKEY_encrypt_init(give), 1);
+    assert_int_equal(EVP_PKEY_encrypt(give, block, &len, text, sizeof text), 1);
+    assert_int_equal(EVP_PKEY_decrypt_init(take), 1);
+    assert_copy_decrypts(take, block, len);
+    assert_int_equal(errno, EXDEV);
+    agree = context(f, ec);
+    assert_int_equal(EVP_PKEY_derive_init(agree), 1);
+    assert_int_equal(secret_of(agree, peer, secret), 32);
+    assert_int_equal(errno, EXDEV);
+    face_forget_commands(f);
+    EVP_PKEY_CTX_free(give);
+    EVP_PKEY_CTX_free(take);
+    EVP_PKEY_free(peer);
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(rsa);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -263,6 +298,7 @@ int main(void)
         FACE_TEST(an_agreement_is_copied_in_each_state),
         FACE_TEST(a_context_serves_one_use_after_another),
         FACE_TEST(nothing_is_signed_as_well),
+        FACE_TEST(errno_stays_what_it_was),
     };
 
     return FACE_RUN(tests);
