@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* devid doctor: what keeps programs from finding the provider, and a service's user from the TPM. */
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -123,6 +124,44 @@ static void examine_path(struct examination *x, const struct who *who, const cha
         bad(x, "%s: user %s may not: %s", path, who->name, remedy);
 }
 
+/* The files that say which keys there are are to be read. The first of each folder is told, for the remedy is one command. */
+static void examine_token(struct examination *x, const struct who *who, const char *folder)
+{
+    struct dirent *entry;
+    struct stat st;
+    DIR *dir = opendir(folder);
+    bool is_told = false;
+
+    if (dir != NULL && stat(folder, &st) == 0 && !may(who, &st, 5)) {
+        bad(x, "%s: user %s may not: let it read the folder (chmod a+rx)", folder, who->name);
+        is_told = true;
+    }
+    while (dir != NULL && !is_told && (entry = readdir(dir)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        bool is_read = entry->d_name[0] != '.' && len > 4 && strcmp(entry->d_name + len - 4, ".pem") == 0;
+
+        if (is_read && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && !may(who, &st, 4)) {
+            bad(x, "%s/%s: user %s may not: let it read the files there, which hold no secret (chmod a+r %s/*.pem)", folder, entry->d_name, who->name, folder);
+            is_told = true;
+        }
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+static void examine_tokens(struct examination *x, const struct who *who, const char *state)
+{
+    DIR *dir = opendir(state);
+    struct dirent *entry;
+    char folder[4096];
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.' && (size_t)snprintf(folder, sizeof folder, "%s/%s", state, entry->d_name) < sizeof folder)
+            examine_token(x, who, folder);
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
 void examine_user(struct examination *x, const char *user)
 {
     const struct passwd *entry = getpwnam(user);
@@ -139,6 +178,7 @@ void examine_user(struct examination *x, const char *user)
         examine_path(x, &who, x->conf->tcti != NULL ? x->conf->tcti + strlen(DEVICE) : "/dev/tpmrm0", 6, "add it to the group of that file (usually tss), and start its service anew");
     examine_path(x, &who, x->conf->path, 4, "let it read the file, which holds no secret");
     examine_path(x, &who, x->conf->state, 5, "let it read the folder (chmod a+rx)");
+    examine_tokens(x, &who, x->conf->state);
     for (size_t i = 0; i < x->conf->n_identities; i++)
         if (x->conf->identities[i].pem != NULL)
             examine_path(x, &who, x->conf->identities[i].pem, 4, "let it read the file, which holds no secret");

@@ -48,6 +48,17 @@ static devid_rc list_json(struct tool *tool, struct devid_error *err)
     return rc;
 }
 
+/* An empty list is the truth, unless it is one of files that could not be read. */
+static devid_rc check_empty(struct tool *tool, struct devid_error *err)
+{
+    const struct devid_identity *first;
+    struct devid_snapshot *snap = NULL;
+    devid_rc rc = devid_store_find(tool->store, &(struct devid_query){0}, &snap, &first, err);
+
+    devid_snapshot_free(snap);
+    return rc == DEVID_E_ABSENT ? DEVID_OK : rc;
+}
+
 devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_error *err)
 {
     devid_rc rc = take_json(tool, argc, argv, err);
@@ -56,7 +67,8 @@ devid_rc command_list(struct tool *tool, int argc, char **argv, struct devid_err
         rc = devid_fail(err, TOOL_USAGE, "list: \"%s\" is one argument too many", argv[optind]);
     if (rc != DEVID_OK)
         return rc;
-    return tool->json ? list_json(tool, err) : out_table(tool, err);
+    rc = tool->json ? list_json(tool, err) : out_table(tool, err);
+    return rc == DEVID_OK ? check_empty(tool, err) : rc;
 }
 
 /* When the next renewal comes, and how long the pair before the last one is kept. */

@@ -53,6 +53,7 @@ libdevid_core_la_SOURCES = \
 	src/core/make.c src/core/make.h \
 	src/core/marks.c \
 	src/core/mask.h \
+	src/core/missed.c src/core/missed.h \
 	src/core/name.c \
 	src/core/nv.c src/core/nv.h \
 	src/core/nv_content.c \
@@ -78,6 +79,7 @@ libdevid_core_la_SOURCES = \
 	src/core/session.c src/core/session.h \
 	src/core/shared.c src/core/shared.h \
 	src/core/sign.c \
+	src/core/single.c \
 	src/core/snapshot.c src/core/snapshot.h \
 	src/core/spki.c \
 	src/core/srk.c src/core/srk.h \

@@ -3,11 +3,14 @@
 #include "core/folder.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "core/put.h"
@@ -43,6 +46,16 @@ static bool is_same_file(const struct devid_stamp *a, const struct devid_stamp *
 {
     return a->is_settled && b->is_settled && a->device == b->device && a->inode == b->inode && a->size == b->size &&
            a->changed == b->changed;
+}
+
+/* An identity's file is missed by who looks for that identity. */
+static devid_rc miss(const struct reading *r, const char *name, devid_rc rc, const struct devid_error *why, struct devid_error *err)
+{
+    char path[PATH_ROOM], label[256];
+
+    if (!devid_files_label(name, strlen(name) - 4, label) || (size_t)snprintf(path, sizeof path, "%s/%s", r->folder, name) >= sizeof path)
+        return DEVID_OK;
+    return devid_missed_add(devid_snapshot_missed(r->snap), r->token, label, path, rc, why->text, err);
 }
 
 /* One damaged file must not hide the others. */
@@ -96,7 +109,7 @@ static devid_rc add_identity(const struct reading *r, const char *name, struct d
         rc = check_name(entry, name, &why);
     if (rc != DEVID_OK) {
         devid_entry_free(entry);
-        return pass_over(r, name, rc, &why, err);
+        return rc == DEVID_E_ABSENT || rc == DEVID_E_MEM ? pass_over(r, name, rc, &why, err) : miss(r, name, rc, &why, err);
     }
     entry->stamp = stamp;
     return devid_snapshot_add(r->snap, entry, err);
@@ -156,6 +169,22 @@ static bool ends_with(const char *name, const char *end)
     return name[0] != '.' && len > 4 && strcmp(name + len - 4, end) == 0;
 }
 
+/* With errno of opendir. What is no folder, or not there, hides nothing. */
+static devid_rc miss_folder(struct devid_snapshot *snap, const char *token, const char *folder, struct devid_error *err)
+{
+    struct devid_error why = {0};
+
+    if (errno == ENOENT || errno == ENOTDIR)
+        return DEVID_OK;
+    (void)devid_fail(&why, DEVID_E_FILE, "cannot read the folder %s: %s", folder, strerror(errno));
+    return devid_missed_add(devid_snapshot_missed(snap), token, NULL, folder, DEVID_E_FILE, why.text, err);
+}
+
+devid_rc devid_folder_look(const char *state, struct devid_snapshot *snap, struct devid_error *err)
+{
+    return faccessat(AT_FDCWD, state, R_OK | X_OK, AT_EACCESS) == 0 ? DEVID_OK : miss_folder(snap, "", state, err);
+}
+
 devid_rc devid_folder_read(struct devid_store *store, const char *token, const struct devid_snapshot *before,
                            struct devid_snapshot *snap, struct devid_error *err)
 {
@@ -169,6 +198,8 @@ devid_rc devid_folder_read(struct devid_store *store, const char *token, const s
         return rc;
     r.folder = (const char *)folder.data;
     dir = opendir(r.folder);
+    if (dir == NULL)
+        rc = miss_folder(snap, token, r.folder, err);
     while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL) {
         if (ends_with(entry->d_name, ".pem"))
             rc = add_identity(&r, entry->d_name, stamp_of(dirfd(dir), entry->d_name), err);

@@ -13,5 +13,7 @@
  */
 devid_rc devid_folder_read(struct devid_store *store, const char *token, const struct devid_snapshot *before,
                            struct devid_snapshot *snap, struct devid_error *err);
+/** Of the state folder: if it may not be listed, there may be more tokens than are known, and the snapshot says so to who finds nothing. */
+devid_rc devid_folder_look(const char *state, struct devid_snapshot *snap, struct devid_error *err);
 
 #endif

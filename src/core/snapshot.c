@@ -17,6 +17,7 @@ struct devid_snapshot {
     size_t n_items, items_room;
     struct devid_token *tokens; /* those with a PIN, by name */
     size_t n_tokens;
+    struct devid_missed_list missed;
 };
 
 devid_rc devid_snapshot_new(uint64_t number, struct devid_snapshot **out, struct devid_error *err)
@@ -178,6 +179,11 @@ static void drop_old_names(struct devid_snapshot *snap)
     }
 }
 
+struct devid_missed_list *devid_snapshot_missed(struct devid_snapshot *snap)
+{
+    return &snap->missed;
+}
+
 void devid_snapshot_sort(struct devid_snapshot *snap)
 {
     if (snap->n_entries > 1)
@@ -191,7 +197,8 @@ void devid_snapshot_sort(struct devid_snapshot *snap)
 
 bool devid_snapshot_same(const struct devid_snapshot *a, const struct devid_snapshot *b)
 {
-    if (a->n_entries != b->n_entries || a->n_items != b->n_items || a->n_tokens != b->n_tokens)
+    if (a->n_entries != b->n_entries || a->n_items != b->n_items || a->n_tokens != b->n_tokens ||
+        !devid_missed_same(&a->missed, &b->missed))
         return false;
     for (size_t i = 0; i < a->n_tokens; i++)
         if (strcmp(a->tokens[i].name, b->tokens[i].name) != 0 ||
@@ -238,6 +245,7 @@ void devid_snapshot_free(struct devid_snapshot *snap)
     free(snap->entries);
     free(snap->items);
     free(snap->tokens);
+    devid_missed_free(&snap->missed);
     free(snap);
 }
 
@@ -299,49 +307,6 @@ const struct devid_item *devid_snapshot_item(const struct devid_snapshot *snap, 
     return i < snap->n_items ? &snap->items[i]->item : NULL;
 }
 
-devid_rc devid_snapshot_of_item(const struct devid_item *item, struct devid_snapshot **out, struct devid_error *err)
-{
-    struct devid_item_entry *entry = NULL;
-    struct devid_snapshot *snap = NULL;
-    struct devid_bytes file = {0};
-    devid_rc rc = devid_snapshot_new(1, &snap, err);
-
-    if (rc == DEVID_OK)
-        rc = devid_item_write(item, (struct devid_slice){0}, &file, err);
-    if (rc == DEVID_OK)
-        rc = devid_item_read(item->token, item->name, devid_slice_of(file), &entry, err);
-    if (rc == DEVID_OK)
-        rc = devid_snapshot_add_item(snap, entry, err);
-    devid_bytes_free(&file);
-    if (rc == DEVID_OK)
-        *out = snap;
-    else
-        devid_snapshot_free(snap);
-    return rc;
-}
-
-devid_rc devid_snapshot_of(struct devid_store *store, const struct devid_identity *identity,
-                           struct devid_snapshot **out, struct devid_error *err)
-{
-    struct devid_snapshot *snap = NULL;
-    struct devid_entry *entry = NULL;
-    struct devid_bytes file = {0};
-    devid_rc rc = devid_snapshot_new(1, &snap, err);
-
-    if (rc == DEVID_OK)
-        rc = devid_entry_write(identity, (struct devid_slice){0}, &file, err);
-    if (rc == DEVID_OK)
-        rc = devid_entry_read(store, identity->token, devid_slice_of(file), &entry, err);
-    if (rc == DEVID_OK)
-        rc = devid_snapshot_add(snap, entry, err);
-    devid_bytes_free(&file);
-    if (rc == DEVID_OK)
-        *out = snap;
-    else
-        devid_snapshot_free(snap);
-    return rc;
-}
-
 static bool has_handle(const struct devid_identity *identity, uint32_t handle)
 {
     return identity->key_place == DEVID_PLACE_HANDLE && identity->handle == handle;
@@ -384,12 +349,17 @@ bool devid_snapshot_matches(const struct devid_snapshot *snap, const struct devi
 devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,
                              const struct devid_identity **out, struct devid_error *err)
 {
+    const struct devid_missed *missed;
+
     for (int by_halves = 0; by_halves < (query->label != NULL ? 2 : 1); by_halves++)
         for (size_t i = 0; i < snap->n_entries; i++)
             if (matches(snap, &snap->entries[i]->identity, query, by_halves != 0)) {
                 *out = &snap->entries[i]->identity;
                 return DEVID_OK;
             }
+    missed = devid_missed_find(&snap->missed, query);
+    if (missed != NULL)
+        return devid_fail(err, missed->rc, "%s%s%s", query->label != NULL ? query->label : "", query->label != NULL ? ": " : "", missed->text);
     if (query->label != NULL)
         return devid_fail(err, DEVID_E_ABSENT, "%s is not on this device: run \"devid provision\", or see \"devid list\"",
                           query->label);

@@ -4,6 +4,7 @@
 #define DEVID_CORE_SNAPSHOT_H
 
 #include "core/item_entry.h"
+#include "core/missed.h"
 #include "core/token.h"
 
 /** An empty one, held once. number: never 0. */
@@ -20,6 +21,8 @@ const struct devid_token *devid_snapshot_token(const struct devid_snapshot *snap
 struct devid_entry *devid_snapshot_entry(const struct devid_snapshot *snap, const char *token, const char *file);
 struct devid_item_entry *devid_snapshot_item_entry(const struct devid_snapshot *snap, const char *token,
                                                    const char *name);
+/** What is missing in it. */
+struct devid_missed_list *devid_snapshot_missed(struct devid_snapshot *snap);
 /** Put into order; after the last add. */
 void devid_snapshot_sort(struct devid_snapshot *snap);
 /** True if both, put into order, hold the same. */

@@ -253,6 +253,8 @@ static devid_rc read_folders(struct devid_store *store, struct devid_snapshot **
         rc = devid_snapshot_new(store->number + 1, &snap, err);
         if (rc == DEVID_OK)
             rc = devid_watch_look(&store->watch, store->conf, err);
+        if (rc == DEVID_OK)
+            rc = devid_folder_look(store->conf->state, snap, err);
         for (size_t i = 0; rc == DEVID_OK && i < store->watch.n_seen; i++)
             if (store->watch.seen[i].token[0] != 0)
                 rc = devid_folder_read(store, store->watch.seen[i].token, store->snap, snap, err);
@@ -332,6 +334,14 @@ static bool may_be_unseen(const struct devid_store *store, const struct devid_sn
     return false;
 }
 
+/* Rights that somebody gives to a file, and what is mended in place, show in no folder's time. */
+static void look_anew(struct devid_store *store)
+{
+    store_enter(store);
+    store->watch.is_settled = false;
+    devid_mutex_unlock(&store->mutex);
+}
+
 devid_rc devid_store_find(struct devid_store *store, const struct devid_query *query, struct devid_snapshot **snap,
                           const struct devid_identity **out, struct devid_error *err)
 {
@@ -350,6 +360,8 @@ devid_rc devid_store_find(struct devid_store *store, const struct devid_query *q
         if (rc == DEVID_OK)
             rc = devid_snapshot_find(found, query, out, err);
     }
+    if (rc == DEVID_E_DENIED || rc == DEVID_E_DATA || rc == DEVID_E_FILE)
+        look_anew(store);
     if (rc == DEVID_OK)
         *snap = found;
     else

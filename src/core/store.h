@@ -86,7 +86,10 @@ struct devid_query {
 bool devid_snapshot_matches(const struct devid_snapshot *snap, const struct devid_query *query,
                             const struct devid_identity *identity);
 
-/** The first identity that matches, or DEVID_E_ABSENT with a sentence that names the query. */
+/**
+ * The first identity that matches, or DEVID_E_ABSENT with a sentence that names the query. If nothing matches, and what may be meant could not be
+ * read: DEVID_E_DENIED with the path and the right that lacks, DEVID_E_DATA with what is wrong in it, or DEVID_E_FILE.
+ */
 devid_rc devid_snapshot_find(const struct devid_snapshot *snap, const struct devid_query *query,
                              const struct devid_identity **out, struct devid_error *err);
 

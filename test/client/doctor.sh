@@ -106,6 +106,14 @@ if [ "$(id -u)" = 0 ]; then
     finds "a folder of another user" "BAD .*state/owner is not root's, .*chown -R root: "
     chown root state/owner
 fi
+chmod 600 state/owner/azure%3Aldevid.pem
+who "one file of an identity that is closed to it" "BAD .*owner/azure%3Aldevid.pem: user nobody may not: .*chmod a+r .*state/owner/[*].pem"
+chmod 644 state/owner/azure%3Aldevid.pem
+who "and none" "ok   .*devid.conf: user nobody may"
+ok "of which it says nothing" sh -c '! grep -q "pem: user nobody may not" out'
+chmod 700 state/owner
+who "a token's folder that is closed to it" "BAD .*state/owner: user nobody may not: .*chmod a+rx"
+chmod 755 state/owner
 cp state/owner/azure%3Aldevid.pem ldevid.copy
 echo rubbish >state/owner/azure%3Aldevid.pem
 finds "a damaged file" "BAD .*owner/azure%3Aldevid.pem is damaged"

@@ -9,6 +9,7 @@
 [ "$(id -u)" = 0 ] || { echo "passed over: only root can become another user"; exit 77; }
 needs setpriv util-linux
 needs python3 python3
+needs pkcs11-tool opensc
 needs socat socat
 client_world
 chmod a+rx .
@@ -48,6 +49,49 @@ done
 setting "tcti = device:$FOLDER/tpmrm0"
 ok "of a device, too" one_line "no TPM at device:$FOLDER/tpmrm0 .*$(cut -d' ' -f5- <<<"$remedy")" \
     "${as_nobody[@]}" openssl dgst -sha256 -sign azure-ldevid-key.pem -out /dev/null message
+
+# ---- one who may open the TPM, and not the files that say which keys there are, is told of those ----
+
+openssl_conf default-first
+chown nobody swtpm swtpm.ctrl
+file=$FOLDER/state/owner/azure%3Aldevid.pem
+module=$DEVID_BUILD/.libs/devid-pkcs11.so
+sign=("${as_nobody[@]}" openssl dgst -sha256 -sign azure-ldevid-key.pem -out /dev/null message)
+list=("${as_nobody[@]}" openssl storeutl "pkcs11:token=owner")
+show=("${as_nobody[@]}" "$DEVID_BUILD/devid" --config "$FOLDER/devid.conf" show azure:ldevid)
+head -c 32 /dev/zero >digest
+id=$("$DEVID_BUILD/devid" --config "$FOLDER/devid.conf" show azure:ldevid | sed -n "s/^id  *//p")
+find_key=("${as_nobody[@]}" pkcs11-tool --module "$module" --token-label owner --sign -m ECDSA --id "$id" -i digest -o /dev/null)
+chmod 755 state state/owner
+ok "nobody signs, who may read them" "${sign[@]}"
+ok "and by the module" env DEVID_CONF="$FOLDER/devid.conf" "${find_key[@]}"
+# barred PATH MODE GOOD WORDS: with that mode everybody reads the words; afterwards it is as before
+barred() {
+    chmod "$2" "$1"
+    ok "$1 is $2: the provider says so" one_line "$4" "${sign[@]}"
+    fails "by the command" "devid: azure:ldevid: $4" "${show[@]}"
+    fails "by the module's log" "devid error core/store: passed over: $4" env DEVID_CONF="$FOLDER/devid.conf" DEVID_LOG=error "${find_key[@]}"
+    ok "root goes on" openssl dgst -sha256 -sign azure-ldevid-key.pem -out /dev/null message
+    chmod "$3" "$1"
+    ok "and so does nobody, when that is mended" "${sign[@]}"
+}
+barred "$FOLDER/state" 700 755 "$FOLDER/state may not be read by this user: chmod a[+]rx"
+barred "$FOLDER/state/owner" 700 755 "$FOLDER/state/owner may not be read by this user: chmod a[+]rx"
+barred "$FOLDER/state/owner" 750 755 "$FOLDER/state/owner may not be read by this user: add the user to its group"
+barred "$file" 600 644 "$file may not be read by this user: chmod a[+]r"
+chmod 700 state
+ok "what may not be listed is not called empty" one_line "$FOLDER/state may not be read by this user: chmod a[+]rx" "${list[@]}"
+fails "nor by the command" "devid: $FOLDER/state may not be read by this user: chmod a[+]rx" "${as_nobody[@]}" "$DEVID_BUILD/devid" \
+    --config "$FOLDER/devid.conf" list
+ok "nor is all that there is" one_line "$FOLDER/state may not be read by this user: chmod a[+]rx" "${as_nobody[@]}" openssl storeutl pkcs11:
+chmod 755 state
+cp "$file" whole.pem
+echo rubbish >"$file"
+ok "a damaged file is called so" one_line "$file is damaged: " openssl dgst -sha256 -sign azure-ldevid-key.pem -out /dev/null message
+fails "by the command" "devid: azure:ldevid: $file is damaged: " "$DEVID_BUILD/devid" --config "$FOLDER/devid.conf" show azure:ldevid
+ok "and hides no other key" openssl dgst -sha256 -sign rsa-key.pem -out /dev/null message
+cp whole.pem "$file"
+chown root swtpm swtpm.ctrl
 
 # ---- preconnect: rights are given up for good, the connection stays ----
 

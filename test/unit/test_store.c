@@ -320,6 +320,37 @@ static void files_that_are_no_identity_are_passed_over(void **state)
     sample_free(&good);
 }
 
+/* The remedy of "not on this device" would make another key. */
+static void who_finds_nothing_is_told_of_the_file_that_is_damaged(void **state)
+{
+    const struct devid_query by_label = {.label = "cut"}, by_token = {.token = "owner", .label = "cut"}, other = {.label = "other"},
+                             elsewhere = {.token = "tpm", .label = "cut"}, by_handle = {.handle = 0x81000002}, any = {.token = "owner"};
+    struct sample cut = sample_make("cut", "P-256", 0x81000002);
+    const struct devid_identity *found;
+    struct devid_snapshot *snap = NULL;
+    struct devid_error err = {0};
+    struct shelf *s = *state;
+    struct devid_bytes whole;
+
+    must_put(s->store, &cut.identity);
+    whole = folder_read(s->state, FILE_OF("cut"));
+    folder_write(s->state, FILE_OF("cut"), (struct devid_slice){whole.data, 12});
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(devid_store_find(s->store, i == 0 ? &by_label : &by_token, &snap, &found, &err), DEVID_E_DATA);
+        assert_non_null(strstr(err.text, "cut: "));
+        assert_non_null(strstr(err.text, "/owner/cut.pem is damaged: it has no label; put it back from a copy"));
+    }
+    assert_int_equal(devid_store_find(s->store, &any, &snap, &found, &err), DEVID_E_DATA);
+    assert_int_equal(devid_store_find(s->store, &other, &snap, &found, &err), DEVID_E_ABSENT);
+    assert_int_equal(devid_store_find(s->store, &elsewhere, &snap, &found, &err), DEVID_E_ABSENT);
+    assert_int_equal(devid_store_find(s->store, &by_handle, &snap, &found, &err), DEVID_E_ABSENT); /* the TPM may have it */
+    folder_write(s->state, FILE_OF("cut"), devid_slice_of(whole));
+    assert_int_equal(devid_store_find(s->store, &by_label, &snap, &found, &err), DEVID_OK); /* as soon as it is mended, in place */
+    devid_snapshot_free(snap);
+    devid_bytes_free(&whole);
+    sample_free(&cut);
+}
+
 static void a_certificate_for_another_key_is_not_shown_with_this_one(void **state)
 {
     struct sample one = sample_make("one", "P-256", 0), two = sample_make("two", "P-256", 0);
@@ -524,6 +555,7 @@ int main(void)
         TEST(a_chain_that_no_reader_would_take_is_refused_and_the_identity_stays),
         TEST(an_identity_cut_off_anywhere_hides_no_other),
         TEST(files_that_are_no_identity_are_passed_over),
+        TEST(who_finds_nothing_is_told_of_the_file_that_is_damaged),
         TEST(a_certificate_for_another_key_is_not_shown_with_this_one),
         TEST(a_later_versions_fields_and_blocks_survive),
         TEST(the_cache_may_be_deleted_damaged_or_of_another_key),
