@@ -93,6 +93,29 @@ openssl_conf default-first
 fails "what is not asked of us is not made in silence" "devid" \
     openssl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt devid:wrapped -out odd.pem
 
+# TLS by the larger keys, on either side
+localhost_cert
+openssl genpkey -propquery provider=devid -algorithm EC -pkeyopt group:P-384 -pkeyopt devid:wrapped -out p384.pem
+openssl genpkey -propquery provider=devid -algorithm RSA -pkeyopt bits:3072 -pkeyopt devid:wrapped -out rsa3072.pem
+declare -A larger=([p384]="Load Sign FlushContext" [rsa3072]="Load RSA_Decrypt FlushContext") # PSS is padded in software
+for name in "${!larger[@]}"; do
+    openssl req -new -key "$name.pem" -subj "/CN=$name" -out "$name.csr"
+    keep openssl x509 -req -in "$name.csr" -CA ca-cert.pem -CAkey ca-key.pem -out "$name-cert.pem" || complain "a certificate for $name"
+done
+ok "of that size" sh -c 'openssl x509 -in p384-cert.pem -noout -text | grep "384 bit" && openssl x509 -in rsa3072-cert.pem -noout -text | grep "3072 bit"'
+for order in default-first devid-first; do
+    openssl_conf "$order"
+    for version in 1_2 1_3; do
+        theirs=(-key server.key -cert server.pem -CAfile ca-cert.pem "-tls$version")
+        for name in "${!larger[@]}"; do
+            mine=(-key "$name.pem" -cert "$name-cert.pem" -CAfile ca-cert.pem "-tls$version")
+            sends "${larger[$name]}" "a client with $name, TLS $version" handshake "${mine[@]}" -- "${theirs[@]}"
+            sends "${larger[$name]}" "a server with $name, TLS $version" handshake "${theirs[@]}" -- "${mine[@]}"
+        done
+    done
+done
+openssl_conf default-first
+
 # a name may look like a PIN
 odd='what?pin-value=1'
 ok "an identity with a ? in its name" openssl genpkey -propquery provider=devid -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=$odd" -out odd.pem

@@ -73,6 +73,20 @@ openssl pkeyutl -encrypt -pubin -inkey public.pem -in digest -out secret "${oaep
 ok "decryption" openssl pkeyutl -decrypt -inkey "$rsa" -in secret -out plain "${oaep[@]}"
 ok "gives what was encrypted" cmp plain digest
 
+# Both providers: uri-schemes says whose pkcs11: is. Only pkcs11-provider calls a key so.
+both() { # both LINE: that is in our section
+    sed "s|^default = .*|&\ndevid = devid_provider|; s|^\[default_provider\]|[devid_provider]\nmodule = $DEVID_BUILD/.libs/devid.so\n$1\nactivate = 1\n&|" \
+        provider.cnf >both.cnf
+}
+shown() { env OPENSSL_CONF="$FOLDER/both.cnf" openssl pkey -in "$1" -text -noout; }
+theirs="PKCS11 RSA Private Key"
+both ""
+ok "pkcs11: is ours, which is named first" lacks "$theirs" shown "$rsa"
+both "uri-schemes = devid handle"
+ok "with uri-schemes, another provider is asked" shown "$rsa"
+ok "and it is pkcs11-provider that opens it" grep -q "$theirs" out
+ok "devid: is still ours" lacks "$theirs" shown devid:rsa
+
 vault "$module"
 tool=(pkcs11-tool --module "$module" --token-label vault --login --pin 123456)
 ok "a key behind the PIN" "${tool[@]}" --keypairgen --key-type EC:prime256v1 --label mine --id 01

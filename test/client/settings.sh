@@ -153,6 +153,25 @@ for name in azure-ldevid wrapped; do
     [ -d gate ] || mv barred gate
 done
 
+# A way to the TPM that its other end closes when nothing was said for long: hours of idleness, in two seconds
+cat >idle.py <<END
+import sys, time
+from pair import handshake
+good = handshake()
+time.sleep(6)
+sys.exit(0 if handshake() and good else 1)
+END
+printf '#!/bin/sh\necho opened >>%s/opened\nexec socat -T 2 - UNIX-CONNECT:%s/swtpm\n' "$FOLDER" "$FOLDER" >way
+chmod a+x way
+for preconnect in no yes; do
+    for name in azure-ldevid wrapped; do
+        setting "preconnect = $preconnect" "tcti = cmd:$FOLDER/way"
+        rm -f opened
+        ok "a connection that was closed in idleness is made anew ($name)" python3 idle.py $name
+        ok "it was closed" test "$(wc -l <opened)" = 2
+    done
+done
+
 # auth: a wrapped key with a password
 export TPM2TOOLS_TCTI=$WORLD_TCTI
 { keep tpm2_create -Q -C 0x81000001 -G ecc256 -p secret -u key.pub -r key.priv \
@@ -208,5 +227,7 @@ ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature si
 setting
 ok "the program asks for that of a reference" openssl dgst -sha256 -sign mine-key.pem -passin pass:123456 -out signature message
 ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+sends "" "its public key needs no PIN" setsid openssl pkey -pubin -in "pkcs11:token=vault;object=mine;type=public" -pubout -out mine.pub
+ok "and is the same" cmp mine.pub public.pem
 fails "nobody is asked" "Could not .* private key" setsid openssl dgst -sha256 -sign mine-key.pem -out signature message
 finish
