@@ -38,6 +38,17 @@ static devid_rc check_hash(const struct devid_public *facts, const char *md, str
                                 facts->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(facts->hash), md);
 }
 
+/* libssl looks only at the digest, and prefers PSS: what it is to be told stands in no error of its own. */
+static devid_rc refuse_padding(const struct devid_public *facts, struct devid_error *err)
+{
+    const char *hash = devid_hash_name(facts->hash);
+
+    if (facts->padding == DEVID_PSS)
+        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to PSS with %s", hash);
+    return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to PKCS#1 with %s: no TLS 1.3, and TLS 1.2 only with "
+                      "SignatureAlgorithms = RSA+%s (-sigalgs)", hash, hash);
+}
+
 /* Who asks for deterministic ones has a reason, and would not notice. */
 static devid_rc check_nonce(EVP_PKEY_CTX *shadow, struct devid_error *err)
 {
@@ -75,7 +86,6 @@ devid_rc pkey_permits(struct pkey *pk, EVP_PKEY_CTX *shadow, const EVP_MD *md, b
     if (shadow == NULL && md != NULL)
         (void)snprintf(name, sizeof name, "%s", EVP_MD_get0_name(md));
     if (is_padding_said && (padding == RSA_PKCS1_PSS_PADDING) != (facts->padding == DEVID_PSS))
-        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to %s with %s",
-                          facts->padding == DEVID_PSS ? "PSS" : "PKCS#1", devid_hash_name(facts->hash));
+        return refuse_padding(facts, err);
     return check_hash(facts, name, err);
 }

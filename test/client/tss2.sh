@@ -201,10 +201,19 @@ for order in default-first devid-first preferred; do
     openssl pkey -in restricted-auth.pem -passin pass:secret -pubout -out public.pem
     ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
 
-    # libssl asks each algorithm whether the key makes it, and takes the next
+    # libssl asks each algorithm whether the key signs by its digest, and takes the next
+    pkcs1=(-key fixed-pkcs1.pem -cert fixed-pkcs1-cert.pem -CAfile ca.pem)
+    peer=(-key server.pem -cert server-cert.pem -CAfile ca.pem)
     sends "Load Sign FlushContext" "a TLS client with a key that is fixed to another digest than the first choice" \
-        handshake -key fixed-pkcs1.pem -cert fixed-pkcs1-cert.pem -CAfile ca.pem -tls1_2 -- \
-        -key server.pem -cert server-cert.pem -CAfile ca.pem -client_sigalgs RSA+SHA384:RSA+SHA256 -sigalgs RSA+SHA384:RSA+SHA256
+        handshake "${pkcs1[@]}" -tls1_2 -- \
+        "${peer[@]}" -client_sigalgs RSA+SHA384:RSA+SHA256 -sigalgs RSA+SHA384:RSA+SHA256
+    # it does not ask about the padding, and prefers PSS
+    for version in tls1_2 tls1_3; do
+        fails "PKCS#1 alone is not what libssl chooses, $version" "no TLS 1.3, and TLS 1.2 only with SignatureAlgorithms = RSA+SHA256" \
+            handshake "${pkcs1[@]}" -$version -- "${peer[@]}"
+    done
+    sends "Load Sign FlushContext" "a TLS client is told of it" handshake "${pkcs1[@]}" -tls1_2 -sigalgs RSA+SHA256 -- "${peer[@]}"
+    sends "Load Sign FlushContext" "a TLS server, too" handshake "${peer[@]}" -tls1_2 -- "${pkcs1[@]}" -sigalgs RSA+SHA256
     sends "Load Sign FlushContext" "a TLS client with a key that is fixed to PSS" \
         handshake -key fixed-pss.pem -cert fixed-pss-cert.pem -CAfile ca.pem -tls1_3 -- \
         -key server.pem -cert server-cert.pem -CAfile ca.pem
