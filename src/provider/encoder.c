@@ -184,6 +184,18 @@ static devid_rc text_encode(const struct encoding *e, const struct pkey *pk, OSS
     return rc;
 }
 
+/* A key that was made for this file stays in its token: nobody would know of it. */
+static devid_rc refuse_cipher(const struct pkey *pk, const char *cipher, struct devid_error *err)
+{
+    static const char words[] = "the private key is in the TPM and the file has no secret: write it without";
+    const char *name = (const char *)pk->made.data;
+
+    if (name == NULL)
+        return devid_fail(err, DEVID_E_KEY, "%s %s", words, cipher);
+    return devid_fail(err, DEVID_E_KEY, "%s %s (openssl req: -nodes); the new key is kept: \"devid ref %s\" writes its file, \"devid delete %s\" "
+                      "removes it", words, cipher, name, name);
+}
+
 static devid_rc tpm_encode(const struct encoding *e, const struct pkey *pk, OSSL_CORE_BIO *out, struct devid_error *err)
 {
     struct devid_bytes der = {0}, pem = {0};
@@ -193,8 +205,7 @@ static devid_rc tpm_encode(const struct encoding *e, const struct pkey *pk, OSSL
     if (e->format->structure == NULL)
         return text_encode(e, pk, out, err);
     if (e->is_encrypted)
-        return devid_fail(err, DEVID_E_KEY, "the private key is in the TPM and the file has no secret: write it without %s",
-                          e->cipher);
+        return refuse_cipher(pk, e->cipher, err);
     rc = der_of(pk, &der, &label, err);
     if (rc == DEVID_OK && strcmp(e->format->output, "PEM") == 0)
         rc = devid_pem_append(&pem, label, devid_slice_of(der), err);

@@ -47,6 +47,7 @@ void pkey_free(struct pkey *pk)
     EVP_PKEY_free(pk->soft);
     devid_secret_free(&(struct devid_secret){pk->where.data, pk->where.len}); /* a URI may have a PIN */
     devid_secret_free(&pk->auth);
+    devid_bytes_free(&pk->made);
     provider_free(pk->prov);
     free(pk);
 }

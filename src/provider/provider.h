@@ -118,6 +118,7 @@ struct pkey {
     EVP_PKEY *soft; /* in core's library context; the public half, for PKEY_SOFTWARE perhaps a pair; NULL: empty yet */
     enum pkey_place place;
     struct devid_bytes where;
+    struct devid_bytes made;  /* the name of the identity that this key is since the program made it; empty: it was there before */
     bool has_auth;            /* its TSS2 PRIVATE KEY says so, wrapped or at a handle */
     struct devid_secret auth; /* of the key's own; empty: none, or not told */
     _Atomic(struct devid_key *) key; /* found at the first signature */

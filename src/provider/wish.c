@@ -217,7 +217,8 @@ static devid_rc check_name(struct devid_store *store, const char *token, const c
         rc = devid_fail(err, DEVID_E_DENIED, "%s is an identity of %s: \"devid provision\" makes its key", label,
                         devid_store_conf(store)->path);
     if (rc == DEVID_OK && devid_snapshot_find(snap, &query, &there, NULL) == DEVID_OK)
-        rc = devid_fail(err, DEVID_E_EXISTS, "token \"%s\" has a key named %s: choose another name", token, label);
+        rc = devid_fail(err, DEVID_E_EXISTS, "token \"%s\" has a key named %s: choose another name, or take that key (\"devid ref %s\" writes its "
+                        "file), or remove it (\"devid delete %s\")", token, label, label, label);
     devid_snapshot_free(snap);
     return rc;
 }
@@ -257,6 +258,10 @@ static devid_rc to_identity(struct provider *p, struct devid_store *store, const
     }
     if (rc == DEVID_OK)
         rc = pkey_of_uri(p, (const char *)uri.data, out, err);
+    if (rc == DEVID_OK) {
+        (*out)->made = name;
+        name = (struct devid_bytes){0};
+    }
     devid_bytes_free(&name);
     devid_bytes_free(&uri);
     return rc;

@@ -59,6 +59,19 @@ for order in default-first devid-first preferred; do
         openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=made-$n" -out again.pem
     ok "and nothing is written" test ! -s again.pem
 
+    rm -f lost.pem
+    fails "a file that is to be encrypted is not written" "devid ref lost-$n.*devid delete lost-$n" openssl req -new -newkey ec \
+        ${ours[0]+-propquery "?provider=devid"} -pkeyopt group:P-256 -pkeyopt "devid:label=lost-$n" -passout pass:secret -subj /CN=new -keyout lost.pem \
+        -out lost.csr
+    ok "neither in plain" test ! -s lost.pem
+    fails "the key is there" "devid ref lost-$n" \
+        openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=lost-$n" -out again.pem
+    DEVID_CONF=$FOLDER/devid.conf ok "its reference is written" "$DEVID_BUILD/devid" ref --out lost.pem "lost-$n"
+    signs lost.pem "Load Sign FlushContext"
+    DEVID_CONF=$FOLDER/devid.conf ok "it is removed" "$DEVID_BUILD/devid" delete --yes "lost-$n"
+    ok "and made again" openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt "devid:label=lost-$n" -out again.pem
+    rm again.pem
+
     # as tpm2-openssl has them
     sends "CreatePrimary ReadPublic StartAuthSession Create FlushContext" "a key with a password, under a hierarchy" \
         openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:P-256 -pkeyopt parent:0x40000001 -pkeyopt user-auth:secret -out auth.pem
