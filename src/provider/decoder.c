@@ -61,28 +61,36 @@ static const struct format *format_of_line(const char *line)
     return NULL;
 }
 
+/* What editors put in front of a text; libcrypto passes it over where it begins to read, and so at each block. */
+static size_t mark_len(const char *line)
+{
+    return strncmp(line, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 /*
  * Read one PEM block, as the default provider's decoder does: libcrypto goes on behind it with the next. Its text
- * is kept if the label is ours.
+ * is kept if the label is ours; what stands before may be long.
  */
 static devid_rc read_block(struct provider *p, OSSL_CORE_BIO *in, const struct format **format,
                            struct devid_bytes *text, struct devid_error *err)
 {
-    char line[LINE_MAX_LEN];
-    bool inside = false;
-    size_t n_read = 0;
+    char room[LINE_MAX_LEN];
+    bool inside = false, is_first = true;
     int len;
     devid_rc rc = DEVID_OK;
 
     *format = NULL;
-    while (rc == DEVID_OK && n_read <= DEVID_PEM_MAX && (len = p->bio_gets(in, line, sizeof line)) > 0) {
-        n_read += (size_t)len;
+    while (rc == DEVID_OK && text->len <= DEVID_PEM_MAX && (len = p->bio_gets(in, room, sizeof room)) > 0) {
+        size_t skipped = is_first ? mark_len(room) : 0;
+        const char *line = room + skipped;
+
+        is_first = false;
         if (!inside && strncmp(line, "-----BEGIN ", 11) == 0) {
             inside = true;
             *format = format_of_line(line);
         }
         if (inside && *format != NULL)
-            rc = devid_bytes_append(text, (struct devid_slice){(unsigned char *)line, (size_t)len}, err);
+            rc = devid_bytes_append(text, (struct devid_slice){(unsigned char *)room + skipped, (size_t)len - skipped}, err);
         if (inside && strncmp(line, "-----END ", 9) == 0)
             break;
     }

@@ -49,6 +49,44 @@ static void certificates_may_stand_before_or_behind(void **state)
     devid_bytes_free(&behind);
 }
 
+static void assert_is_read_behind(struct face *f, const char *before, size_t n, struct devid_slice key)
+{
+    struct devid_bytes file = {0};
+    EVP_PKEY *read;
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(devid_bytes_append(&file, slice(before), NULL), DEVID_OK);
+    assert_int_equal(devid_bytes_append(&file, key, NULL), DEVID_OK);
+    read = read_pem(f, devid_slice_of(file));
+    assert_non_null(read);
+    assert_int_equal(ERR_peek_error(), 0);
+    EVP_PKEY_free(read);
+    devid_bytes_free(&file);
+}
+
+/* As libcrypto's own reader of PEM has it, to which the last key is left: an editor's mark of UTF-8, or megabytes of text. */
+static void text_may_stand_before(void **state)
+{
+    static const char mark[] = "\xEF\xBB\xBF", line[] = "a line of text\n";
+    struct face *f = *state;
+    EVP_PKEY *software = EVP_PKEY_Q_keygen(f->ctx, NULL, "EC", "P-256");
+    BIO *out = BIO_new(BIO_s_mem());
+    unsigned char *pem = NULL;
+    long len;
+
+    assert_int_equal(PEM_write_bio_PrivateKey(out, software, NULL, NULL, 0, NULL, NULL), 1);
+    len = BIO_get_mem_data(out, &pem);
+    const struct devid_slice keys[] = {slice(f->ids.wrapped.tss2_pem), slice(f->ids.ldevid.key_pem), {pem, (size_t)len}};
+    for (size_t i = 0; i < 3; i++) {
+        assert_is_read_behind(f, mark, 1, keys[i]);
+        assert_is_read_behind(f, line, 4 * 1024 * 1024 / strlen(line), keys[i]);
+        assert_is_read_behind(f, "\n", 1, keys[i]);
+    }
+    assert_commands(f, "");
+    BIO_free(out);
+    EVP_PKEY_free(software);
+}
+
 /* strongSwan reads the DER. */
 static void raw_der_is_read(void **state)
 {
@@ -294,6 +332,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         FACE_TEST(certificates_may_stand_before_or_behind),
+        FACE_TEST(text_may_stand_before),
         FACE_TEST(raw_der_is_read),
         FACE_TEST(a_tss2_private_key_is_read),
         FACE_TEST(a_reference_without_public_key_asks_the_store),
