@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* RSA encryption in software. RFC 8017, section 7. Declared in cipher.h. */
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/params.h>
+#include <openssl/rsa.h>
 
 #include "core/cipher.h"
 #include "core/libctx.h"
@@ -22,24 +21,33 @@ size_t devid_cipher_room(const struct devid_cipher *cipher, size_t modulus_len)
     return modulus_len > overhead ? modulus_len - overhead : 0;
 }
 
+static bool set_oaep(EVP_PKEY_CTX *ctx, const struct devid_cipher *cipher)
+{
+    const EVP_MD *md = devid_libctx_md(cipher->hash);
+    const EVP_MD *mgf = cipher->mgf != DEVID_HASH_NONE ? devid_libctx_md(cipher->mgf) : md;
+    struct devid_slice label = cipher->label;
+    void *copy = NULL;
+
+    if (md == NULL || mgf == NULL || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) != 1 || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf) != 1)
+        return false;
+    if (label.len == 0)
+        return true;
+    copy = OPENSSL_memdup(label.data, label.len);
+    if (copy != NULL && EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, copy, (int)label.len) == 1)
+        return true; /* which owns it */
+    OPENSSL_free(copy);
+    return false;
+}
+
+/* By functions: where an engine has taken over such keys, parameters are lost. */
 static bool encrypt_start(EVP_PKEY_CTX *ctx, const struct devid_cipher *cipher)
 {
-    const char *mode = cipher->padding == DEVID_CIPHER_OAEP    ? OSSL_PKEY_RSA_PAD_MODE_OAEP
-                       : cipher->padding == DEVID_CIPHER_PKCS1 ? OSSL_PKEY_RSA_PAD_MODE_PKCSV15
-                                                               : OSSL_PKEY_RSA_PAD_MODE_NONE;
-    enum devid_hash mgf = cipher->mgf != DEVID_HASH_NONE ? cipher->mgf : cipher->hash;
-    OSSL_PARAM params[5];
-    size_t n = 0;
+    int padding = cipher->padding == DEVID_CIPHER_OAEP    ? RSA_PKCS1_OAEP_PADDING
+                  : cipher->padding == DEVID_CIPHER_PKCS1 ? RSA_PKCS1_PADDING
+                                                          : RSA_NO_PADDING;
 
-    params[n++] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, mode);
-    if (cipher->padding == DEVID_CIPHER_OAEP) {
-        params[n++] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, devid_hash_name(cipher->hash));
-        params[n++] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, devid_hash_name(mgf));
-        if (cipher->label.len != 0)
-            params[n++] = devid_libctx_bytes(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, cipher->label);
-    }
-    params[n] = OSSL_PARAM_construct_end();
-    return EVP_PKEY_encrypt_init_ex(ctx, params) == 1;
+    return EVP_PKEY_encrypt_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, padding) == 1 &&
+           (cipher->padding != DEVID_CIPHER_OAEP || set_oaep(ctx, cipher));
 }
 
 static devid_rc encrypt_with(EVP_PKEY *key, const struct devid_cipher *cipher, struct devid_slice text,

@@ -16,6 +16,7 @@ libdevid_core_la_SOURCES = \
 	src/core/conf_check.c \
 	src/core/conf_value.c src/core/conf_value.h \
 	src/core/counters.c src/core/counters.h \
+	src/core/curve.c src/core/curve.h \
 	src/core/decrypt.c \
 	src/core/der.c src/core/der.h \
 	src/core/discard.c src/core/discard.h \
@@ -61,6 +62,7 @@ libdevid_core_la_SOURCES = \
 	src/core/parent.c src/core/parent.h \
 	src/core/pem.c \
 	src/core/pin.c \
+	src/core/pkey.c \
 	src/core/policy.c src/core/policy.h \
 	src/core/previous.c \
 	src/core/proof.c src/core/proof.h \

@@ -16,45 +16,14 @@
 #include <tss2/tss2_mu.h>
 
 #include "core/alg.h"
+#include "core/curve.h"
 #include "core/der.h"
 #include "core/libctx.h"
 #include "core/quiet.h"
 
-#define COORDINATE_MAX 66 /* P-521 */
 #define RSA_BITS_MIN 1024
 #define RSA_BITS_MAX 16384
 #define F4 65537
-
-static const struct curve {
-    TPMI_ECC_CURVE tpm;
-    unsigned bits;
-    size_t coordinate; /* bytes */
-    const char *openssl, *text;
-    unsigned char oid[8];
-    size_t oid_len;
-} curves[] = {
-    {TPM2_ECC_NIST_P256, 256, 32, "prime256v1", "EC P-256", {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}, 8},
-    {TPM2_ECC_NIST_P384, 384, 48, "secp384r1", "EC P-384", {0x2b, 0x81, 0x04, 0x00, 0x22}, 5},
-    {TPM2_ECC_NIST_P521, 521, 66, "secp521r1", "EC P-521", {0x2b, 0x81, 0x04, 0x00, 0x23}, 5},
-};
-
-#define N_CURVES (sizeof curves / sizeof curves[0])
-
-static const struct curve *curve_of_tpm(TPMI_ECC_CURVE id)
-{
-    for (size_t i = 0; i < N_CURVES; i++)
-        if (curves[i].tpm == id)
-            return &curves[i];
-    return NULL;
-}
-
-static const struct curve *curve_of_bits(unsigned bits)
-{
-    for (size_t i = 0; i < N_CURVES; i++)
-        if (curves[i].bits == bits)
-            return &curves[i];
-    return NULL;
-}
 
 static bool is_zero(struct devid_slice number)
 {
@@ -94,7 +63,7 @@ static devid_rc spki_put(struct devid_slice oid, unsigned parameters_tag, struct
 }
 
 /* point: 0x04 || X || Y of the curve's size */
-static devid_rc set_ec(const struct curve *curve, struct devid_slice point, struct devid_public *out,
+static devid_rc set_ec(const struct devid_curve *curve, struct devid_slice point, struct devid_public *out,
                        struct devid_error *err)
 {
     static const unsigned char oid[] = {DEVID_DER_OID_EC};
@@ -146,9 +115,9 @@ static bool put_coordinate(const TPM2B_ECC_PARAMETER *in, unsigned char *out, si
 
 static devid_rc from_ecc(const TPMT_PUBLIC *in, struct devid_public *out, struct devid_error *err)
 {
-    const struct curve *curve = curve_of_tpm(in->parameters.eccDetail.curveID);
+    const struct devid_curve *curve = devid_curve_of_tpm(in->parameters.eccDetail.curveID);
     const TPM2B_ECC_PARAMETER *x = &in->unique.ecc.x, *y = &in->unique.ecc.y;
-    unsigned char point[1 + 2 * COORDINATE_MAX] = {0x04};
+    unsigned char point[1 + 2 * DEVID_COORDINATE_MAX] = {0x04};
 
     if (curve == NULL)
         return devid_fail(err, DEVID_E_KEY, "EC curve 0x%04x of the TPM is not P-256, P-384 or P-521",
@@ -253,8 +222,8 @@ devid_rc devid_public_from_area(struct devid_slice area, struct devid_public *ou
 
 static devid_rc from_ec_key(const EVP_PKEY *key, struct devid_public *out, struct devid_error *err)
 {
-    unsigned char x[COORDINATE_MAX], y[COORDINATE_MAX], point[1 + 2 * COORDINATE_MAX] = {0x04};
-    const struct curve *curve = curve_of_bits((unsigned)EVP_PKEY_get_bits(key));
+    unsigned char x[DEVID_COORDINATE_MAX], y[DEVID_COORDINATE_MAX], point[1 + 2 * DEVID_COORDINATE_MAX] = {0x04};
+    const struct devid_curve *curve = devid_curve_of_bits((unsigned)EVP_PKEY_get_bits(key));
     BIGNUM *bx = NULL, *by = NULL;
     char group[64] = "";
     size_t len = 0;
@@ -307,7 +276,7 @@ out:
 devid_rc devid_public_from_point(unsigned bits, struct devid_slice point, struct devid_public *out,
                                  struct devid_error *err)
 {
-    const struct curve *curve = curve_of_bits(bits);
+    const struct devid_curve *curve = devid_curve_of_bits(bits);
     struct devid_public made = {0};
     devid_rc rc;
 
@@ -368,7 +337,7 @@ devid_rc devid_public_from_spki(struct devid_slice spki, struct devid_public *ou
 
 size_t devid_public_sig_len(const struct devid_public *p)
 {
-    const struct curve *curve = p->alg == DEVID_EC ? curve_of_bits(p->bits) : NULL;
+    const struct devid_curve *curve = p->alg == DEVID_EC ? devid_curve_of_bits(p->bits) : NULL;
 
     return curve != NULL ? 2 * curve->coordinate : p->modulus.len;
 }
@@ -379,7 +348,7 @@ const char *devid_public_name(const struct devid_public *p)
         unsigned bits;
         const char *text;
     } rsa[] = {{1024, "RSA 1024"}, {2048, "RSA 2048"}, {3072, "RSA 3072"}, {4096, "RSA 4096"}};
-    const struct curve *curve = p->alg == DEVID_EC ? curve_of_bits(p->bits) : NULL;
+    const struct devid_curve *curve = p->alg == DEVID_EC ? devid_curve_of_bits(p->bits) : NULL;
 
     if (p->alg == DEVID_EC)
         return curve != NULL ? curve->text : "EC";

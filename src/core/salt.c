@@ -8,9 +8,9 @@
 #include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
-#include <openssl/rsa.h>
 #include <tss2/tss2_mu.h>
 
+#include "core/cipher.h"
 #include "core/libctx.h"
 #include "core/object.h"
 #include "core/pss.h"
@@ -101,24 +101,17 @@ devid_rc devid_cfb(const unsigned char key[16], const unsigned char iv[16], unsi
 static const char secret_label[] = "SECRET"; /* with its NUL */
 
 /* A random secret, encrypted by OAEP. */
-static bool salt_rsa(EVP_PKEY *key, enum devid_hash hash, TPM2B_ENCRYPTED_SECRET *sent, TPM2B_DIGEST *salt)
+static devid_rc salt_rsa(const struct devid_public *pub, enum devid_hash hash, TPM2B_ENCRYPTED_SECRET *sent, TPM2B_DIGEST *salt,
+                         struct devid_error *err)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(devid_libctx(), key, NULL);
-    struct devid_slice label = {(const unsigned char *)secret_label, sizeof secret_label};
-    size_t len = sizeof sent->secret;
-    OSSL_PARAM params[4];
-    bool is_good;
+    const struct devid_cipher oaep = {.padding = DEVID_CIPHER_OAEP, .hash = hash, /* MGF1's is the same */
+                                      .label = {(const unsigned char *)secret_label, sizeof secret_label}};
 
-    params[0] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_OAEP);
-    params[1] = devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, devid_hash_name(hash)); /* MGF1's is the same */
-    params[2] = devid_libctx_bytes(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, label);
-    params[3] = OSSL_PARAM_construct_end();
     salt->size = (uint16_t)devid_hash_len(hash);
-    is_good = ctx != NULL && devid_entropy(salt->buffer, salt->size) && EVP_PKEY_encrypt_init_ex(ctx, params) == 1 &&
-              EVP_PKEY_encrypt(ctx, sent->secret, &len, salt->buffer, salt->size) == 1;
-    sent->size = (uint16_t)len;
-    EVP_PKEY_CTX_free(ctx);
-    return is_good;
+    sent->size = (uint16_t)pub->modulus.len;
+    if (pub->modulus.len > sizeof sent->secret || !devid_entropy(salt->buffer, salt->size))
+        return fail(err, "a session's salt");
+    return devid_encrypt(devid_slice_of(pub->spki), &oaep, (struct devid_slice){salt->buffer, salt->size}, sent->secret, err);
 }
 
 /*
@@ -194,21 +187,14 @@ devid_rc devid_salt_make(const struct devid_public *pub, TPM2B_ENCRYPTED_SECRET 
                          struct devid_error *err)
 {
     enum devid_hash hash = devid_object_name_hash(devid_slice_of(pub->area));
-    EVP_PKEY *key = NULL;
-    devid_rc rc = DEVID_OK;
+    devid_rc rc;
 
     if (hash == DEVID_HASH_NONE)
         return devid_fail(err, DEVID_E_KEY, "the storage root key is named by an unknown hash");
     if (pub->alg == DEVID_RSA)
-        rc = devid_libctx_pkey(devid_slice_of(pub->spki), &key, err);
-    if (rc != DEVID_OK)
-        return rc;
+        return salt_rsa(pub, hash, sent, salt, err);
     (void)ERR_set_mark();
-    if (pub->alg == DEVID_RSA)
-        rc = salt_rsa(key, hash, sent, salt) ? DEVID_OK : fail(err, "a session's salt");
-    else
-        rc = salt_ecc(pub, hash, sent, salt, err);
+    rc = salt_ecc(pub, hash, sent, salt, err);
     (void)ERR_pop_to_mark();
-    EVP_PKEY_free(key);
     return rc;
 }

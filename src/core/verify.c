@@ -2,10 +2,9 @@
 /* Signature checks in software: FIPS 186-5 (ECDSA), RFC 8017 (RSA). Declared in hash.h. */
 #include <limits.h>
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/params.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,26 +78,20 @@ static devid_rc verify_ecdsa(EVP_PKEY *key, EVP_PKEY_CTX *ctx, struct devid_slic
     return rc;
 }
 
-/* PKCS#1 with a hash, or PSS. */
+/* PKCS#1 with a hash, or PSS. By functions: where an engine has taken over such keys, parameters are lost. */
 static devid_rc verify_rsa(EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme, struct devid_slice digest,
                            struct devid_slice sig, struct devid_error *err)
 {
     bool is_pss = scheme->padding == DEVID_PSS;
-    enum devid_hash mgf = scheme->mgf != DEVID_HASH_NONE ? scheme->mgf : scheme->hash;
-    int salt_len = (int)scheme->salt_len;
-    OSSL_PARAM params[5];
+    const EVP_MD *md = devid_libctx_md(scheme->hash);
+    const EVP_MD *mgf = scheme->mgf != DEVID_HASH_NONE ? devid_libctx_md(scheme->mgf) : md;
 
     if (scheme->salt_len > INT_MAX)
         return fail_wrong(err);
-    params[0] = devid_libctx_text(OSSL_SIGNATURE_PARAM_PAD_MODE, is_pss ? OSSL_PKEY_RSA_PAD_MODE_PSS : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
-    params[1] = devid_libctx_text(OSSL_SIGNATURE_PARAM_DIGEST, devid_hash_name(scheme->hash));
-    params[2] = OSSL_PARAM_construct_end();
-    if (is_pss) {
-        params[2] = devid_libctx_text(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, devid_hash_name(mgf));
-        params[3] = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &salt_len);
-        params[4] = OSSL_PARAM_construct_end();
-    }
-    if (EVP_PKEY_verify_init_ex(ctx, params) != 1)
+    if (md == NULL || mgf == NULL || EVP_PKEY_verify_init(ctx) != 1 ||
+        EVP_PKEY_CTX_set_rsa_padding(ctx, is_pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(ctx, md) != 1 ||
+        (is_pss && (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf) != 1 || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)scheme->salt_len) != 1)))
         return devid_fail(err, DEVID_E_KEY, "this RSA key cannot check signatures with %s", devid_hash_name(scheme->hash));
     return verify_by(ctx, sig, digest, err);
 }
@@ -107,13 +100,9 @@ static devid_rc verify_rsa(EVP_PKEY_CTX *ctx, const struct devid_scheme *scheme,
 static devid_rc verify_block(EVP_PKEY_CTX *ctx, struct devid_slice sig, const unsigned char *block,
                              unsigned char *room, struct devid_error *err)
 {
-    const OSSL_PARAM params[] = {
-        devid_libctx_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_NONE),
-        OSSL_PARAM_construct_end(),
-    };
     size_t len = sig.len;
 
-    if (EVP_PKEY_encrypt_init_ex(ctx, params) != 1)
+    if (EVP_PKEY_encrypt_init(ctx) != 1 || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1)
         return devid_fail(err, DEVID_E_KEY, "this RSA key cannot check signatures");
     if (EVP_PKEY_encrypt(ctx, room, &len, sig.data, sig.len) != 1 || len != sig.len || memcmp(room, block, len) != 0)
         return fail_wrong(err);

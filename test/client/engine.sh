@@ -46,6 +46,10 @@ for name in azure:ldevid wrapped rsa; do
     ok "$name signs" sign "pkcs11:token=owner;object=${name/:/%3A};type=private"
     ok "is good" good public.pem
 done
+# what another scheme signs is proven in another way
+ok "rsa signs by PSS" openssl dgst -sha256 -engine pkcs11 -keyform engine -sign "pkcs11:token=owner;object=rsa;type=private" \
+    -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -out signature message
+ok "is good" openssl dgst -sha256 -verify public.pem -sigopt rsa_padding_mode:pss -signature signature message
 ok "a request" openssl req -new -engine pkcs11 -keyform engine -key "pkcs11:token=owner;object=azure%3Aldevid" -subj /CN=engine -out request.pem
 ok "is good" openssl req -in request.pem -noout -verify
 
