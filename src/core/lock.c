@@ -4,11 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
+
+#define EAGER 100 /* looks at a lock, each so much later, before the waiter has itself woken */
+#define EAGER_NS 150000
+#define LOOK_AGAIN_MS 50
 
 void devid_owner_init(struct devid_owner *owner)
 {
@@ -124,24 +130,90 @@ void devid_fair_leave(struct devid_fair *lock)
     (void)pthread_mutex_unlock(&lock->mutex);
 }
 
-devid_rc devid_flock_enter(const char *folder, int *fd, struct devid_error *err)
+static time_t seconds_now(void)
 {
-    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Sleep until somebody lets go of the folder, or for a while: who is killed lets go after it was told. \return whether somebody has */
+static bool sleep_till_closed(int watch)
+{
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    struct pollfd p = {.fd = watch, .events = POLLIN};
+    bool is_closed = false;
+    ssize_t n;
+
+    (void)poll(&p, 1, LOOK_AGAIN_MS); /* a negative fd: only the time */
+    while (watch >= 0 && (n = read(watch, events, sizeof events)) > 0)
+        for (const char *at = events; at < events + n; at += sizeof(struct inotify_event) + ((const struct inotify_event *)(const void *)at)->len)
+            if (((const struct inotify_event *)(const void *)at)->len == 0) /* the folder itself, no file in it */
+                is_closed = true;
+    return is_closed;
+}
+
+static int lock_now(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+/* flock(2) has no time limit, and a signal that would end it is the program's. \return 0 or errno */
+static int lock_in_time(int fd, const char *folder, unsigned patience)
+{
+    time_t start = seconds_now(), progress = start, now = start;
+    int watch = -1, why = lock_now(fd);
+
+    for (int i = 0; i < EAGER && why == EWOULDBLOCK; i++) { /* a watch costs some milliseconds when it ends */
+        (void)nanosleep(&(struct timespec){.tv_nsec = EAGER_NS}, NULL);
+        why = lock_now(fd);
+    }
+    if (why == EWOULDBLOCK && (watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) >= 0)
+        (void)inotify_add_watch(watch, folder, IN_CLOSE_NOWRITE | IN_ONLYDIR);
+    while ((why == EWOULDBLOCK || why == EINTR) && now - progress < (time_t)patience && now - start < 5 * (time_t)patience) {
+        why = lock_now(fd);
+        if (why == EWOULDBLOCK && sleep_till_closed(watch))
+            progress = seconds_now();
+        now = seconds_now();
+    }
+    if (watch >= 0)
+        (void)close(watch);
+    return why;
+}
+
+static int lock_for_ever(int fd)
+{
+    while (flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
+devid_rc devid_flock_wait(const char *folder, unsigned patience, int *fd, struct devid_error *err)
+{
+    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), why;
 
     *fd = -1;
     if (opened < 0 && (errno == ENOENT || errno == EACCES))
         return DEVID_OK;
     if (opened < 0)
         return devid_fail(err, DEVID_E_FILE, "cannot open %s: %s", folder, strerror(errno));
-    while (flock(opened, LOCK_EX) != 0)
-        if (errno != EINTR) {
-            int why = errno;
+    why = patience != 0 ? lock_in_time(opened, folder, patience) : lock_for_ever(opened);
+    if (why == 0) {
+        *fd = opened;
+        return DEVID_OK;
+    }
+    (void)close(opened);
+    if (why == EWOULDBLOCK || why == EINTR)
+        return devid_fail(err, DEVID_E_BUSY, "for %u seconds another process has held %s locked, by which users of the TPM take turns: lslocks(8) tells which; "
+                          "who may not use the TPM need not read the folder (chgrp, chmod 750)", patience, folder);
+    return devid_fail(err, DEVID_E_FILE, "cannot lock %s: %s", folder, strerror(why));
+}
 
-            (void)close(opened);
-            return devid_fail(err, DEVID_E_FILE, "cannot lock %s: %s", folder, strerror(why));
-        }
-    *fd = opened;
-    return DEVID_OK;
+devid_rc devid_flock_enter(const char *folder, int *fd, struct devid_error *err)
+{
+    return devid_flock_wait(folder, 0, fd, err);
 }
 
 void devid_flock_leave(int fd)

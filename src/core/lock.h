@@ -60,6 +60,13 @@ void devid_fair_leave(struct devid_fair *lock);
  *            nothing to lock by, and no error
  */
 devid_rc devid_flock_enter(const char *folder, int *fd, struct devid_error *err);
+/**
+ * The same for a folder that users may lock who have no business with it: any who may read it. Who holds it dies or lets go of it in time, or
+ * the wait ends.
+ * \param patience  seconds in which nobody lets go of it: then this gives up; after five times as long it does in any case
+ * \return DEVID_E_BUSY with the folder's name
+ */
+devid_rc devid_flock_wait(const char *folder, unsigned patience, int *fd, struct devid_error *err);
 /** -1 allowed. */
 void devid_flock_leave(int fd);
 

@@ -3,7 +3,6 @@
 #include "core/tcti.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <tss2/tss2_tctildr.h>
@@ -31,6 +30,22 @@ static enum manager manager_of(const char *tcti)
     if (starts_with(tcti, "device") && colon != NULL && starts_with(colon, ":/dev/tpmrm"))
         return KERNEL;
     return comma != NULL ? manager_of(comma + 1) : NO_MANAGER;
+}
+
+/* Linux, drivers/char/tpm/tpm-dev.c: a second open(2) gets EBUSY. */
+bool devid_tcti_is_alone(const char *name)
+{
+    const char *comma, *colon;
+
+    if (name == NULL)
+        return true;
+    comma = strchr(name, ',');
+    colon = strchr(name, ':');
+    if (starts_with(name, "libtss2-tcti-"))
+        name += strlen("libtss2-tcti-");
+    if (starts_with(name, "device") && colon != NULL && starts_with(colon, ":/dev/tpm") && colon[9] >= '0' && colon[9] <= '9')
+        return true;
+    return comma != NULL && devid_tcti_is_alone(comma + 1);
 }
 
 /*

@@ -3,6 +3,7 @@
 #ifndef DEVID_CORE_TCTI_H
 #define DEVID_CORE_TCTI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <tss2/tss2_tcti.h>
 
@@ -15,5 +16,8 @@
  * \return of the TSS, or DEVID_TCTI_FORKED
  */
 TSS2_RC devid_tcti_open(const char *name, TSS2_TCTI_CONTEXT **out, size_t *n_slots);
+
+/** Whether it is a device of the kernel's that one process at a time may have open: /dev/tpm0, to which NULL comes last. */
+bool devid_tcti_is_alone(const char *name);
 
 #endif

@@ -20,6 +20,7 @@
 
 #define TRANSIENT_FIRST 0x80000000U /* TPM2_TRANSIENT_FIRST shifts a signed number */
 #define IN_ONE_TURN 2 /* objects that one operation has loaded at once: a parent and its child */
+#define PATIENCE_S 60 /* a chip takes so long at most for one operation: an RSA key is made */
 #define SWEEP_MAX 64  /* transient handles asked for at once */
 
 struct devid_tpm {
@@ -189,10 +190,10 @@ static devid_rc lock_folder(struct devid_tpm *tpm, struct devid_error *err)
 
     if (folder == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");
-    rc = devid_flock_enter(folder, &tpm->flock_fd, err);
+    rc = devid_flock_wait(folder, PATIENCE_S, &tpm->flock_fd, err);
     while (rc == DEVID_OK && tpm->flock_fd < 0 && (slash = strrchr(folder, '/')) != NULL && slash != folder) {
         *slash = 0;
-        rc = devid_flock_enter(folder, &tpm->flock_fd, err);
+        rc = devid_flock_wait(folder, PATIENCE_S, &tpm->flock_fd, err);
     }
     free(folder);
     return rc;
@@ -248,7 +249,7 @@ devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CON
     devid_fair_enter(&tpm->lock);
     if (tpm->esys == NULL)
         rc = connect_tpm(tpm, err);
-    if (rc == DEVID_OK && use != DEVID_TPM_PERSISTENT && tpm->n_slots == 0)
+    if (rc == DEVID_OK && use != DEVID_TPM_PERSISTENT && tpm->n_slots == 0 && !devid_tcti_is_alone(tpm->tcti))
         rc = lock_folder(tpm, err);
     if (rc == DEVID_OK && tpm->is_shared && (rc = devid_shared_enter(tpm->shared, tpm->real, err)) != DEVID_OK)
         unlock_folder(tpm);

@@ -16,7 +16,7 @@ struct devid_tpm;
 
 /**
  * \param tcti    as Tss2_TctiLdr_Initialize takes it; NULL: /dev/tpmrm0, else tabrmd, else /dev/tpm0
- * \param folder  what processes without a resource manager lock (devid_flock_enter)
+ * \param folder  what processes without a resource manager lock (devid_flock_wait), unless the kernel lets one alone have the device
  * Opens nothing.
  */
 devid_rc devid_tpm_new(const char *tcti, const char *folder, struct devid_tpm **out, struct devid_error *err);
@@ -41,7 +41,7 @@ enum devid_tpm_use {
  *
  * \param esys  the context to use until devid_tpm_leave
  * \return DEVID_E_AWAY with the TCTI and what the user can do (group tss, tcti =). On failure
- *         nothing is held.
+ *         nothing is held. DEVID_E_BUSY if another process held the folder for a minute
  */
 devid_rc devid_tpm_enter(struct devid_tpm *tpm, enum devid_tpm_use use, ESYS_CONTEXT **esys, struct devid_error *err);
 void devid_tpm_leave(struct devid_tpm *tpm);

@@ -7,15 +7,18 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/lock.h"
+#include "core/tcti.h"
 
 #define N_THREADS 8
 #define N_ROUNDS 2000
@@ -164,6 +167,80 @@ static void a_childs_copy_does_not_keep_the_lock(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
+/* Any user who may read the folder can hold it. */
+static void who_holds_the_folder_too_long_is_told_of(void **state)
+{
+    int held = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+    struct devid_error err = {0};
+
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    assert_int_equal(devid_flock_wait(*state, 1, &fd, &err), DEVID_E_BUSY);
+    assert_int_equal(fd, -1);
+    assert_non_null(strstr(err.text, " another process has held "));
+    assert_non_null(strstr(err.text, *state));
+    (void)close(held);
+    assert_int_equal(devid_flock_wait(*state, 1, &fd, &err), DEVID_OK);
+    assert_false(is_free(*state));
+    devid_flock_leave(fd);
+    assert_true(is_free(*state));
+}
+
+struct turns {
+    atomic_int n_inside, n_worst, n_done;
+};
+
+static void take_many_turns(const char *folder, struct turns *t)
+{
+    int fd = -1, inside;
+
+    for (int i = 0; i < 200; i++) {
+        if (devid_flock_wait(folder, 60, &fd, NULL) != DEVID_OK || fd < 0)
+            _exit(1);
+        inside = atomic_fetch_add(&t->n_inside, 1) + 1;
+        if (inside > atomic_load(&t->n_worst))
+            atomic_store(&t->n_worst, inside);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        atomic_fetch_sub(&t->n_inside, 1);
+        devid_flock_leave(fd);
+    }
+    atomic_fetch_add(&t->n_done, 1);
+    _exit(0);
+}
+
+static void processes_that_wait_with_patience_take_turns(void **state)
+{
+    struct turns *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(t != MAP_FAILED);
+    for (int i = 0; i < 8; i++) {
+        pid_t child = fork();
+
+        assert_true(child >= 0);
+        if (child == 0)
+            take_many_turns(*state, t);
+    }
+    for (int i = 0; i < 8; i++)
+        assert_true(wait(NULL) > 0);
+    assert_int_equal(atomic_load(&t->n_done), 8);
+    assert_int_equal(atomic_load(&t->n_worst), 1);
+    assert_int_equal(munmap(t, sizeof *t), 0);
+}
+
+/* There the kernel sees to it that one process at a time talks to the chip, and no folder can be held against it. */
+static void a_device_of_one_process_is_known_by_its_name(void **state)
+{
+    (void)state;
+    assert_true(devid_tcti_is_alone(NULL));
+    assert_true(devid_tcti_is_alone("device:/dev/tpm0"));
+    assert_true(devid_tcti_is_alone("libtss2-tcti-device.so.0:/dev/tpm1"));
+    assert_true(devid_tcti_is_alone("/x/libtss2-tcti-count.so:log=/l,device:/dev/tpm0"));
+    assert_false(devid_tcti_is_alone("device:/dev/tpmrm0"));
+    assert_false(devid_tcti_is_alone("device:/dev/pts/0"));
+    assert_false(devid_tcti_is_alone("swtpm:path=/dev/tpm0"));
+    assert_false(devid_tcti_is_alone("cmd:cat >/dev/tpm0"));
+    assert_false(devid_tcti_is_alone("tabrmd"));
+}
+
 static void a_holders_death_frees_the_lock(void **state)
 {
     int told[2], fd = -1;
@@ -199,6 +276,9 @@ int main(void)
         FOLDER_TEST(a_folder_is_locked_until_it_is_left),
         FOLDER_TEST(a_childs_copy_does_not_keep_the_lock),
         FOLDER_TEST(a_holders_death_frees_the_lock),
+        FOLDER_TEST(who_holds_the_folder_too_long_is_told_of),
+        FOLDER_TEST(processes_that_wait_with_patience_take_turns),
+        cmocka_unit_test(a_device_of_one_process_is_known_by_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
