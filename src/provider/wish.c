@@ -160,7 +160,7 @@ static devid_rc take_pss(const OSSL_PARAM *p, struct wish *w, struct devid_error
 devid_rc wish_take(const OSSL_PARAM params[], struct wish *w, struct devid_error *err)
 {
     devid_rc rc = DEVID_OK;
-    size_t bits;
+    size_t number;
 
     for (const OSSL_PARAM *p = params; rc == DEVID_OK && p->key != NULL; p++) {
         if (strcmp(p->key, WISH_PLACE) == 0) {
@@ -174,7 +174,9 @@ devid_rc wish_take(const OSSL_PARAM params[], struct wish *w, struct devid_error
         } else if (strcmp(p->key, OSSL_PKEY_PARAM_GROUP_NAME) == 0) {
             rc = take_group(p, w, err);
         } else if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_BITS) == 0) {
-            w->bits = OSSL_PARAM_get_size_t(p, &bits) == 1 && bits <= 16384 ? (unsigned)bits : 1;
+            w->bits = OSSL_PARAM_get_size_t(p, &number) == 1 && number <= 16384 ? (unsigned)number : 1;
+        } else if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_PRIMES) == 0) {
+            w->has_odd_primes = OSSL_PARAM_get_size_t(p, &number) != 1 || number != 2;
         } else if (strcmp(p->key, OSSL_PKEY_PARAM_RSA_E) == 0) {
             rc = take_exponent(p, w);
         } else {
@@ -306,6 +308,8 @@ static devid_rc check(enum pkey_type type, const struct wish *w, struct devid_er
         return devid_fail(err, DEVID_E_KEY, "a TPM has the groups P-256, P-384 and perhaps P-521: name one of them");
     if (w->has_odd_exponent)
         return devid_fail(err, DEVID_E_KEY, "a TPM makes RSA keys with the exponent 65537 only");
+    if (w->has_odd_primes)
+        return devid_fail(err, DEVID_E_KEY, "a TPM makes RSA keys of two primes only: leave out rsa_keygen_primes");
     if (type == PKEY_RSA_PSS)
         rc = check_pss(w, err);
     if (rc != DEVID_OK)

@@ -19,7 +19,7 @@ struct wish {
     unsigned bits; /* of the group or modulus; 0: not said */
     enum devid_hash hash, mgf; /* PSS; DEVID_HASH_NONE: not said, DEVID_HASH_END: one that no TPM has */
     int salt_len;
-    bool has_odd_group, has_odd_exponent;
+    bool has_odd_group, has_odd_exponent, has_odd_primes;
 };
 
 /** Our own parameters: what a key type takes beside the default provider's. */

@@ -92,6 +92,11 @@ for order in default-first devid-first preferred; do
         openssl genpkey "${ours[@]}" -algorithm EC -pkeyopt group:secp256k1 -pkeyopt devid:wrapped -out odd.pem
     fails "an exponent that no TPM takes" "65537" \
         openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt rsa_keygen_pubexp:3 -pkeyopt devid:wrapped -out odd.pem
+    fails "a third prime" "two primes" \
+        openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt rsa_keygen_primes:3 -pkeyopt devid:wrapped -out odd.pem
+    ok "and nothing is written" test ! -s odd.pem
+    sends "ReadPublic Create" "two primes are what it makes" \
+        openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt rsa_keygen_primes:2 -pkeyopt devid:wrapped -out rsa.pem
     fails "a word that nobody knows" "wrapped, label=NAME" \
         openssl genpkey "${ours[@]}" -algorithm RSA -pkeyopt devid:wrap -out odd.pem
     fails "a token that is not there" "nowhere" \
