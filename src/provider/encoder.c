@@ -196,6 +196,15 @@ static devid_rc refuse_cipher(const struct pkey *pk, const char *cipher, struct 
                       "removes it", words, cipher, name, name);
 }
 
+/*
+ * libcrypto wants that form to make a PKCS #8 or PKCS #12 file of it, and could not read what we have instead. Who just writes a key as
+ * DER asks for that of its type first.
+ */
+static bool is_bare_pkcs8(const struct format *format)
+{
+    return strcmp(format->output, "DER") == 0 && strcmp(format->structure, "PrivateKeyInfo") == 0;
+}
+
 static devid_rc tpm_encode(const struct encoding *e, const struct pkey *pk, OSSL_CORE_BIO *out, struct devid_error *err)
 {
     struct devid_bytes der = {0}, pem = {0};
@@ -204,6 +213,9 @@ static devid_rc tpm_encode(const struct encoding *e, const struct pkey *pk, OSSL
 
     if (e->format->structure == NULL)
         return text_encode(e, pk, out, err);
+    if (is_bare_pkcs8(e->format))
+        return devid_fail(err, DEVID_E_KEY, "PKCS #8 and PKCS #12 hold the private key, and this one never leaves the TPM: programs are given its "
+                          "reference in place of a key file (\"openssl pkey\" writes it, with -outform DER too)");
     if (e->is_encrypted)
         return refuse_cipher(pk, e->cipher, err);
     rc = der_of(pk, &der, &label, err);

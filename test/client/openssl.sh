@@ -77,6 +77,18 @@ for order in default-first devid-first preferred; do
     ok "the reference is the same" cmp private.pem "$key"
     ok "a passphrase has nothing to protect" refused openssl pkey -in "$key" -aes128 -passout pass:x -out encrypted.pem
     ok "then nothing is written" test ! -s encrypted.pem
+    for name in azure-ldevid rsa wrapped-tss2; do
+        sends "" "$name is written as DER" openssl pkey -in "$name-key.pem" -outform DER -out private.der
+        sends "" "and read" openssl pkey -in private.der -out private.pem
+        openssl pkey -in "$name-key.pem" -out expected.pem
+        ok "as what it was" cmp private.pem expected.pem
+        rm -f bare.pem bag.p12
+        fails "PKCS #8 is refused with the reason" "never leaves the TPM" openssl pkcs8 -topk8 -nocrypt -in "$name-key.pem" -out bare.pem
+        fails "PKCS #8 with a password, too" "never leaves the TPM" openssl pkcs8 -topk8 -passout pass:x -in "$name-key.pem" -out bare.pem
+        fails "PKCS #12, too" "never leaves the TPM" \
+            openssl pkcs12 -export -inkey "$name-key.pem" -in "$name-cert.pem" -passout pass:x -out bag.p12
+        ok "nothing is written of either" test ! -s bare.pem -a ! -s bag.p12
+    done
 
     sends "Sign" "a request" openssl req -new -key "$key" -subj /CN=gw-1 -out request.pem
     ok "the request is good" openssl req -in request.pem -verify -noout
