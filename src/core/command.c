@@ -19,6 +19,8 @@ TSS2_RC devid_command_prepare(TSS2_SYS_CONTEXT *sys, TPM2_HANDLE key, const stru
         return Tss2_Sys_Sign_Prepare(sys, key, &use->digest, &use->scheme, use->ticket != NULL ? use->ticket : &no_ticket);
     case DEVID_USE_DECRYPT:
         return Tss2_Sys_RSA_Decrypt_Prepare(sys, key, &use->block, &no_scheme, &no_label);
+    case DEVID_USE_OPEN:
+        return Tss2_Sys_RSA_Decrypt_Prepare(sys, key, &use->block, &no_scheme, &use->label);
     case DEVID_USE_ECDH:
         return Tss2_Sys_ECDH_ZGen_Prepare(sys, key, &use->point);
     }
@@ -43,6 +45,7 @@ TSS2_RC devid_command_complete(TSS2_SYS_CONTEXT *sys, const struct devid_use *us
     case DEVID_USE_SIGN:
         return Tss2_Sys_Sign_Complete(sys, &answer->signature);
     case DEVID_USE_DECRYPT:
+    case DEVID_USE_OPEN:
         answer->block.size = sizeof answer->block.buffer;
         r = Tss2_Sys_RSA_Decrypt_Complete(sys, &answer->block);
         break;

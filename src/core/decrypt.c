@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/random.h"
 #include "core/unpad.h"
 #include "core/use.h"
 
 #define UNCOMPRESSED 0x04 /* SEC 1, section 2.3.3 */
+#define LABEL_MAX (sizeof ((TPM2B_DATA *)NULL)->buffer)
 
 static devid_rc may_decrypt(const struct devid_key *key, enum devid_alg alg, const char *what, struct devid_error *err)
 {
@@ -24,13 +26,36 @@ static devid_rc may_decrypt(const struct devid_key *key, enum devid_alg alg, con
     return DEVID_OK;
 }
 
-devid_rc devid_key_can_decrypt(const struct devid_key *key, struct devid_error *err)
+/* What the TPM does by a scheme that is fixed: Part 1, B.4 and B.5. */
+static devid_rc fits_scheme(const struct devid_public *pub, const struct devid_cipher *cipher, struct devid_error *err)
+{
+    struct devid_slice label = cipher->label;
+    bool is_oaep = cipher->padding == DEVID_CIPHER_OAEP;
+
+    if (pub->has_rsaes && cipher->padding == DEVID_CIPHER_TLS)
+        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to PKCS#1 encryption, of which the TPM tells what is wrong: "
+                          "use ECDHE in TLS, with a key that signs");
+    if (pub->has_rsaes)
+        return cipher->padding == DEVID_CIPHER_PKCS1
+                   ? DEVID_OK
+                   : devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to PKCS#1 encryption");
+    if (pub->oaep == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to one that is not known");
+    if (!is_oaep || (cipher->hash != DEVID_HASH_NONE && cipher->hash != pub->oaep) ||
+        (cipher->mgf != DEVID_HASH_NONE && cipher->mgf != pub->oaep))
+        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to OAEP with %s, and MGF1 with the same",
+                          devid_hash_name(pub->oaep));
+    if (label.len != 0 && (label.data[label.len - 1] != 0 || label.len > LABEL_MAX))
+        return devid_fail(err, DEVID_E_KEY, "the key's scheme is fixed to OAEP, with which a TPM takes labels of up to %zu bytes that end "
+                          "with a zero byte", LABEL_MAX);
+    return DEVID_OK;
+}
+
+devid_rc devid_key_can_decrypt(const struct devid_key *key, const struct devid_cipher *cipher, struct devid_error *err)
 {
     devid_rc rc = may_decrypt(key, DEVID_RSA, "decrypt", err);
 
-    if (rc == DEVID_OK && devid_key_facts(key)->has_scheme)
-        return devid_fail(err, DEVID_E_KEY, "the key may not be used without its scheme");
-    return rc;
+    return rc == DEVID_OK && devid_key_facts(key)->has_scheme ? fits_scheme(devid_key_facts(key), cipher, err) : rc;
 }
 
 devid_rc devid_key_can_ecdh(const struct devid_key *key, struct devid_error *err)
@@ -68,11 +93,46 @@ static devid_rc decrypt_hiding(struct devid_key *key, struct devid_slice block, 
     return rc;
 }
 
+/* Some TPMs say "failure" to that, and are well: one that failed would give no random number. */
+static bool is_wrong_padding(const struct devid_key *key, devid_rc rc, uint32_t tss)
+{
+    unsigned char byte;
+
+    return rc == DEVID_E_DATA || (devid_tss_says(tss, TPM2_RC_FAILURE) && devid_random(key->store, &byte, 1, NULL) == DEVID_OK);
+}
+
+/* The padding is taken off by the TPM. */
+static devid_rc decrypt_by_scheme(struct devid_key *key, const struct devid_cipher *cipher, struct devid_slice block,
+                                  unsigned char *plain, size_t *len, struct devid_error *err)
+{
+    struct devid_use use = {.command = DEVID_USE_OPEN, .text_len = len};
+    struct devid_error why = {0};
+    devid_rc rc = DEVID_OK;
+
+    if (cipher->padding == DEVID_CIPHER_OAEP && cipher->hash == DEVID_HASH_NONE)
+        return devid_fail(err, DEVID_E_ARG, "OAEP needs a hash");
+    if (cipher->padding == DEVID_CIPHER_OAEP && cipher->label.len != 0) { /* not longer than fits: devid_key_can_decrypt */
+        use.label.size = (UINT16)cipher->label.len;
+        memcpy(use.label.buffer, cipher->label.data, cipher->label.len);
+    }
+    rc = devid_use_block(devid_key_facts(key), block, &use, err);
+    if (rc != DEVID_OK)
+        return rc;
+    rc = devid_use_key(key, &use, plain, &why);
+    if (rc != DEVID_OK && is_wrong_padding(key, rc, why.tss))
+        rc = devid_not_for_this_key(&why);
+    if (rc != DEVID_OK && err != NULL)
+        *err = why;
+    return rc;
+}
+
 static devid_rc decrypt(struct devid_key *key, const struct devid_cipher *cipher, struct devid_slice block, unsigned char *plain,
                         size_t *len, struct devid_error *err)
 {
     devid_rc rc;
 
+    if (devid_key_facts(key)->has_scheme)
+        return decrypt_by_scheme(key, cipher, block, plain, len, err);
     if (cipher->padding == DEVID_CIPHER_PKCS1 && cipher->hides_wrong)
         return decrypt_hiding(key, block, plain, len, err);
     rc = devid_key_rsa_raw(key, block, plain, err);
@@ -87,7 +147,7 @@ devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cip
     devid_rc rc = devid_key_learn(key, err);
 
     if (rc == DEVID_OK)
-        rc = devid_key_can_decrypt(key, err);
+        rc = devid_key_can_decrypt(key, cipher, err);
     if (rc != DEVID_OK)
         return rc;
     room = len = devid_key_facts(key)->modulus.len;

@@ -118,17 +118,22 @@ devid_rc devid_key_rsa_raw(struct devid_key *key, struct devid_slice block, unsi
                            struct devid_error *err);
 
 /**
- * Whether the key could decrypt at all: for C_DecryptInit, before there is data. Sends nothing.
+ * Whether the key could decrypt so: for C_DecryptInit, before there is data. Sends nothing.
  *
- * \return DEVID_E_KEY with the reason: no RSA key, restricted, fixed scheme, decrypt bit clear
+ * \param cipher  OAEP without a hash: with any
+ * \return DEVID_E_KEY with the reason: no RSA key, restricted, decrypt bit clear, a scheme that is fixed to another padding
  */
-devid_rc devid_key_can_decrypt(const struct devid_key *key, struct devid_error *err);
+devid_rc devid_key_can_decrypt(const struct devid_key *key, const struct devid_cipher *cipher, struct devid_error *err);
 
 /**
  * Decrypt by RSA. One TPM2_RSA_Decrypt without a scheme, as devid_key_rsa_raw; before it TPM2_Load if the key is a wrapped
  * blob not loaded yet. The padding is taken off here: any hash, any label, in constant time. That there was
  * something wrong with it is told all the same, unless the cipher hides it (hides_wrong; one TPM2_RSA_Decrypt more, once a
  * key); a server of TLS 1.2, which must not tell, takes DEVID_CIPHER_TLS.
+ *
+ * A key with a fixed scheme decrypts by that alone, and the TPM takes the padding off: that it was wrong is told, whatever
+ * hides_wrong says, so there is no DEVID_CIPHER_TLS. Of labels it takes those that end with a zero byte (Part 1, B.4), and MGF1
+ * is by the same hash.
  *
  * \param block  the modulus's size
  * \param text   may be empty; the caller frees it, which wipes it. Written on success only

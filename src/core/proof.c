@@ -40,7 +40,7 @@ static void set_proven(struct devid_key *key)
 
 bool devid_proof_is_due(const struct devid_key *key, const struct devid_use *use)
 {
-    bool tells_nothing = use->command == DEVID_USE_ECDH || key->is_doubted;
+    bool tells_nothing = use->command == DEVID_USE_ECDH || use->command == DEVID_USE_OPEN || key->is_doubted;
 
     return is_at_handle(key) && (key->auth.size != 0 || (tells_nothing && !is_proven(key)));
 }

@@ -168,6 +168,9 @@ static void set_scheme(const TPMT_PUBLIC *in, struct devid_public *out)
         out->padding = DEVID_PSS;
     else
         out->can_sign = false;
+    out->has_rsaes = in->type == TPM2_ALG_RSA && scheme == TPM2_ALG_RSAES;
+    if (in->type == TPM2_ALG_RSA && scheme == TPM2_ALG_OAEP)
+        out->oaep = devid_hash_of_alg(hash);
     if (out->can_sign)
         out->hash = devid_hash_of_alg(hash);
     if (out->hash == DEVID_HASH_NONE)

@@ -24,9 +24,11 @@ struct devid_public {
     bool is_noda;                   /* TPMA_OBJECT noDA */
     bool is_restricted;             /* signs only what the TPM hashed itself (an IAK, an EK) */
     bool is_fixed;                  /* fixedTPM and fixedParent and sensitiveDataOrigin */
-    bool has_scheme;                /* the key signs by one scheme only: the next two */
+    bool has_scheme;                /* the key works by one scheme only. It signs by the next two, */
     enum devid_padding padding;
     enum devid_hash hash;
+    bool has_rsaes;                 /* or it decrypts: by PKCS#1, */
+    enum devid_hash oaep;           /* by OAEP with that hash; DEVID_HASH_NONE: it does not */
 };
 
 /**

@@ -125,19 +125,24 @@ static devid_rc use_scheme(TPM2_ALG_ID alg, enum devid_hash hash, struct devid_s
     return DEVID_OK;
 }
 
+devid_rc devid_use_block(const struct devid_public *pub, struct devid_slice block, struct devid_use *use, struct devid_error *err)
+{
+    if (block.len != pub->modulus.len)
+        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is expected, not %zu", pub->modulus.len, block.len);
+    if (memcmp(block.data, pub->modulus.data, block.len) >= 0) /* a TPM's own word for it may be that it is broken */
+        return devid_fail(err, DEVID_E_DATA, "the block is no number below the key's modulus");
+    use->block.size = (UINT16)block.len;
+    memcpy(use->block.buffer, block.data, block.len);
+    return DEVID_OK;
+}
+
 static devid_rc use_block(const struct devid_public *pub, struct devid_slice block, struct devid_use *use,
                           struct devid_error *err)
 {
     if (!is_raw_rsa(pub))
         return devid_fail(err, DEVID_E_KEY, "the key signs digests only: it may not be used without a scheme");
-    if (block.len != pub->modulus.len)
-        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is expected, not %zu", pub->modulus.len, block.len);
-    if (memcmp(block.data, pub->modulus.data, block.len) >= 0) /* a TPM's own word for it may be that it is broken */
-        return devid_fail(err, DEVID_E_DATA, "the block is no number below the key's modulus");
     use->command = DEVID_USE_DECRYPT;
-    use->block.size = (UINT16)block.len;
-    memcpy(use->block.buffer, block.data, block.len);
-    return DEVID_OK;
+    return devid_use_block(pub, block, use, err);
 }
 
 static devid_rc use_pkcs1(const struct devid_public *pub, enum devid_hash hash, struct devid_slice data,

@@ -27,13 +27,18 @@ static void shift_to_front(unsigned char *block, size_t len, size_t from)
     }
 }
 
+devid_rc devid_not_for_this_key(struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_DATA, "this was not encrypted for this key, or in another way");
+}
+
 /* good and where are secret until here. */
 static devid_rc settle(unsigned char *block, size_t *len, size_t good, size_t where, struct devid_error *err)
 {
     where = choose(good, where, *len);
     shift_to_front(block, *len, where);
     if (good == 0)
-        return devid_fail(err, DEVID_E_DATA, "this was not encrypted for this key, or in another way");
+        return devid_not_for_this_key(err);
     *len -= where;
     return DEVID_OK;
 }

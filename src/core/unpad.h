@@ -12,6 +12,9 @@
 
 #define DEVID_TYPE2_MIN 11 /* bytes of a PKCS#1 block that holds no text */
 
+/** What is told of a wrong padding. \return DEVID_E_DATA */
+devid_rc devid_not_for_this_key(struct devid_error *err);
+
 /**
  * EME-PKCS1-v1_5: 00 02, at least eight bytes other than 00, 00, text.
  *

@@ -58,6 +58,15 @@ static devid_rc take_block(const struct devid_key *key, const struct devid_answe
     return DEVID_OK;
 }
 
+static devid_rc take_text(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
+                          struct devid_error *err)
+{
+    if (answer->block.size > devid_key_facts(key)->modulus.len)
+        return devid_fail(err, DEVID_E_TPM, "the TPM gave a text that is longer than the key");
+    memcpy(out, answer->block.buffer, answer->block.size);
+    return DEVID_OK;
+}
+
 static devid_rc take_point(const struct devid_key *key, const struct devid_answer *answer, unsigned char *out,
                            struct devid_error *err)
 {
@@ -131,6 +140,7 @@ static const struct {
 } commands[] = {
     [DEVID_USE_SIGN] = {take_signature, "sign"},
     [DEVID_USE_DECRYPT] = {take_block, "sign or decrypt"},
+    [DEVID_USE_OPEN] = {take_text, "decrypt"},
     [DEVID_USE_ECDH] = {take_point, "derive"},
 };
 
@@ -213,6 +223,8 @@ static devid_rc send(struct devid_key *key, ESYS_CONTEXT *esys, const struct dev
 
     if (rc == DEVID_OK)
         rc = commands[use->command].take(key, &answer, out, err);
+    if (rc == DEVID_OK && use->text_len != NULL)
+        *use->text_len = answer.block.size;
     OPENSSL_cleanse(&answer, sizeof answer);
     return rc;
 }

@@ -30,6 +30,7 @@ struct devid_key {
 enum devid_command {
     DEVID_USE_SIGN,    /* TPM2_Sign of digest by scheme; of message, which the TPM hashes before, if that is given */
     DEVID_USE_DECRYPT, /* TPM2_RSA_Decrypt of block, without a scheme */
+    DEVID_USE_OPEN,    /* the same by the key's own scheme, with label: the text comes back */
     DEVID_USE_ECDH,    /* TPM2_ECDH_ZGen with point */
 };
 
@@ -41,6 +42,8 @@ struct devid_use {
     struct devid_slice message; /* data NULL: none; lent */
     const TPMT_TK_HASHCHECK *ticket; /* that the TPM made digest itself; NULL: it did not */
     TPM2B_PUBLIC_KEY_RSA block;
+    TPM2B_DATA label;
+    size_t *text_len; /* OPEN: receives how long the text is; lent */
     TPM2B_ECC_POINT point;
 };
 
@@ -58,6 +61,9 @@ struct devid_answer {
  * \param out  room for devid_public_sig_len bytes, written on success only; ECDH: of the curve's size, the x coordinate
  */
 devid_rc devid_use_key(struct devid_key *key, const struct devid_use *use, unsigned char *out, struct devid_error *err);
+
+/** \param block  to be decrypted \return DEVID_E_DATA if it has not the modulus's size, or is no number below it */
+devid_rc devid_use_block(const struct devid_public *pub, struct devid_slice block, struct devid_use *use, struct devid_error *err);
 
 /**
  * Whether nobody has disabled the key since, in whatever process. Keys are told by their public half, so a key file or a handle is no way

@@ -29,7 +29,7 @@ static CK_RV crypt_prepare(struct session *s, const CK_MECHANISM *given, CK_OBJE
     if (rv == CKR_OK && next->object.view->kind != VIEW_KEY) /* no TPM has a part in another one's */
         rv = object_key(&next->object, &next->key);
     if (rv == CKR_OK && next->key != NULL) /* what nobody could decrypt is not encrypted either */
-        rv = rv_of(devid_key_can_decrypt(next->key, &err), &err);
+        rv = rv_of(devid_key_can_decrypt(next->key, &next->cipher, &err), &err);
     if (rv == CKR_OK && !mech_is_wanted(&next->object, next->mech, is_encrypt ? DEVID_FOR_ENCRYPT : DEVID_FOR_DECRYPT))
         rv = CKR_KEY_FUNCTION_NOT_PERMITTED;
     if (rv == CKR_OK && !is_encrypt)

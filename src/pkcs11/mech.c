@@ -171,12 +171,13 @@ static CK_FLAGS uses_wanted(const struct object *o)
 /* Whether this very key does what the row says, as far as use asks. */
 static bool row_works(const struct mechanism *row, const struct devid_key *key, CK_FLAGS use)
 {
+    const struct devid_cipher cipher = {.padding = row->cipher};
     struct devid_scheme scheme = {.padding = row->padding, .hash = row->hash};
 
     use &= row->flags;
     if (row->alg != devid_key_public(key)->alg)
         return false;
-    if ((use & CRYPTS) != 0 && devid_key_can_decrypt(key, NULL) == DEVID_OK)
+    if ((use & CRYPTS) != 0 && devid_key_can_decrypt(key, &cipher, NULL) == DEVID_OK)
         return true;
     if ((use & CKF_DERIVE) != 0)
         return devid_key_can_ecdh(key, NULL) == DEVID_OK;

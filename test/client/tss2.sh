@@ -5,6 +5,7 @@
 
 needs swtpm swtpm
 needs tpm2_encodeobject tpm2-tools
+needs pkcs11-tool opensc
 modules=$(openssl version -m | sed 's/.*"\(.*\)"/\1/')
 [ -e "$modules/tpm2.so" ] || { echo "passed over: apt-get install tpm2-openssl"; exit 77; }
 world_start
@@ -95,6 +96,12 @@ attributes='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda'
 tools fixed-pkcs1.pem "(1|255)" 0x81000005 -G rsa2048:rsassa-sha256:null -a "$attributes|sign"
 tools fixed-pss.pem "(1|255)" 0x81000005 -G rsa2048:rsapss-sha256:null -a "$attributes|sign"
 tools fixed-ecdsa.pem "(1|255)" 0x81000005 -G ecc256:ecdsa-sha256:null -a "$attributes|sign"
+for fixed in rsaes:null:0x81000009 oaep-sha256:null:0x81000008; do
+    tools "fixed-${fixed%%[-:]*}.pem" "(1|255)" 0x81000005 -G "rsa2048:${fixed%:*}" -a "$attributes|decrypt"
+    { tpm2_load -Q -C 0x81000005 -u tools.pub -r tools.priv -c opens.ctx && keep tpm2_evictcontrol -Q -C o -c opens.ctx "${fixed##*:}"; } ||
+        complain "such a key at ${fixed##*:}"
+    tpm2_flushcontext -Q -t
+done
 tools restricted.pem "(1|255)" 0x81000005 -G ecc256:ecdsa-sha256:null -a "$attributes|sign|restricted"
 tools restricted-auth.pem 0 0x81000005 -G ecc256:ecdsa-sha256:null -p secret -a "$attributes|sign|restricted"
 
@@ -148,7 +155,9 @@ openssl_conf default-first
 openssl dgst -sha256 -binary -out digest256 message
 openssl dgst -sha384 -binary -out digest384 message
 openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -subj /CN=ca -addext basicConstraints=critical,CA:TRUE -out ca.pem 2>out
-for name in server fixed-pkcs1 fixed-pss; do
+oaep=(-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256)
+pkcs1_type2=(-pkeyopt rsa_padding_mode:pkcs1)
+for name in server fixed-pkcs1 fixed-pss fixed-rsaes; do
     [ $name != server ] || openssl genpkey -algorithm RSA -out server.pem 2>out
     keep openssl pkey -in $name.pem -pubout -out public.pem || complain "the public half of $name.pem"
     keep openssl x509 -new -subj /CN=$name -force_pubkey public.pem -CA ca.pem -CAkey ca-key.pem -out $name-cert.pem ||
@@ -200,6 +209,24 @@ for order in default-first devid-first preferred; do
         openssl dgst -sha256 -sign restricted-auth.pem -passin pass:secret -out signature message
     openssl pkey -in restricted-auth.pem -passin pass:secret -pubout -out public.pem
     ok "the signature is good" openssl dgst -sha256 -verify public.pem -signature signature message
+
+    # the TPM takes off the padding that the key is made for
+    for key in fixed-rsaes.pem fixed-oaep.pem handle:0x81000008; do
+        declare -n opts=oaep
+        [ $key != fixed-rsaes.pem ] || declare -n opts=pkcs1_type2
+        sent="Load RSA_Decrypt FlushContext"
+        [ $key != handle:0x81000008 ] || sent="ReadPublic ReadPublic ReadPublic RSA_Decrypt" # as with ECDH, the text does not tell whose key it was
+        keep openssl pkey -in $key -pubout -out public.pem || complain "the public half of $key"
+        openssl pkeyutl -encrypt -pubin -inkey public.pem -in digest256 "${opts[@]}" -out secret
+        sends "$sent" "$key decrypts" openssl pkeyutl -decrypt -inkey $key -in secret "${opts[@]}" -out plain
+        ok "what was encrypted" cmp plain digest256
+    done
+    fails "another padding is refused by name" "fixed to PKCS#1 encryption" openssl pkeyutl -decrypt -inkey fixed-rsaes.pem -in secret "${oaep[@]}" -out plain
+    fails "another hash, too" "fixed to OAEP with SHA256" openssl pkeyutl -decrypt -inkey fixed-oaep.pem -in secret \
+        -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha1 -out plain
+    openssl cms -encrypt -binary -aes256 -in message -out cms.pem fixed-rsaes-cert.pem
+    ok "CMS is decrypted by such a key" openssl cms -decrypt -in cms.pem -recip fixed-rsaes-cert.pem -inkey fixed-rsaes.pem -out plain
+    ok "and is the message" cmp plain message
 
     # libssl asks each algorithm whether the key signs by its digest, and takes the next
     pkcs1=(-key fixed-pkcs1.pem -cert fixed-pkcs1-cert.pem -CAfile ca.pem)
@@ -261,6 +288,22 @@ keep openssl req -x509 -new -key ec-owner.pem -subj /CN=issuer -out issuer.pem |
 sends "$under_primary ${under_primary/FlushContext Sign/FlushContext ContextSave Sign} ContextLoad Sign FlushContext" \
     "a process that signs on and on does not make the primary each time" \
     openssl ca -batch -notext -cert issuer.pem -keyfile ec-owner.pem -infiles request.pem request.pem request.pem
+
+# the same by PKCS#11
+by_pkcs11() { DEVID_CONF=$FOLDER/pkcs11.conf pkcs11-tool --module "$DEVID_BUILD/.libs/devid-pkcs11.so" --label idevid "$@"; }
+for key in "pkcs1 0x81000009 RSA-PKCS" "oaep 0x81000008 RSA-PKCS-OAEP --hash-algorithm SHA256 --mgf MGF1-SHA256"; do
+    read -r label handle mechanism <<<"$key"
+    rm -rf state
+    (cat devid.conf && printf '[identity idevid]\nhandle = %s\n' "$handle") >pkcs11.conf
+    declare -n opts=oaep
+    [ "$label" != pkcs1 ] || declare -n opts=pkcs1_type2
+    ok "$label: its public key" by_pkcs11 --read-object --type pubkey --output-file public.der
+    openssl pkey -pubin -inform DER -in public.der -out public.pem
+    openssl pkeyutl -encrypt -pubin -inkey public.pem -in digest256 "${opts[@]}" -out secret
+    # shellcheck disable=SC2086  # its options
+    ok "$label: decryption by PKCS#11" by_pkcs11 --decrypt -m $mechanism --input-file secret --output-file plain
+    ok "gives what was encrypted" cmp plain digest256
+done
 
 # the storage root key, by which a session was salted before, is there no more
 keep tpm2_evictcontrol -Q -C o -c srk.ctx 0x81000001 || complain "a storage root key"

@@ -181,24 +181,102 @@ static void a_key_that_may_not_is_refused_without_a_command(void **state)
     struct fixture *f = *state;
     struct devid_slice block = keys_digest(256);
     TPM2B_PUBLIC restricted = keys_rsa_template(TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_RESTRICTED);
-    TPM2B_PUBLIC fixed = keys_rsa_template(TPMA_OBJECT_DECRYPT);
     struct devid_key *key;
 
     restricted.publicArea.parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSASSA;
     restricted.publicArea.parameters.rsaDetail.scheme.details.rsassa.hashAlg = TPM2_ALG_SHA256;
-    fixed.publicArea.parameters.rsaDetail.scheme.scheme = TPM2_ALG_OAEP;
-    fixed.publicArea.parameters.rsaDetail.scheme.details.oaep.hashAlg = TPM2_ALG_SHA256;
     refuses(f->signs, &pkcs1, block, DEVID_E_KEY);
     refuses(f->ec, &pkcs1, block, DEVID_E_KEY);
     key = keys_by_template(f->world, &restricted);
     world_forget_commands(f->world);
     refuses(key, &pkcs1, block, DEVID_E_KEY);
     devid_key_free(key);
-    key = keys_by_template(f->world, &fixed);
-    world_forget_commands(f->world);
-    refuses(key, &oaep, block, DEVID_E_KEY);
-    devid_key_free(key);
     assert_sent(f->world, "");
+}
+
+static struct devid_key *of_scheme(struct fixture *f, TPMI_ALG_RSA_SCHEME scheme)
+{
+    TPM2B_PUBLIC template = keys_rsa_template(TPMA_OBJECT_DECRYPT);
+    struct devid_key *key;
+
+    template.publicArea.parameters.rsaDetail.scheme.scheme = scheme;
+    if (scheme == TPM2_ALG_OAEP)
+        template.publicArea.parameters.rsaDetail.scheme.details.oaep.hashAlg = TPM2_ALG_SHA256;
+    key = keys_by_template(f->world, &template);
+    world_forget_commands(f->world);
+    return key;
+}
+
+static void a_key_with_a_fixed_scheme_decrypts_by_that(void **state)
+{
+    static const struct devid_cipher hiding = {.padding = DEVID_CIPHER_PKCS1, .hides_wrong = true};
+    static const struct devid_cipher label = {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA256, .mgf = DEVID_SHA256,
+                                              .label = {(const unsigned char *)"label", sizeof "label"}};
+    static const char by_tpm[] = "Load RSA_Decrypt FlushContext";
+    struct fixture *f = *state;
+    struct devid_key *rsaes = of_scheme(f, TPM2_ALG_RSAES), *opens = of_scheme(f, TPM2_ALG_OAEP);
+
+    decrypts(f, rsaes, &pkcs1, 48, by_tpm);
+    decrypts(f, rsaes, &pkcs1, 0, by_tpm);
+    decrypts(f, rsaes, &pkcs1, 245, by_tpm);
+    decrypts(f, rsaes, &hiding, 48, by_tpm);
+    decrypts(f, opens, &oaep, 190, by_tpm);
+    decrypts(f, opens, &oaep, 0, by_tpm);
+    decrypts(f, opens, &label, 32, by_tpm);
+    devid_key_free(rsaes);
+    devid_key_free(opens);
+}
+
+static void what_a_fixed_scheme_does_not_do_is_refused_without_a_command(void **state)
+{
+    static const unsigned char too_long[200];
+    static const struct devid_cipher no[] = {
+        {.padding = DEVID_CIPHER_PKCS1},
+        {.padding = DEVID_CIPHER_RAW},
+        {.padding = DEVID_CIPHER_TLS, .tls_client = 0x0303},
+        {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA1},
+        {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA256, .mgf = DEVID_SHA1},
+        {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA256, .label = {(const unsigned char *)"label", 5}},
+        {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA256, .label = {too_long, sizeof too_long}},
+    };
+    struct fixture *f = *state;
+    struct devid_key *rsaes = of_scheme(f, TPM2_ALG_RSAES), *opens = of_scheme(f, TPM2_ALG_OAEP);
+    struct devid_slice block = keys_digest(256);
+
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        refuses(opens, &no[i], block, DEVID_E_KEY);
+    for (size_t i = 1; i < sizeof no / sizeof no[0]; i++)
+        refuses(rsaes, &no[i], block, DEVID_E_KEY);
+    refuses(rsaes, &pkcs1, (struct devid_slice){block.data, 255}, DEVID_E_DATA);
+    assert_sent(f->world, "");
+    devid_key_free(rsaes);
+    devid_key_free(opens);
+}
+
+/* The TPM says so, and it is told in the same words as of keys whose padding software takes off. */
+static void a_wrong_padding_is_told_of_by_a_fixed_scheme(void **state)
+{
+    static const struct devid_cipher other_label = {.padding = DEVID_CIPHER_OAEP, .hash = DEVID_SHA256,
+                                                    .label = {(const unsigned char *)"other", sizeof "other"}};
+    struct fixture *f = *state;
+    struct devid_key *keys[] = {of_scheme(f, TPM2_ALG_RSAES), of_scheme(f, TPM2_ALG_OAEP)};
+    const struct devid_cipher *as[] = {&pkcs1, &oaep};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct devid_slice spki = devid_slice_of(devid_key_public(keys[i])->spki);
+        const struct devid_cipher *others[] = {as[1 - i], &other_label};
+        struct devid_secret text = {0};
+        struct devid_error err = {0};
+        unsigned char block[256];
+
+        for (size_t n = 0; n < 2; n++) {
+            assert_rc(devid_encrypt(spki, others[n], keys_digest(32), block, &err), DEVID_OK, err);
+            assert_rc(devid_key_decrypt(keys[i], as[i], (struct devid_slice){block, sizeof block}, &text, &err), DEVID_E_DATA, err);
+            assert_string_equal(err.text, "this was not encrypted for this key, or in another way");
+            assert_sent(f->world, "Load RSA_Decrypt(0x101) FlushContext GetRandom"); /* swtpm calls it a failure */
+        }
+        devid_key_free(keys[i]);
+    }
 }
 
 /* The other side: a key in software, its point, and the secret as OpenSSL computes it. */
@@ -308,6 +386,9 @@ int main(void)
         cmocka_unit_test_teardown(nothing_of_the_text_stays_behind, nothing_left),
         cmocka_unit_test_teardown(what_was_not_encrypted_for_the_key_is_refused, nothing_left),
         cmocka_unit_test_teardown(a_key_that_may_not_is_refused_without_a_command, nothing_left),
+        cmocka_unit_test_teardown(a_key_with_a_fixed_scheme_decrypts_by_that, nothing_left),
+        cmocka_unit_test_teardown(what_a_fixed_scheme_does_not_do_is_refused_without_a_command, nothing_left),
+        cmocka_unit_test_teardown(a_wrong_padding_is_told_of_by_a_fixed_scheme, nothing_left),
         cmocka_unit_test_teardown(an_ec_key_derives_with_one_command, nothing_left),
         cmocka_unit_test_teardown(a_key_for_both_signs_too, nothing_left),
         cmocka_unit_test_teardown(a_point_of_another_curve_or_of_none_is_refused, nothing_left),
