@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/make.h"
 #include "doctor.h"
 #include "est/cnf.h"
 
@@ -44,6 +45,36 @@ static void examine_module(struct examination *x, const struct est_cnf *cnf)
         bad(x, "%s: config = %s: %s; correct the path, or leave it out", cnf->path, cnf->config, strerror(errno));
 }
 
+/* Programs talk to the TPM that this file names, whatever devid.conf says. */
+static void examine_tcti(struct examination *x, const struct est_cnf *cnf)
+{
+    const struct devid_store_options options = {.conf_path = cnf->config[0] != 0 ? cnf->config : x->tool->config, .tcti = cnf->tcti};
+    struct devid_store *store = NULL;
+    struct devid_made made = {0};
+    struct devid_error err = {0};
+    devid_rc rc;
+
+    if (x->conf->tcti != NULL && strcmp(cnf->tcti, x->conf->tcti) == 0) /* it was asked before */
+        return;
+    rc = devid_store_open_with(&options, &store, &err);
+    if (rc == DEVID_OK)
+        rc = devid_make_look(store, 0x81010001, &made, &err);
+    if (rc == DEVID_OK || rc == DEVID_E_ABSENT)
+        good("%s: tcti = %s: the TPM answers", cnf->path, cnf->tcti);
+    else
+        bad(x, "%s: tcti = %s: %s", cnf->path, cnf->tcti, err.text);
+    devid_made_free(&made);
+    devid_store_free(store);
+}
+
+static void examine_settings(struct examination *x, const struct est_cnf *cnf)
+{
+    if (cnf->unknown[0] != 0)
+        bad(x, "%s: \"%s =\" in devid's section means nothing: there are " EST_CNF_SETTINGS, cnf->path, cnf->unknown);
+    if (cnf->tcti[0] != 0)
+        examine_tcti(x, cnf);
+}
+
 void examine_openssl(struct examination *x)
 {
     struct est_cnf cnf;
@@ -62,8 +93,10 @@ void examine_openssl(struct examination *x)
                "default_provider\" and \"[default_provider] activate = 1\"", cnf.path);
     else
         good("%s activates devid and default", cnf.path);
-    if (cnf.has_devid)
+    if (cnf.has_devid) {
         examine_module(x, &cnf);
+        examine_settings(x, &cnf);
+    }
     if (cnf.has_devid && !cnf.has_node && has_node())
         bad(x, "%s has no \"nodejs_conf =\" like its \"openssl_conf =\": Node.js does not see the provider", cnf.path);
 }

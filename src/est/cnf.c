@@ -50,6 +50,36 @@ bool cnf_is_ours(const CONF *conf, const char *name, const char *section)
            (module != NULL && strcmp(slash != NULL ? slash + 1 : module, "devid.so") == 0);
 }
 
+/* The settings of the provider, which test/lint/man compares with its own table, and what libcrypto itself takes from the section. */
+static bool is_known(const char *name)
+{
+    static const char *const settings[] = {"tcti", "config", "auth", "uri-schemes", "preconnect"};
+    static const char *const of_libcrypto[] = {"activate", "module", "identity", "soft_load"};
+
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (strcmp(name, settings[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof of_libcrypto / sizeof of_libcrypto[0]; i++)
+        if (strcmp(name, of_libcrypto[i]) == 0)
+            return true;
+    return false;
+}
+
+static void look_at_ours(const CONF *conf, const char *section, struct est_cnf *out)
+{
+    const char *module = cnf_value(conf, section, "module"), *config = cnf_value(conf, section, "config"),
+               *tcti = cnf_value(conf, section, "tcti");
+    STACK_OF(CONF_VALUE) *lines = NCONF_get_section(conf, section);
+
+    out->has_devid = true;
+    (void)snprintf(out->module, sizeof out->module, "%s", module == NULL ? "" : module);
+    (void)snprintf(out->config, sizeof out->config, "%s", config == NULL ? "" : config);
+    (void)snprintf(out->tcti, sizeof out->tcti, "%s", tcti == NULL ? "" : tcti);
+    for (int i = 0; out->unknown[0] == 0 && i < sk_CONF_VALUE_num(lines); i++)
+        if (!is_known(sk_CONF_VALUE_value(lines, i)->name))
+            (void)snprintf(out->unknown, sizeof out->unknown, "%s", sk_CONF_VALUE_value(lines, i)->name);
+}
+
 static void look(const CONF *conf, const char *name, const char *section, struct est_cnf *out)
 {
     const char *identity = identity_of(conf, name, section);
@@ -57,15 +87,10 @@ static void look(const CONF *conf, const char *name, const char *section, struct
     if (!is_active(conf, section))
         return;
     out->has_any = true;
-    if (cnf_is_ours(conf, name, section)) {
-        const char *module = cnf_value(conf, section, "module"), *config = cnf_value(conf, section, "config");
-
-        out->has_devid = true;
-        (void)snprintf(out->module, sizeof out->module, "%s", module == NULL ? "" : module);
-        (void)snprintf(out->config, sizeof out->config, "%s", config == NULL ? "" : config);
-    } else if (strcmp(identity, "default") == 0 || strcmp(identity, "fips") == 0) {
+    if (cnf_is_ours(conf, name, section))
+        look_at_ours(conf, section, out);
+    else if (strcmp(identity, "default") == 0 || strcmp(identity, "fips") == 0)
         out->has_default = true;
-    }
 }
 
 static void look_at_all(const CONF *conf, struct est_cnf *out)

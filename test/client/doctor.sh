@@ -30,6 +30,14 @@ cp "$DEVID_BUILD/.libs/devid.so" alone
 diagnosis "s|^module = .*|module = $FOLDER/alone/devid.so|" "BAD .*alone/devid-provider.so: No such file .* install devid again"
 diagnosis 's|^config = .*|config = /nowhere/devid.conf|' "BAD .*config = /nowhere/devid.conf: No such file"
 diagnosis '/^module = /d' "ok   .*openssl.cnf activates devid and default"
+diagnosis 's|^config = .*|&\ntcti = swtpm:path=/nowhere|' "BAD .*openssl.cnf: tcti = swtpm:path=/nowhere: no TPM at swtpm:path=/nowhere"
+diagnosis "s|^config = .*|&\ntcti = swtpm:path=$FOLDER/swtpm|" "ok   .*openssl.cnf: tcti = swtpm:path=.*: the TPM answers"
+for name in preconect conf TCTI; do
+    diagnosis "s|^config = .*|&\n$name = yes|" "BAD .*openssl.cnf: \"$name =\" in devid's section means nothing: there are tcti, config, auth, uri-schemes and preconnect"
+done
+diagnosis 's|^config = .*|&\npreconnect = yes\nuri-schemes = devid\nauth = file:/nowhere\nsoft_load = 1\nidentity = devid|' \
+    "ok   .*openssl.cnf activates devid and default"
+ok "of settings that there are it says nothing" sh -c '! grep -q "means nothing" out'
 export OPENSSL_MODULES=$FOLDER/modules
 diagnosis '/^module = /d' "BAD .*modules/devid.so: No such file .*where OpenSSL's programs look .*add \"module = "
 unset OPENSSL_MODULES
