@@ -334,15 +334,7 @@ static bool may_be_unseen(const struct devid_store *store, const struct devid_sn
     return false;
 }
 
-/* Rights that somebody gives to a file, and what is mended in place, show in no folder's time. */
-static void look_anew(struct devid_store *store)
-{
-    store_enter(store);
-    store->watch.is_settled = false;
-    devid_mutex_unlock(&store->mutex);
-}
-
-devid_rc devid_store_find(struct devid_store *store, const struct devid_query *query, struct devid_snapshot **snap,
+static devid_rc find_once(struct devid_store *store, const struct devid_query *query, struct devid_snapshot **snap,
                           const struct devid_identity **out, struct devid_error *err)
 {
     bool names_one = query->label != NULL || query->id.len != 0 || query->handle != 0;
@@ -360,11 +352,28 @@ devid_rc devid_store_find(struct devid_store *store, const struct devid_query *q
         if (rc == DEVID_OK)
             rc = devid_snapshot_find(found, query, out, err);
     }
-    if (rc == DEVID_E_DENIED || rc == DEVID_E_DATA || rc == DEVID_E_FILE)
-        look_anew(store);
     if (rc == DEVID_OK)
         *snap = found;
     else
         devid_snapshot_free(found);
     return rc;
+}
+
+/* Rights that somebody gives to a file, and what is mended in place, show in no folder's time. */
+static void look_anew(struct devid_store *store)
+{
+    store_enter(store);
+    store->watch.is_settled = false;
+    devid_mutex_unlock(&store->mutex);
+}
+
+devid_rc devid_store_find(struct devid_store *store, const struct devid_query *query, struct devid_snapshot **snap,
+                          const struct devid_identity **out, struct devid_error *err)
+{
+    devid_rc rc = find_once(store, query, snap, out, err);
+
+    if (rc != DEVID_E_DENIED && rc != DEVID_E_DATA && rc != DEVID_E_FILE)
+        return rc;
+    look_anew(store);
+    return find_once(store, query, snap, out, err);
 }
