@@ -179,8 +179,9 @@ for order in default-first devid-first preferred; do
     signs tools-handle.pem "Load Sign FlushContext"
     signs auth-owner.pem "${under_primary% Sign*} $salted $proven FlushContext" -passin pass:secret
     signs tools-auth.pem "Load $salted $proven FlushContext" -passin pass:secret
-    signs "handle:0x81000006?pin-value=of%20its%20own" "ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext"
-    signs auth-handle.pem "ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext" -passin "pass:of its own"
+    # the third look: no other key at the handle is tried with the password
+    signs "handle:0x81000006?pin-value=of%20its%20own" "ReadPublic ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext"
+    signs auth-handle.pem "ReadPublic ReadPublic ReadPublic $salted StartAuthSession Sign FlushContext" -passin "pass:of its own"
     fails "without it the key is not tried: the TPM would count that" "has a password" \
         setsid openssl dgst -sha256 -sign auth-handle.pem -passin pass: -out signature message
 
