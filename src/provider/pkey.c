@@ -94,7 +94,7 @@ devid_rc pkey_copy(struct pkey *from, struct pkey **out, struct devid_error *err
     }
     copy->place = from->place;
     copy->has_auth = from->has_auth;
-    copy->origin = pkey_hold(from);
+    copy->origin = pkey_hold(from->origin != NULL ? from->origin : from); /* never a chain, however often a copy is copied */
     atomic_store(&copy->key, atomic_load(&from->key));
     *out = copy;
     return rc;
