@@ -2,6 +2,8 @@
 /* The one connection: opened late, used in turn, never shared over fork. */
 #include "core/tpm.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -102,12 +104,28 @@ static TSS2_RC open_own(struct devid_tpm *tpm)
     return rc;
 }
 
+/* Those that a TCTI wants at once. Which of its calls failed it does not say, and errno may be of a later one. */
+static bool has_no_files_left(void)
+{
+    int fds[4], n = 0;
+    bool has_none;
+
+    while (n < 4 && (fds[n] = open("/", O_PATH | O_CLOEXEC)) >= 0)
+        n++;
+    has_none = n < 4 && (errno == EMFILE || errno == ENFILE);
+    while (n > 0)
+        (void)close(fds[--n]);
+    return has_none;
+}
+
 devid_rc devid_tpm_away(const struct devid_tpm *tpm, TSS2_RC tss, struct devid_error *err)
 {
     if (tss == DEVID_TCTI_FORKED)
         (void)devid_fail(err, DEVID_E_AWAY,
                          "tpm2-abrmd cannot be used in a child of a process that has used it: "
                          "set \"tcti = device:/dev/tpmrm0\"");
+    else if (has_no_files_left())
+        (void)devid_fail(err, DEVID_E_AWAY, "the TPM cannot be opened: this process has too many open files: let it close some, or have more (ulimit -n, LimitNOFILE=)");
     else
         (void)devid_fail(err, DEVID_E_AWAY,
                          "no TPM at %s (0x%" PRIx32

@@ -2,11 +2,13 @@
 /* The connection: opened late, shared by threads, never over fork; other processes, and a TPM that goes and comes. */
 #include "tpm/keys.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
@@ -389,6 +391,28 @@ static void what_others_may_be_using_is_not_swept(void **state)
     devid_tpm_leave(tpm);
 }
 
+/* It is no TPM that is missing then, and no right. */
+static void a_process_with_too_many_files_is_told_so(void **state)
+{
+    struct devid_key *key = keys_open(world_store(*state), FIXED);
+    struct rlimit before, few;
+    struct devid_error err = {0};
+    int taken[64], n = 0;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (n < 64 && (taken[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        n++;
+    assert_rc(keys_sign(key, &ecdsa, keys_digest(32), &err), DEVID_E_AWAY, err);
+    while (n > 0)
+        (void)close(taken[--n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_non_null(strstr(err.text, "too many open files"));
+    assert_rc(keys_sign(key, &ecdsa, keys_digest(32), &err), DEVID_OK, err);
+    devid_key_free(key);
+}
+
 static void a_tpm_may_go_and_come_back(void **state)
 {
     struct devid_key *fixed = keys_open(world_store(*state), FIXED), *wrapped = keys_open(world_store(*state), WRAPPED);
@@ -484,6 +508,7 @@ int main(void)
         TEST(a_killed_process_holds_nobody_up),
         TEST(a_full_tpm_is_swept),
         TEST(what_others_may_be_using_is_not_swept),
+        TEST(a_process_with_too_many_files_is_told_so),
         TEST(a_tpm_may_go_and_come_back),
         TEST(a_tpm_that_says_again_gets_that_command_again),
         TEST(half_an_answer_is_none),
