@@ -87,28 +87,38 @@ static bool says_gone(TSS2_RC tss)
     return code == TPM2_RC_REFERENCE_H0 || ((code & TPM2_RC_FMT1) != 0 && (code & (TPM2_RC_FMT1 | 0x3fU)) == TPM2_RC_HANDLE);
 }
 
-/* What the next try does about the last one's failure. */
+/* What the next try does about the last one's failure. Each is tried once, whatever else had to be: a lost connection's heir may find a full TPM. */
 struct healing {
-    unsigned attempt;
+    unsigned n_busy;
     bool again, sweep;
+    bool has_reconnected, has_made_room, has_dropped_srk, has_dropped_key;
 };
+
+/* \return whether it is the first time */
+static bool first(bool *has)
+{
+    bool is_first = !*has;
+
+    *has = true;
+    return is_first;
+}
 
 /* Between enter and leave. */
 static void heal(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_error *why, struct healing *h)
 {
     struct devid_tpm *tpm = devid_store_tpm(key->store);
-    struct timespec pause = {.tv_nsec = 1000000L << h->attempt};
+    struct timespec pause = {.tv_nsec = 1000000L << h->n_busy};
     TSS2_RC code = why->tss & 0xffffU;
 
     switch (devid_rc_of_tss(why->tss)) {
     case DEVID_E_BUSY:
-        h->again = h->attempt + 1 < TRIES;
+        h->again = ++h->n_busy < TRIES;
         if (h->again)
             (void)nanosleep(&pause, NULL);
         return;
     case DEVID_E_AWAY:
         devid_tpm_lost(tpm);
-        h->again = h->attempt == 0;
+        h->again = first(&h->has_reconnected);
         return;
     default:
         break;
@@ -117,13 +127,13 @@ static void heal(struct devid_key *key, ESYS_CONTEXT *esys, const struct devid_e
         if (devid_tpm_has_manager(tpm)) /* all that it keeps for us is our keys: begin anew with this one */
             devid_tpm_lost(tpm);
         h->sweep = true;
-        h->again = h->attempt == 0;
+        h->again = first(&h->has_made_room);
     } else if (key->object.is_ready && says_gone(why->tss) && why->handle == DEVID_SRK) {
         devid_cache_drop(key->store, DEVID_SRK); /* by which the session was to be salted */
-        h->again = h->attempt == 0;
+        h->again = first(&h->has_dropped_srk);
     } else if (key->object.is_ready && key->object.is_transient && says_gone(why->tss)) {
         devid_object_drop(key->store, esys, &key->object);
-        h->again = h->attempt == 0;
+        h->again = first(&h->has_dropped_key);
     }
 }
 
@@ -320,10 +330,9 @@ static devid_rc try_healing(struct devid_key *key, const struct devid_use *use, 
     struct healing h = {0};
     devid_rc rc;
 
-    do {
+    do
         rc = try_once(key, use, out, &h, err);
-        h.attempt++;
-    } while (h.again);
+    while (h.again);
     return rc;
 }
 

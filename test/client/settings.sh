@@ -129,8 +129,7 @@ def forever():
 
 good = all([status(p) == 0 for p in [child(lambda: all(handshake() for _ in range(5))) for _ in range(4)]])
 print("children", good)
-# a wrapped key takes three commands, and between two pieces of a pipe's answer a kill cannot be mended; a device gives it whole
-for n in range(6 if sys.argv[1] == "azure-ldevid" else 0):
+for n in range(6): # what is loaded then stays loaded: the next one finds the TPM full, over a connection that is not its own
     victim = child(forever)
     time.sleep(0.1 + n / 50)
     os.kill(victim, signal.SIGKILL)
