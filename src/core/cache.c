@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/files.h"
+#include "core/held.h"
 #include "core/log.h"
 
 #define FILE_MAX 65536
@@ -170,12 +171,15 @@ void devid_cache_put(struct devid_store *store, uint32_t handle, struct devid_sl
     struct devid_cache *cache = devid_store_cache(store);
     struct devid_error err = {0};
     struct devid_known *known;
+    struct devid_held held;
 
+    devid_signal_hold(&held, SIGXFSZ); /* a program that may write no files signs all the same */
     enter(cache);
     known = remember(cache, handle, area, object);
     if (known != NULL && write_file(cache, known, &err) != DEVID_OK)
         devid_log(DEVID_LOG_DEBUG, "core/cache", "not kept for other processes: %s", err.text);
     devid_mutex_unlock(&cache->mutex);
+    devid_signal_release(&held, true);
 }
 
 void devid_cache_drop(struct devid_store *store, uint32_t handle)

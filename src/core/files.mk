@@ -34,6 +34,7 @@ libdevid_core_la_SOURCES = \
 	src/core/folder.c src/core/folder.h \
 	src/core/guarded.c src/core/guarded.h \
 	src/core/hash.c src/core/hash.h \
+	src/core/held.c src/core/held.h \
 	src/core/hwserial.c \
 	src/core/identity.c src/core/identity.h \
 	src/core/instead.c src/core/instead.h \

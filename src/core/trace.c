@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <tss2/tss2_tpm2_types.h>
 
+#include "core/held.h"
 #include "core/log.h"
 
 #define HEADER 10 /* bytes of a command or an answer: tag, size, code */
@@ -39,11 +41,16 @@ static uint32_t big_endian(const uint8_t *b)
 static TSS2_RC trace_transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 {
     struct devid_trace *trace = trace_of(context);
+    struct devid_held held;
     TSS2_RC rc;
 
     if (trace->in_flight != NULL && size >= HEADER)
         atomic_store(trace->in_flight, big_endian(command + 6));
+    if (!trace->is_device)
+        devid_signal_hold(&held, SIGPIPE); /* the other end may be a program that has died */
     rc = Tss2_Tcti_Transmit(trace->real, size, command);
+    if (!trace->is_device)
+        devid_signal_release(&held, rc != TSS2_RC_SUCCESS);
     if (rc != TSS2_RC_SUCCESS && trace->in_flight != NULL)
         atomic_store(trace->in_flight, 0);
     if (rc == TSS2_RC_SUCCESS) {
@@ -108,11 +115,21 @@ static TSS2_RC trace_make_sticky(TSS2_TCTI_CONTEXT *context, TPM2_HANDLE *handle
     return Tss2_Tcti_MakeSticky(trace_of(context)->real, handle, sticky);
 }
 
+static bool is_device(TSS2_TCTI_CONTEXT *real)
+{
+    TSS2_TCTI_POLL_HANDLE handle = {.fd = -1};
+    struct stat st;
+    size_t n = 1;
+
+    return Tss2_Tcti_GetPollHandles(real, &handle, &n) == TSS2_RC_SUCCESS && n == 1 && fstat(handle.fd, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
 void devid_trace_wrap(struct devid_trace *trace, TSS2_TCTI_CONTEXT *real)
 {
     trace->real = real;
     trace->in_flight = NULL;
     trace->has_answered = false;
+    trace->is_device = is_device(real);
     trace->common.v1.magic = MAGIC;
     trace->common.v1.version = 2;
     trace->common.v1.transmit = trace_transmit;

@@ -16,6 +16,7 @@ struct devid_trace {
     uint32_t code, handle;   /* of the command under way */
     atomic_uint *in_flight;  /* TPM2_CC of the command that is not answered yet, 0: none. NULL: nobody is told. Not owned */
     bool has_answered;       /* since devid_trace_wrap */
+    bool is_device;          /* no other program, that could die, is at the other end of its descriptor */
 };
 
 /** Put trace before real. Its address is the TCTI context to give to ESYS. */

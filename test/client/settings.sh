@@ -8,6 +8,7 @@ needs tpm2_create tpm2-tools
 needs pkcs11-tool opensc
 needs socat socat
 needs python3 python3
+needs prlimit util-linux
 world_start
 "$DEVID_BUILD/test/client/prepare" "$FOLDER" || exit 1
 cd "$FOLDER" || exit 1
@@ -154,8 +155,9 @@ done
 
 # A way to the TPM that its other end closes when nothing was said for long: hours of idleness, in two seconds
 cat >idle.py <<END
-import sys, time
+import signal, sys, time
 from pair import handshake
+signal.signal(signal.SIGPIPE, signal.SIG_DFL) # as in C, where a write to who has gone ends a program
 good = handshake()
 time.sleep(6)
 sys.exit(0 if handshake() and good else 1)
@@ -170,6 +172,14 @@ for preconnect in no yes; do
         ok "it was closed" test "$(wc -l <opened)" = 2
     done
 done
+
+# No byte may be written to any file: what is kept for other processes is not kept.
+setting "tcti = swtpm:path=$FOLDER/swtpm"
+mv state/.cache cache
+ok "a program that may write to no file signs" prlimit --fsize=0 openssl dgst -sha256 -sign azure-ldevid-key.pem -out /dev/null message
+ok "it has kept nothing" sh -c '! ls state/.cache/0x*'
+rm -rf state/.cache
+mv cache state/.cache
 
 # auth: a wrapped key with a password
 export TPM2TOOLS_TCTI=$WORLD_TCTI
