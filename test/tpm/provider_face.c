@@ -101,6 +101,11 @@ int face_run(const char *file, const struct CMUnitTest *tests, size_t n)
 
 /* --- what programs do ------------------------------------------------------------------------ */
 
+bool face_hides_by_default(void)
+{
+    return OPENSSL_version_major() > 3 || OPENSSL_version_minor() >= 2;
+}
+
 EVP_PKEY *face_key(struct face *f, const struct sample *sample)
 {
     BIO *in = BIO_new_file(sample->key_file, "r");

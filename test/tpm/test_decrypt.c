@@ -261,6 +261,8 @@ static void a_wrong_padding_is_told_of_by_a_fixed_scheme(void **state)
     struct fixture *f = *state;
     struct devid_key *keys[] = {of_scheme(f, TPM2_ALG_RSAES), of_scheme(f, TPM2_ALG_OAEP)};
     const struct devid_cipher *as[] = {&pkcs1, &oaep};
+    bool hides = OPENSSL_version_major() > 3 || OPENSSL_version_minor() >= 2; /* swtpm's RSA is libcrypto's */
+    devid_rc rc;
 
     for (size_t i = 0; i < 2; i++) {
         struct devid_slice spki = devid_slice_of(devid_key_public(keys[i])->spki);
@@ -271,7 +273,14 @@ static void a_wrong_padding_is_told_of_by_a_fixed_scheme(void **state)
 
         for (size_t n = 0; n < 2; n++) {
             assert_rc(devid_encrypt(spki, others[n], keys_digest(32), block, &err), DEVID_OK, err);
-            assert_rc(devid_key_decrypt(keys[i], as[i], (struct devid_slice){block, sizeof block}, &text, &err), DEVID_E_DATA, err);
+            rc = devid_key_decrypt(keys[i], as[i], (struct devid_slice){block, sizeof block}, &text, &err);
+            if (rc == DEVID_OK && i == 0 && hides) { /* a text in its place */
+                assert_false(devid_slice_eq((struct devid_slice){text.data, text.len}, keys_digest(32)));
+                devid_secret_free(&text);
+                world_forget_commands(f->world);
+                continue;
+            }
+            assert_rc(rc, DEVID_E_DATA, err);
             assert_string_equal(err.text, "this was not encrypted for this key, or in another way");
             assert_sent(f->world, "Load RSA_Decrypt(0x101) FlushContext GetRandom"); /* swtpm calls it a failure */
         }

@@ -146,7 +146,7 @@ static void a_decryption_is_copied_in_each_state(void **state)
         assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(take, RSA_PKCS1_OAEP_PADDING), 1);
         assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md(take, EVP_sha384()), 1);
         assert_copy_decrypts(take, block, len);
-        assert_int_equal(face_commands(f, NULL), i == 0 ? 2 : 0);
+        assert_int_equal(face_commands(f, NULL), i == 0 ? 2 + face_hides_by_default() : 0);
         face_forget_commands(f);
         EVP_PKEY_CTX_free(give);
         EVP_PKEY_CTX_free(take);
@@ -229,7 +229,7 @@ static void a_context_serves_one_use_after_another(void **state)
     }
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
-    assert_int_equal(face_commands(f, NULL), 4);
+    assert_int_equal(face_commands(f, NULL), 4 + face_hides_by_default());
     face_forget_commands(f);
 }
 
