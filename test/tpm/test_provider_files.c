@@ -68,6 +68,7 @@ static void assert_is_read_behind(struct face *f, const char *before, size_t n, 
 static void text_may_stand_before(void **state)
 {
     static const char mark[] = "\xEF\xBB\xBF", line[] = "a line of text\n";
+    static char page[4096 * (sizeof line - 1) + 1];
     struct face *f = *state;
     EVP_PKEY *software = EVP_PKEY_Q_keygen(f->ctx, NULL, "EC", "P-256");
     BIO *out = BIO_new(BIO_s_mem());
@@ -77,9 +78,11 @@ static void text_may_stand_before(void **state)
     assert_int_equal(PEM_write_bio_PrivateKey(out, software, NULL, NULL, 0, NULL, NULL), 1);
     len = BIO_get_mem_data(out, &pem);
     const struct devid_slice keys[] = {slice(f->ids.wrapped.tss2_pem), slice(f->ids.ldevid.key_pem), {pem, (size_t)len}};
+    for (size_t i = 0; i < sizeof page - 1; i++)
+        page[i] = line[i % (sizeof line - 1)];
     for (size_t i = 0; i < 3; i++) {
         assert_is_read_behind(f, mark, 1, keys[i]);
-        assert_is_read_behind(f, line, 4 * 1024 * 1024 / strlen(line), keys[i]);
+        assert_is_read_behind(f, page, 4 * 1024 * 1024 / strlen(page), keys[i]);
         assert_is_read_behind(f, "\n", 1, keys[i]);
     }
     assert_commands(f, "");
