@@ -213,8 +213,8 @@ for order in default-first devid-first preferred; do
 
     # the TPM takes off the padding that the key is made for
     for key in fixed-rsaes.pem fixed-oaep.pem handle:0x81000008; do
-        declare -n opts=oaep
-        [ $key != fixed-rsaes.pem ] || declare -n opts=pkcs1_type2
+        opts=("${oaep[@]}")
+        [ $key != fixed-rsaes.pem ] || opts=("${pkcs1_type2[@]}")
         sent="Load RSA_Decrypt FlushContext"
         [ $key != handle:0x81000008 ] || sent="ReadPublic ReadPublic ReadPublic RSA_Decrypt" # as with ECDH, the text does not tell whose key it was
         keep openssl pkey -in $key -pubout -out public.pem || complain "the public half of $key"
@@ -296,8 +296,8 @@ for key in "pkcs1 0x81000009 RSA-PKCS" "oaep 0x81000008 RSA-PKCS-OAEP --hash-alg
     read -r label handle mechanism <<<"$key"
     rm -rf state
     (cat devid.conf && printf '[identity idevid]\nhandle = %s\n' "$handle") >pkcs11.conf
-    declare -n opts=oaep
-    [ "$label" != pkcs1 ] || declare -n opts=pkcs1_type2
+    opts=("${oaep[@]}")
+    [ "$label" != pkcs1 ] || opts=("${pkcs1_type2[@]}")
     ok "$label: its public key" by_pkcs11 --read-object --type pubkey --output-file public.der
     openssl pkey -pubin -inform DER -in public.der -out public.pem
     openssl pkeyutl -encrypt -pubin -inkey public.pem -in digest256 "${opts[@]}" -out secret
