@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/files.h"
 #include "core/make.h"
 #include "doctor.h"
 #include "est/cnf.h"
@@ -170,10 +171,7 @@ static void examine_token(struct examination *x, const struct who *who, const ch
         is_told = true;
     }
     while (dir != NULL && !is_told && (entry = readdir(dir)) != NULL) {
-        size_t len = strlen(entry->d_name);
-        bool is_read = entry->d_name[0] != '.' && len > 4 && strcmp(entry->d_name + len - 4, ".pem") == 0;
-
-        if (is_read && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && !may(who, &st, 4)) {
+        if (devid_files_is(entry->d_name, ".pem") && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && !may(who, &st, 4)) {
             bad(x, "%s/%s: user %s may not: let it read the files there, which hold no secret (chmod a+r %s/*.pem)", folder, entry->d_name, who->name, folder);
             is_told = true;
         }

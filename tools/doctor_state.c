@@ -53,11 +53,9 @@ static void examine_token(struct examination *x, const struct devid_snapshot *sn
     struct dirent *entry;
 
     while (dir != NULL && devid_files_label(token_name, strlen(token_name), token) && (entry = readdir(dir)) != NULL) {
-        size_t len = strlen(entry->d_name);
         struct devid_query query = {.token = token, .label = label};
 
-        if (len <= 4 || entry->d_name[0] == '.' || strcmp(entry->d_name + len - 4, ".pem") != 0 ||
-            !devid_files_label(entry->d_name, len - 4, label))
+        if (!devid_files_is(entry->d_name, ".pem") || !devid_files_label(entry->d_name, strlen(entry->d_name) - 4, label))
             continue;
         if (devid_snapshot_find(snap, &query, &identity, NULL) != DEVID_OK)
             bad(x, "%s/%s is damaged, or may not be read; DEVID_LOG=info tells more. Put it back from a copy, or remove it and run "

@@ -80,12 +80,12 @@ static devid_rc decrypt_hiding(struct devid_key *key, struct devid_slice block, 
 {
     unsigned char secret[DEVID_INSTEAD_SECRET];
     struct devid_instead instead = {0};
-    devid_rc rc = devid_instead_secret(key, secret, err);
+    devid_rc rc = devid_key_rsa_raw(key, block, plain, err);
 
     if (rc == DEVID_OK)
-        rc = devid_instead_make(secret, block, &instead, err);
+        rc = devid_instead_secret(key, secret, err);
     if (rc == DEVID_OK)
-        rc = devid_key_rsa_raw(key, block, plain, err);
+        rc = devid_instead_make(secret, block, &instead, err);
     if (rc == DEVID_OK)
         devid_type2_decode_or(plain, len, &instead);
     OPENSSL_cleanse(secret, sizeof secret);
@@ -151,8 +151,6 @@ devid_rc devid_key_decrypt(struct devid_key *key, const struct devid_cipher *cip
     if (rc != DEVID_OK)
         return rc;
     room = len = devid_key_facts(key)->modulus.len;
-    if (block.len != room)
-        return devid_fail(err, DEVID_E_DATA, "a block of %zu bytes is expected, not %zu", room, block.len);
     plain.data = calloc(1, room);
     if (plain.data == NULL)
         return devid_fail(err, DEVID_E_MEM, "out of memory");

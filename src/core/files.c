@@ -330,3 +330,10 @@ bool devid_files_spelled(const char *name, char label[256])
     devid_bytes_free(&usual);
     return is_same;
 }
+
+bool devid_files_is(const char *name, const char *end)
+{
+    size_t len = strlen(name);
+
+    return name[0] != '.' && len > 4 && strcmp(name + len - 4, end) == 0;
+}

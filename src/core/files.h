@@ -36,6 +36,8 @@ devid_rc devid_files_name(const char *label, struct devid_bytes *out, struct dev
 bool devid_files_label(const char *name, size_t len, char label[256]);
 /** The same for a name that is spelled as devid_files_name spells that label; false for any other spelling. */
 bool devid_files_spelled(const char *name, char label[256]);
+/** Whether a file of a folder is one of ours of that kind (".pem"): not hidden, and with something before the four characters of end. */
+bool devid_files_is(const char *name, const char *end);
 
 /* A record: "field: value" lines, then anything (PEM blocks). Unknown fields survive a rewrite. */
 struct devid_record {

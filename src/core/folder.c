@@ -162,13 +162,6 @@ static devid_rc add_token(const struct reading *r, struct devid_error *err)
     return rc == DEVID_OK ? devid_snapshot_add_token(r->snap, &token, err) : rc;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t len = strlen(name);
-
-    return name[0] != '.' && len > 4 && strcmp(name + len - 4, end) == 0;
-}
-
 /* With errno of opendir. What is no folder, or not there, hides nothing. */
 static devid_rc miss_folder(struct devid_snapshot *snap, const char *token, const char *folder, struct devid_error *err)
 {
@@ -201,9 +194,9 @@ devid_rc devid_folder_read(struct devid_store *store, const char *token, const s
     if (dir == NULL)
         rc = miss_folder(snap, token, r.folder, err);
     while (rc == DEVID_OK && dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (ends_with(entry->d_name, ".pem"))
+        if (devid_files_is(entry->d_name, ".pem"))
             rc = add_identity(&r, entry->d_name, stamp_of(dirfd(dir), entry->d_name), err);
-        else if (ends_with(entry->d_name, ".obj"))
+        else if (devid_files_is(entry->d_name, ".obj"))
             rc = add_item(&r, entry->d_name, stamp_of(dirfd(dir), entry->d_name), err);
         else if (strcmp(entry->d_name, DEVID_TOKEN_FILE) == 0)
             rc = add_token(&r, err);

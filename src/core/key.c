@@ -11,6 +11,7 @@
 #include "core/instead.h"
 #include "core/kept.h"
 #include "core/keyfile.h"
+#include "core/proof.h"
 #include "core/snapshot.h"
 #include "core/use.h"
 
@@ -154,8 +155,7 @@ devid_rc devid_key_learn(struct devid_key *key, struct devid_error *err)
     rc = devid_make_look(key->store, key->identity.handle, found, err);
     if (rc == DEVID_OK && key->identity.pub.spki.len != 0 &&
         !devid_slice_eq(devid_slice_of(key->identity.pub.spki), devid_slice_of(found->pub.spki)))
-        rc = devid_fail(err, DEVID_E_ABSENT, "0x%08x holds another key by now: \"devid doctor\" says what to do",
-                        key->identity.handle);
+        rc = devid_proof_fail(key, err);
     if (rc == DEVID_OK) {
         devid_cache_put(key->store, key->identity.handle, devid_slice_of(found->pub.area),
                         devid_slice_of(found->object));

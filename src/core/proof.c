@@ -45,6 +45,11 @@ bool devid_proof_is_due(const struct devid_key *key, const struct devid_use *use
     return is_at_handle(key) && (key->auth.size != 0 || (tells_nothing && !is_proven(key)));
 }
 
+devid_rc devid_proof_fail(const struct devid_key *key, struct devid_error *err)
+{
+    return devid_fail(err, DEVID_E_ABSENT, "0x%08x holds another key by now: \"devid doctor\" says what to do", key->identity.handle);
+}
+
 static devid_rc compare(struct devid_key *key, ESYS_CONTEXT *esys, struct devid_error *err)
 {
     uint32_t handle = key->identity.handle;
@@ -55,7 +60,7 @@ static devid_rc compare(struct devid_key *key, ESYS_CONTEXT *esys, struct devid_
 
     if (rc == DEVID_OK && (found->size != mine.size || memcmp(found->name, mine.name, mine.size) != 0)) {
         key->is_doubted = true; /* until it is back: to try the key of somebody else may be a failure that the TPM counts */
-        rc = devid_fail(err, DEVID_E_ABSENT, "0x%08x holds another key by now: \"devid doctor\" says what to do", handle);
+        rc = devid_proof_fail(key, err);
     }
     if (rc == DEVID_OK)
         set_proven(key);

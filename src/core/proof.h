@@ -35,4 +35,7 @@ devid_rc devid_proof_after(struct devid_key *key, const struct devid_use *use, u
  */
 devid_rc devid_proof_of_refusal(struct devid_key *key, devid_rc rc, struct devid_error *err);
 
+/** That another key is at the key's handle, for a person. \return DEVID_E_ABSENT */
+devid_rc devid_proof_fail(const struct devid_key *key, struct devid_error *err);
+
 #endif

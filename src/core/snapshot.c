@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/about.h"
+
 struct devid_snapshot {
     _Atomic unsigned n_holders;
     uint64_t number;
@@ -325,19 +326,19 @@ static bool matches(const struct devid_snapshot *snap, const struct devid_identi
 {
     char serial[DEVID_ABOUT_SERIAL + 1];
 
-    if (query->serial != NULL) {
-        devid_about_serial(snap, identity->token, serial);
-        if (strcmp(query->serial, serial) != 0)
-            return false;
-    }
     if (query->token != NULL && strcmp(query->token, identity->token) != 0)
         return false;
     if (query->label != NULL && !is_called(identity, query->label, by_halves))
         return false;
     if (query->id.len != 0 && !devid_slice_eq(query->id, identity->id))
         return false;
-    return query->handle == 0 || has_handle(identity, query->handle) ||
-           (identity->previous != NULL && has_handle(identity->previous, query->handle));
+    if (query->handle != 0 && !has_handle(identity, query->handle) &&
+        (identity->previous == NULL || !has_handle(identity->previous, query->handle)))
+        return false;
+    if (query->serial == NULL)
+        return true;
+    devid_about_serial(snap, identity->token, serial); /* last: it goes through all identities */
+    return strcmp(query->serial, serial) == 0;
 }
 
 bool devid_snapshot_matches(const struct devid_snapshot *snap, const struct devid_query *query,

@@ -9,6 +9,7 @@
 
 #include "core/counters.h"
 #include "core/entry.h"
+#include "core/files.h"
 #include "core/put.h"
 #include "core/token.h"
 
@@ -16,9 +17,7 @@
 
 static bool is_object(const char *name)
 {
-    size_t len = strlen(name);
-
-    return len > 4 && name[0] != '.' && (strcmp(name + len - 4, ".pem") == 0 || strcmp(name + len - 4, ".obj") == 0);
+    return devid_files_is(name, ".pem") || devid_files_is(name, ".obj");
 }
 
 static bool is_any(const char *name)
